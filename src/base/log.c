@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* The longest line written; what is longer is cut. */
+#define LOG_LINE_MAX 1024
+
+enum log_level log_level = LOG_LEVEL_INFO;
+static bool journal_prefix;
+
+void log_init(enum log_level level)
+{
+	log_level = level;
+	journal_prefix = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
+{
+	char line[LOG_LINE_MAX];
+	int n = 0;
+
+	if (journal_prefix)
+		n = snprintf(line, sizeof(line), "<%d>", level);
+	n += snprintf(line + n, sizeof(line) - n, "%s: ", subsystem);
+
+	va_list ap;
+	va_start(ap, fmt);
+	int m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
+	va_end(ap);
+	n = m < (int)sizeof(line) - n - 1 ? n + m : (int)sizeof(line) - 2;
+	line[n++] = '\n';
+	/* A log line that cannot be written has nowhere else to be reported. */
+	ssize_t ignored = write(STDERR_FILENO, line, n);
+	(void)ignored;
+}
+
+bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *suppressed)
+{
+	int64_t now = clock_mono_ns();
+	int64_t next = __atomic_load_n(&limit->next_ns, __ATOMIC_RELAXED);
+
+	/* The winner of the exchange logs; a loser of the race counts as refused. */
+	if (now < next || !__atomic_compare_exchange_n(&limit->next_ns, &next, now + interval_ns, false,
+						      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+		__atomic_fetch_add(&limit->suppressed, 1, __ATOMIC_RELAXED);
+		return false;
+	}
+	*suppressed = __atomic_exchange_n(&limit->suppressed, 0, __ATOMIC_RELAXED);
+	return true;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+/* Events fetched by one epoll_wait(2); more wait for the next round. */
+#define LOOP_BATCH 64
+
+struct loop {
+	int epoll_fd;
+	bool stop;
+	int pending; /* events[0..pending) are fetched and may still be delivered */
+	struct epoll_event events[LOOP_BATCH];
+};
+
+struct loop *loop_new(void)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	if (!loop)
+		return NULL;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0) {
+		free(loop);
+		return NULL;
+	}
+	return loop;
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	close(loop->epoll_fd);
+	free(loop);
+}
+
+static int control(struct loop *loop, int op, struct loop_watch *w, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = w};
+
+	return epoll_ctl(loop->epoll_fd, op, w->fd, &ev) < 0 ? -errno : 0;
+}
+
+int loop_add(struct loop *loop, struct loop_watch *w, uint32_t events)
+{
+	return control(loop, EPOLL_CTL_ADD, w, events);
+}
+
+int loop_modify(struct loop *loop, struct loop_watch *w, uint32_t events)
+{
+	return control(loop, EPOLL_CTL_MOD, w, events);
+}
+
+void loop_remove(struct loop *loop, struct loop_watch *w)
+{
+	if (w->fd >= 0)
+		control(loop, EPOLL_CTL_DEL, w, 0);
+	for (int i = 0; i < loop->pending; i++) {
+		if (loop->events[i].data.ptr == w)
+			loop->events[i].data.ptr = NULL;
+	}
+}
+
+int loop_run(struct loop *loop)
+{
+	loop->stop = false;
+	while (!loop->stop) {
+		int n = epoll_wait(loop->epoll_fd, loop->events, LOOP_BATCH, -1);
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		loop->pending = n;
+		for (int i = 0; i < n; i++) {
+			struct loop_watch *w = loop->events[i].data.ptr;
+			if (w)
+				w->fn(w, loop->events[i].events);
+		}
+		loop->pending = 0;
+	}
+	return 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stop = true;
+}
+
+int loop_timer_open(struct loop *loop, struct loop_watch *w)
+{
+	w->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (w->fd < 0)
+		return -errno;
+	int r = loop_add(loop, w, EPOLLIN);
+	if (r < 0)
+		loop_timer_close(loop, w);
+	return r;
+}
+
+static struct timespec to_timespec(int64_t ns)
+{
+	return (struct timespec){.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
+}
+
+int loop_timer_set(struct loop_watch *w, int64_t delay_ns, int64_t interval_ns)
+{
+	struct itimerspec its = {.it_value = to_timespec(delay_ns), .it_interval = to_timespec(interval_ns)};
+
+	return timerfd_settime(w->fd, 0, &its, NULL) < 0 ? -errno : 0;
+}
+
+uint64_t loop_timer_read(struct loop_watch *w)
+{
+	uint64_t expirations = 0;
+
+	if (read(w->fd, &expirations, sizeof(expirations)) != sizeof(expirations))
+		return 0;
+	return expirations;
+}
+
+void loop_timer_close(struct loop *loop, struct loop_watch *w)
+{
+	if (w->fd < 0)
+		return;
+	loop_remove(loop, w);
+	close(w->fd);
+	w->fd = -1;
+}

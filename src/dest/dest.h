@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEST_DEST_H
+#define DEST_DEST_H
+/*
+ * Theory of operation
+ *
+ * Workers fill envelopes and submit them; one thread, owned by this module,
+ * takes them from a queue and sends them. The queue is bounded in bytes. When
+ * it is full the oldest envelope is dropped, counted in records and bytes, and
+ * logged at most once a minute: submitting never blocks, so a dead destination
+ * never delays a poll. The thread reconnects with back-off (doubling, bounded,
+ * with jitter); an envelope whose send failed is tried again on the new
+ * connection, so a peer may see a cut one but not lose a whole one. Stopping
+ * flushes what is queued until a deadline; what is left then is counted.
+ * Records submitted = sent + queue_full + send_failed + shutdown_deadline,
+ * always: the ledger that tests check.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct envelope {
+	struct envelope *next; /* the queue's */
+	struct buf body;
+	uint32_t rows;
+};
+
+struct dest;
+struct encoder_ops;
+
+struct dest_config {
+	size_t queue_bytes;	      /* bound of the queue */
+	const struct encoder_ops *encoder; /* content type, text or binary */
+	int64_t send_timeout_ns;
+	uint32_t write_files;	      /* -destWriteFiles: copies of the first N envelopes kept on disk */
+	const char *capture_path;     /* where those go */
+	const char *topic;	      /* Kafka */
+	const char *kafka_compression;
+	const char *const *kafka_config; /* key=value, NULL-terminated; may be NULL */
+};
+
+/*
+ * Parses "scheme:address" and makes the destination, without touching the
+ * network. Returns NULL with a full sentence in error (size bytes) that names
+ * what is wrong and what is possible.
+ */
+struct dest *dest_new(const char *spec, const struct dest_config *config, char *error, size_t size);
+
+/* Starts the sending thread. 0 or -errno. */
+int dest_start(struct dest *d);
+
+/* An empty envelope from the pool, or a new one; NULL without memory. Any thread. */
+struct envelope *dest_envelope_get(struct dest *d);
+/* Gives back an envelope that is not to be sent. NULL is fine. Any thread. */
+void dest_envelope_put(struct dest *d, struct envelope *e);
+/* Takes ownership and queues it. Never blocks. Any thread. */
+void dest_submit(struct dest *d, struct envelope *e);
+
+/* The largest envelope in bytes that can go out in one piece (datagrams), 0 for no limit. */
+size_t dest_max_envelope(const struct dest *d);
+
+/* Whether the destination could be reached lately: for /readyz. Any thread. */
+bool dest_healthy(const struct dest *d);
+
+/* Flushes until deadline_ns (CLOCK_MONOTONIC), ends the thread. Returns envelopes left behind, all counted. */
+size_t dest_stop(struct dest *d, int64_t deadline_ns);
+void dest_free(struct dest *d);
+
+/* One row a scheme, ends with scheme NULL; -help and error messages list it. */
+struct dest_ops;
+struct dest_scheme {
+	const char *scheme; /* "tcp" */
+	const char *syntax; /* "tcp:HOST:PORT" */
+	const char *help;
+	const struct dest_ops *ops;
+};
+extern const struct dest_scheme dest_table[];
+
+#endif

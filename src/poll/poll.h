@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POLL_POLL_H
+#define POLL_POLL_H
+/*
+ * Theory of operation
+ *
+ * A poll cycle reads every namespace once. The main thread scans the namespace
+ * table, lays the entries out as jobs and wakes the workers; each worker takes
+ * the next job, dumps it through its own source and appends records to its own
+ * envelope, which it submits when it is full and when no job is left. The
+ * worker that finishes last wakes the main thread. Threads are constant: as
+ * many workers as -netlinkers, whatever the number of namespaces.
+ *
+ * A cycle has one deadline (-timeout). Past it, workers stop between two
+ * receives, jobs not begun are skipped, the cycle counts as cut, and the next
+ * one starts clean: each dump has its own sequence number, so late replies are
+ * recognised and thrown away.
+ *
+ * A tick that finds the last cycle still running is skipped and counted.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "record/encoder.h"
+#include "source/source.h"
+
+struct config;
+struct dest;
+struct netns_table;
+struct poll;
+
+/*
+ * Wire bytes of records on their way to whoever listens (gRPC). Called on a
+ * worker's thread, once a batch: `data` holds `rows` times (varint length,
+ * XtcpFlatRecord). Must copy what it keeps and must not block.
+ */
+struct poll_tap {
+	void (*batch)(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows);
+};
+
+struct poll_result {
+	uint64_t records;
+	uint64_t messages;
+	uint32_t namespaces;
+	uint32_t partial;
+	int64_t duration_ns;
+	bool cut;
+};
+
+/* config, table, dest and loop are borrowed and must outlive the poll. NULL with errno, logged. */
+struct poll *poll_new(struct loop *loop, const struct config *config, const struct source_ops *source,
+    const struct source_config *source_config, struct netns_table *table, struct dest *dest);
+/* Waits for a running cycle (at most its time-out), ends the workers. */
+void poll_free(struct poll *p);
+
+/*
+ * Starts the timer: the first cycle at once, then every -frequency. on_done is
+ * called on the main thread after each cycle; may be NULL.
+ */
+int poll_start(struct poll *p, void (*on_done)(void *data, const struct poll_result *result), void *data);
+
+/* Runs one cycle now, beside the timer. -EBUSY while one runs (it is then remembered and run next). */
+int poll_trigger(struct poll *p);
+
+/* count cycles, one every interval_ns, starting now; replaces a burst that still runs. */
+int poll_burst(struct poll *p, uint32_t count, int64_t interval_ns);
+
+/* Changes frequency and time-out from the next tick on. */
+int poll_set_frequency(struct poll *p, int64_t frequency_ns, int64_t timeout_ns);
+
+/* NULL takes the tap away. Takes effect at the next cycle. Main thread. */
+void poll_set_tap(struct poll *p, struct poll_tap *tap);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RECORD_ENCODER_H
+#define RECORD_ENCODER_H
+/*
+ * Records -> the bytes of one envelope, in the format that -marshal names. An
+ * envelope is begun, filled row by row and ended in one growable buffer, so
+ * that no memory is allocated for a record. One encoder belongs to one thread;
+ * it may be used for envelope after envelope.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "record/record.h"
+
+struct encoder;
+
+struct encoder_ops {
+	const char *name;	  /* as -marshal spells it */
+	const char *help;	  /* one line for -help */
+	const char *content_type; /* for HTTP destinations */
+	bool text;		  /* lines that a person can read */
+	/* All three append to b; memory failure shows in buf_ok(). */
+	void (*begin)(struct encoder *e, struct buf *b);
+	void (*row)(struct encoder *e, struct buf *b, const struct record *r);
+	void (*end)(struct encoder *e, struct buf *b);
+	/* Most bytes that begin() and end() add to the rows: for size limits. */
+	size_t overhead;
+};
+
+struct encoder {
+	const struct encoder_ops *ops;
+	size_t start; /* where the envelope begins in the buffer, set by begin() */
+	/* csv, tsv: the chosen columns as indexes into record_fields[]; others: all */
+	uint16_t *columns;
+	size_t column_count;
+	bool header_done; /* csv, tsv: the header line goes out once */
+};
+
+/* Ends with a row whose name is NULL. */
+extern const struct encoder_ops encoder_table[];
+
+/*
+ * marshal: a name of encoder_table (case-insensitive). columns: NULL or "" for
+ * all, else comma-separated field names (csv, tsv and text only). Returns 0, or -EINVAL
+ * with a sentence that lists what is possible in error (size bytes).
+ * encoder_free() accepts a zeroed encoder.
+ */
+int encoder_init(struct encoder *e, const char *marshal, const char *columns, char *error, size_t size);
+void encoder_free(struct encoder *e);
+
+/* The bare wire bytes of one XtcpFlatRecord, appended to b (what gRPC streams). */
+void wire_encode(struct buf *b, const struct record *r);
+
+enum field_kind { FIELD_U32, FIELD_U64, FIELD_TIME, FIELD_STR, FIELD_BYTES, FIELD_ADDR, FIELD_STATE, FIELD_CC };
+
+/* The table of fields at run time, in ascending number. */
+struct record_field {
+	const char *name;
+	uint32_t number;
+	enum field_kind kind;
+	enum record_section section;
+	uint16_t offset;   /* in struct record */
+	uint16_t info_end; /* tcp_info fields: present when tcp_info_len >= this; else 0 */
+};
+extern const struct record_field record_fields[];
+extern const size_t record_field_count;
+
+/* Whether the kernel sent it: its section is there and tcp_info reaches that far. */
+bool record_field_present(const struct record *r, const struct record_field *f);
+
+/* "ESTABLISHED" for 1; "UNKNOWN" for a number the kernel does not have. Static storage. */
+const char *tcp_state_name(uint32_t state);
+const char *record_cc_name(uint32_t cc);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RECORD_RECORD_H
+#define RECORD_RECORD_H
+/*
+ * One socket as one flat record. The struct is expanded from fields.def and is
+ * reused for socket after socket: a section whose bit is clear in `sections`
+ * holds stale bytes and must not be read. Strings, bytes and addresses are
+ * borrowed: they point into the receive buffer, into the poll's constants or at
+ * the namespace, and live until the sink's emit() returns.
+ */
+#include <linux/inet_diag.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "record/fields.def"
+
+enum record_section {
+#define S(name, attr) RECORD_SECTION_##name,
+	RECORD_SECTIONS(S)
+#undef S
+	    RECORD_SECTION_MAX_
+};
+
+#define RECORD_HAS(section) (UINT32_C(1) << RECORD_SECTION_##section)
+
+/* The numbers of enum CongestionAlgorithm in xtcp_flat_record.proto. */
+enum record_cc {
+	RECORD_CC_UNSPECIFIED,
+	RECORD_CC_CUBIC,
+	RECORD_CC_DCTCP,
+	RECORD_CC_VEGAS,
+	RECORD_CC_PRAGUE,
+	RECORD_CC_BBR1,
+	RECORD_CC_BBR2,
+	RECORD_CC_BBR3,
+	RECORD_CC_MAX_
+};
+
+#define RECORD_CTYPE_U32   uint32_t
+#define RECORD_CTYPE_U64   uint64_t
+#define RECORD_CTYPE_TIME  int64_t
+#define RECORD_CTYPE_STR   struct str
+#define RECORD_CTYPE_BYTES struct str
+#define RECORD_CTYPE_ADDR  struct str
+#define RECORD_CTYPE_STATE uint32_t
+#define RECORD_CTYPE_CC	   uint32_t
+
+struct record {
+	uint32_t sections; /* RECORD_HAS(...) bits */
+#define F(number, name, KIND, kernel) RECORD_CTYPE_##KIND name;
+	RECORD_FIELDS(F)
+#undef F
+};
+
+/* The value of schema_version in every record of this build. */
+#define RECORD_SCHEMA_VERSION 1
+
+/*
+ * Takes records, one at a time, from whoever makes them (a netlink worker, a
+ * replay). Called on the producer's thread; must not keep pointers into the
+ * record. Returns 0, or -errno to make the producer stop.
+ */
+struct record_sink {
+	int (*emit)(struct record_sink *sink, struct record *record);
+};
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SOURCE_SOURCE_H
+#define SOURCE_SOURCE_H
+/*
+ * Where records come from, as destinations are where they go: a small vtable.
+ * The poll cycle knows only this. A source either reads namespace by namespace
+ * (netlink) or, with `all_at_once`, everything in one call (a BPF walk); the
+ * poll then makes one job a namespace or one job in all.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "netns/netns.h"
+#include "record/decode.h"
+#include "record/record.h"
+
+struct capture;
+
+struct source_config {
+	uint8_t ext;		  /* idiag_ext */
+	uint32_t states;	  /* idiag_states: bit N for TCP state N */
+	struct decode_options decode;
+	uint32_t recv_size;	  /* receive buffer in bytes; the kernel caps a dump batch at 32 KiB */
+	int64_t recv_timeout_ns;  /* one receive call waits at most this long (-nltimeout) */
+	uint32_t first_seq;	  /* -nlmsgSeq */
+	struct capture *capture;  /* raw bytes go here as well; NULL for none. Not owned */
+};
+
+/* What one dump of one namespace did. */
+struct dump_result {
+	uint64_t messages; /* inet_diag messages read */
+	bool partial;	   /* the records that came are good, but some are missing */
+	bool timed_out;	   /* cut at the deadline */
+};
+
+struct source; /* one a worker: holds its receive buffer; not shared between threads */
+
+struct source_ops {
+	const char *name;
+	bool all_at_once;
+	/* NULL with errno. worker is the worker's number, shown as netlinker_id. */
+	struct source *(*create)(const struct source_config *config, unsigned worker);
+	void (*free)(struct source *source);
+	/*
+	 * Reads every socket of ns (NULL for an all-at-once source) and hands each to
+	 * sink, with META fields timestamp_ns (receive time of its batch), socket_fd,
+	 * netlinker_id and all kernel sections set in `record`. Stops at deadline_ns
+	 * (CLOCK_MONOTONIC). Errors are counted inside and retried once; 0 also when
+	 * partial. -errno when nothing could be read, or what emit() returned.
+	 */
+	int (*dump)(struct source *source, struct netns *ns, struct record *record, struct record_sink *sink,
+	    int64_t deadline_ns, struct dump_result *result);
+};
+
+extern const struct source_ops source_netlink;
+
+#endif

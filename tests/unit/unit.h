@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef UNIT_H
+#define UNIT_H
+/* What every unit test includes first: cmocka needs these headers before its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+
+#endif
