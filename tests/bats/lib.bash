@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# Shared by every bats file: `load lib`. Verbs wait for conditions; none sleeps
+# longer than the condition takes.
+
+BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
+
+# Path of a built binary.
+bin() {
+  local path
+  path=$(find "$BUILD/src" -maxdepth 3 -type f -name "$1" -perm -u+x -print -quit)
+  [ -n "$path" ] || { echo "bin: $1 is not built in $BUILD" >&2; return 1; }
+  readlink -f "$path"
+}
+
+# Runs a command in a fresh network namespace with loopback up.
+fresh_netns() {
+  unshare -n -- sh -c 'ip link set lo up && exec "$@"' sh "$@"
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds; fails when it never does.
+wait_for() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$deadline" ] || { echo "wait_for: gave up on: $*" >&2; return 1; }
+    read -rt 0.05 <> <(:) || :
+  done
+}
+
+# An unused TCP port on loopback, chosen by the kernel.
+free_port() {
+  local port
+  while port=$((RANDOM % 20000 + 20000)); do
+    [ -z "$(ss -Htnl "sport = $port")" ] && { echo "$port"; return; }
+  done
+}
