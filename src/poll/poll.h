@@ -69,6 +69,9 @@ int poll_burst(struct poll *p, uint32_t count, int64_t interval_ns);
 /* Changes frequency and time-out from the next tick on. */
 int poll_set_frequency(struct poll *p, int64_t frequency_ns, int64_t timeout_ns);
 
+/* How long the running cycle has been running, 0 while idle. For the watchdog. */
+int64_t poll_running_ns(const struct poll *p);
+
 /* NULL takes the tap away. Takes effect at the next cycle. Main thread. */
 void poll_set_tap(struct poll *p, struct poll_tap *tap);
 

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll/poll.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "poll/worker.h"
+#include "stats/stats.h"
+
+struct poll {
+	struct loop *loop;
+	const struct config *config;
+	struct netns_table *table;
+	struct poll_crew *crew;
+	struct loop_watch tick;	 /* the next cycle of the timer */
+	struct loop_watch burst; /* the next cycle of a burst */
+	struct loop_watch done;	 /* eventfd: the crew has finished */
+	void (*on_done)(void *data, const struct poll_result *result);
+	void *data;
+	int64_t frequency_ns, timeout_ns;
+	int64_t next_tick_ns; /* CLOCK_MONOTONIC, before jitter */
+	int64_t begin_ns;     /* of the running cycle; 0 while idle */
+	uint32_t burst_left;
+	int64_t burst_interval_ns;
+	bool pending; /* a trigger came while a cycle ran */
+};
+
+/* Arms the next tick: on a fixed grid, so that slow cycles do not make it drift, plus jitter. */
+static void tick_arm(struct poll *p)
+{
+	int64_t now = clock_mono_ns(), jitter = 0;
+
+	p->next_tick_ns += p->frequency_ns;
+	if (p->next_tick_ns <= now)
+		p->next_tick_ns = now + p->frequency_ns;
+	int64_t spread = p->frequency_ns / 100 * p->config->poll_jitter_pct;
+	uint64_t random;
+	if (spread > 0 && getrandom(&random, sizeof(random), 0) == sizeof(random))
+		jitter = (int64_t)(random % (2 * (uint64_t)spread + 1)) - spread;
+	int64_t delay = p->next_tick_ns + jitter - now;
+	loop_timer_set(&p->tick, delay > 0 ? delay : 1, 0);
+}
+
+static int cycle_begin(struct poll *p)
+{
+	if (p->begin_ns)
+		return -EBUSY;
+	p->begin_ns = clock_mono_ns();
+	stat_add(STAT_POLLS, 1);
+	if (p->config->reconcile_before_poll)
+		netns_table_scan(p->table);
+
+	size_t count;
+	struct netns **entries = netns_table_entries(p->table, &count);
+	int r = crew_begin(p->crew, entries, count, p->begin_ns + p->timeout_ns);
+	if (r < 0) {
+		log_err("poll", "cannot begin a cycle over %zu namespaces: %s", count, strerror(-r));
+		p->begin_ns = 0;
+	}
+	return r;
+}
+
+static void on_tick(struct loop_watch *w, uint32_t events)
+{
+	struct poll *p = w->data;
+
+	loop_timer_read(w);
+	if (cycle_begin(p) == -EBUSY)
+		stat_add(STAT_POLL_LATE, 1);
+	tick_arm(p);
+}
+
+static void on_burst(struct loop_watch *w, uint32_t events)
+{
+	struct poll *p = w->data;
+
+	loop_timer_read(w);
+	if (cycle_begin(p) == -EBUSY)
+		stat_add(STAT_POLL_LATE, 1);
+	if (p->burst_left > 0)
+		p->burst_left--;
+	if (p->burst_left > 0)
+		loop_timer_set(w, p->burst_interval_ns, 0);
+}
+
+static void on_crew_done(struct loop_watch *w, uint32_t events)
+{
+	struct poll *p = w->data;
+	struct poll_result result;
+	uint64_t ignored;
+
+	if (read(w->fd, &ignored, sizeof(ignored)) != sizeof(ignored))
+		return;
+	crew_result(p->crew, &result);
+	result.duration_ns = clock_mono_ns() - p->begin_ns;
+	p->begin_ns = 0;
+	stat_add(STAT_POLL_CUT, result.cut);
+	stat_add(STAT_POLL_NS_SUM, result.duration_ns);
+	stat_set(STAT_POLL_LAST_NS, result.duration_ns);
+	stat_set(STAT_POLL_LAST_END_NS, clock_real_ns());
+	stat_set(STAT_POLL_LAST_RECORDS, result.records);
+	log_debug("poll", "%llu records of %u namespaces in %lld us%s", (unsigned long long)result.records,
+	    result.namespaces, (long long)result.duration_ns / 1000, result.cut ? ", cut at the time-out" : "");
+	if (p->on_done)
+		p->on_done(p->data, &result);
+	if (p->pending) {
+		p->pending = false;
+		cycle_begin(p);
+	}
+}
+
+int poll_trigger(struct poll *p)
+{
+	int r = cycle_begin(p);
+
+	if (r == -EBUSY)
+		p->pending = true;
+	return r;
+}
+
+int poll_burst(struct poll *p, uint32_t count, int64_t interval_ns)
+{
+	p->burst_left = count;
+	p->burst_interval_ns = interval_ns;
+	return loop_timer_set(&p->burst, 1, 0);
+}
+
+int poll_set_frequency(struct poll *p, int64_t frequency_ns, int64_t timeout_ns)
+{
+	p->frequency_ns = frequency_ns;
+	p->timeout_ns = timeout_ns;
+	p->next_tick_ns = clock_mono_ns();
+	tick_arm(p);
+	return 0;
+}
+
+void poll_set_tap(struct poll *p, struct poll_tap *tap)
+{
+	crew_set_tap(p->crew, tap);
+}
+
+int64_t poll_running_ns(const struct poll *p)
+{
+	return p->begin_ns ? clock_mono_ns() - p->begin_ns : 0;
+}
+
+int poll_start(struct poll *p, void (*on_done)(void *data, const struct poll_result *result), void *data)
+{
+	p->on_done = on_done;
+	p->data = data;
+	p->next_tick_ns = clock_mono_ns();
+	return loop_timer_set(&p->tick, 1, 0);
+}
+
+static int watches_open(struct poll *p)
+{
+	int r = loop_timer_open(p->loop, &p->tick);
+
+	if (r == 0)
+		r = loop_timer_open(p->loop, &p->burst);
+	if (r < 0)
+		return r;
+	p->done.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return p->done.fd < 0 ? -errno : loop_add(p->loop, &p->done, EPOLLIN);
+}
+
+struct poll *poll_new(struct loop *loop, const struct config *config, const struct source_ops *source,
+    const struct source_config *source_config, struct netns_table *table, struct dest *dest)
+{
+	struct poll *p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	*p = (struct poll){
+	    .loop = loop,
+	    .config = config,
+	    .table = table,
+	    .tick = {.fd = -1, .name = "poll tick", .fn = on_tick, .data = p},
+	    .burst = {.fd = -1, .name = "poll burst", .fn = on_burst, .data = p},
+	    .done = {.fd = -1, .name = "poll done", .fn = on_crew_done, .data = p},
+	    .frequency_ns = config->frequency_ns,
+	    .timeout_ns = config->timeout_ns,
+	};
+	int r = watches_open(p);
+	if (r == 0) {
+		p->crew = crew_new(config, source, source_config, dest, p->done.fd);
+		r = p->crew ? 0 : -errno;
+	}
+	if (r < 0) {
+		log_err("poll", "cannot start the workers: %s", strerror(-r));
+		poll_free(p);
+		errno = -r;
+		return NULL;
+	}
+	return p;
+}
+
+void poll_free(struct poll *p)
+{
+	if (!p)
+		return;
+	crew_free(p->crew);
+	loop_timer_close(p->loop, &p->tick);
+	loop_timer_close(p->loop, &p->burst);
+	if (p->done.fd >= 0) {
+		loop_remove(p->loop, &p->done);
+		close(p->done.fd);
+	}
+	free(p);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll/shipper.h"
+
+#include <errno.h>
+
+#include "dest/dest.h"
+#include "stats/stats.h"
+#include "version.h"
+
+static void submit(struct shipper *s)
+{
+	if (!s->envelope)
+		return;
+	s->encoder.ops->end(&s->encoder, &s->envelope->body);
+	if (buf_ok(&s->envelope->body)) {
+		s->shipped += s->envelope->rows;
+		stat_add(STAT_ENVELOPES, 1);
+		dest_submit(s->dest, s->envelope);
+	} else {
+		s->oversize += s->envelope->rows;
+		dest_envelope_put(s->dest, s->envelope);
+	}
+	s->envelope = NULL;
+}
+
+/* Appends the record to the current envelope, beginning one if needed. false without memory. */
+static bool append(struct shipper *s, const struct record *record)
+{
+	if (!s->envelope) {
+		s->envelope = dest_envelope_get(s->dest);
+		if (!s->envelope)
+			return false;
+		s->encoder.ops->begin(&s->encoder, &s->envelope->body);
+	}
+	s->encoder.ops->row(&s->encoder, &s->envelope->body, record);
+	s->envelope->rows++;
+	return true;
+}
+
+static bool too_large(const struct shipper *s)
+{
+	return s->max_bytes && s->envelope->body.len + s->encoder.ops->overhead > s->max_bytes;
+}
+
+/*
+ * Datagram destinations cap an envelope: the row that would not fit is taken
+ * back and begins the next one. A row that does not fit alone cannot be sent.
+ */
+static void append_within_limit(struct shipper *s, const struct record *record)
+{
+	for (int attempt = 0; attempt < 2; attempt++) {
+		size_t before = s->envelope ? s->envelope->body.len : 0;
+		bool first = s->envelope == NULL;
+		bool header_done = s->encoder.header_done;
+
+		if (!append(s, record)) {
+			s->oversize++;
+			return;
+		}
+		if (!too_large(s))
+			return;
+		s->envelope->rows--;
+		if (first) {
+			s->encoder.header_done = header_done;
+			dest_envelope_put(s->dest, s->envelope);
+			s->envelope = NULL;
+			s->oversize++;
+			return;
+		}
+		s->envelope->body.len = before;
+		submit(s);
+	}
+}
+
+static void tap_flush(struct shipper *s)
+{
+	if (s->tap && s->tap_rows > 0 && buf_ok(&s->tap_batch))
+		s->tap->batch(s->tap, s->tap_batch.data, s->tap_batch.len, s->tap_rows);
+	buf_reset(&s->tap_batch);
+	s->tap_rows = 0;
+}
+
+/* One record as (varint length, XtcpFlatRecord) behind the others of the batch. */
+static void tap_append(struct shipper *s, const struct record *record)
+{
+	/* Three bytes of length hold 2 MiB; a record is under 64 KiB. The spare bytes are legal varint padding. */
+	const size_t prefix = 3;
+
+	if (!buf_reserve(&s->tap_batch, prefix))
+		return;
+	size_t start = s->tap_batch.len;
+	s->tap_batch.len += prefix;
+	wire_encode(&s->tap_batch, record);
+	size_t len = s->tap_batch.len - start - prefix;
+	uint8_t *p = s->tap_batch.data + start;
+	p[0] = (uint8_t)(len | 0x80);
+	p[1] = (uint8_t)(len >> 7 | 0x80);
+	p[2] = (uint8_t)(len >> 14 & 0x7f);
+	s->tap_rows++;
+	if (s->tap_batch.len >= TAP_BATCH_BYTES)
+		tap_flush(s);
+}
+
+static int shipper_emit(struct record_sink *sink, struct record *record)
+{
+	struct shipper *s = (struct shipper *)sink;
+
+	if (s->modulus > 1 && s->modulus_next++ % s->modulus != 0) {
+		s->sampled_out++;
+		return 0;
+	}
+	record->record_counter = ++s->counter;
+	if (s->max_bytes)
+		append_within_limit(s, record);
+	else if (!append(s, record))
+		s->oversize++;
+	if (s->envelope && (s->envelope->rows >= s->flush_rows || s->envelope->body.len >= s->flush_bytes))
+		submit(s);
+	if (s->tap)
+		tap_append(s, record);
+	return 0;
+}
+
+int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size)
+{
+	*s = (struct shipper){
+	    .sink.emit = shipper_emit,
+	    .dest = dest,
+	    .modulus = config->modulus,
+	    .flush_rows = config->envelope_flush_rows ? config->envelope_flush_rows : ENVELOPE_FLUSH_ROWS,
+	    .flush_bytes = config->envelope_flush_bytes ? config->envelope_flush_bytes : ENVELOPE_FLUSH_BYTES,
+	    .max_bytes = dest_max_envelope(dest),
+	};
+	return encoder_init(&s->encoder, config->marshal, config->columns, error, size);
+}
+
+void shipper_free(struct shipper *s)
+{
+	dest_envelope_put(s->dest, s->envelope);
+	encoder_free(&s->encoder);
+	buf_free(&s->tap_batch);
+}
+
+uint64_t shipper_flush(struct shipper *s)
+{
+	submit(s);
+	tap_flush(s);
+	uint64_t shipped = s->shipped;
+	stat_add(STAT_RECORDS, shipped);
+	stat_add(STAT_RECORDS_SAMPLED_OUT, s->sampled_out);
+	stat_add(STAT_RECORDS_OVERSIZE, s->oversize);
+	s->shipped = s->sampled_out = s->oversize = 0;
+	return shipped;
+}
+
+void record_constants(struct record *record, const struct config *config)
+{
+	record->sections |= RECORD_HAS(META);
+	record->schema_version = RECORD_SCHEMA_VERSION;
+	record->daemon_version = str_of(XTCP2_VERSION);
+	record->hostname = str_of(config->hostname);
+	record->location = str_of(config->location);
+	record->label = str_of(config->label);
+	record->tag = str_of(config->tag);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "poll/shipper.h"
+
+/* A worker's stack holds no buffers: those are on the heap. */
+#define WORKER_STACK_BYTES (256 * 1024)
+
+struct worker {
+	struct poll_crew *crew;
+	pthread_t thread;
+	bool started;
+	struct source *source;
+	struct shipper shipper;
+	struct record record;
+};
+
+struct poll_crew {
+	const struct source_ops *ops;
+	int done_fd;
+	unsigned count;
+	struct worker *workers;
+
+	pthread_mutex_t lock; /* guards what follows up to `next` */
+	pthread_cond_t wake;
+	uint64_t cycle; /* grows with each cycle; a worker that sees a new number goes to work */
+	unsigned busy;
+	bool stop;
+	struct poll_tap *tap;
+	struct poll_result result;
+
+	/* The running cycle; constant while it runs. */
+	struct netns **jobs;
+	size_t job_count, job_capacity;
+	int64_t deadline_ns;
+	size_t next; /* atomic: the first job not yet taken */
+};
+
+static void job_run(struct worker *w, struct netns *ns, struct poll_result *result)
+{
+	struct dump_result dump = {0};
+
+	if (ns) {
+		if ((ns->state == NETNS_SEEN || ns->state == NETNS_BLOCKED) && netns_open(ns) < 0)
+			return;
+		if (ns->state != NETNS_OPEN)
+			return;
+		ns->state = NETNS_DUMPING;
+	}
+	int r = w->crew->ops->dump(w->source, ns, &w->record, &w->shipper.sink, w->crew->deadline_ns, &dump);
+	if (ns && ns->state == NETNS_DUMPING)
+		ns->state = NETNS_OPEN;
+	if (r < 0)
+		log_debug("poll", "namespace %s: %s", ns ? ns->name : "all", strerror(-r));
+	result->namespaces += r == 0;
+	result->messages += dump.messages;
+	result->partial += dump.partial;
+	result->cut |= dump.timed_out;
+}
+
+/* Takes jobs until none is left or the deadline has passed. */
+static void cycle_work(struct worker *w, struct poll_result *result)
+{
+	struct poll_crew *crew = w->crew;
+
+	for (;;) {
+		size_t i = __atomic_fetch_add(&crew->next, 1, __ATOMIC_RELAXED);
+		if (i >= crew->job_count)
+			break;
+		if (clock_mono_ns() >= crew->deadline_ns) {
+			result->cut = true;
+			break;
+		}
+		job_run(w, crew->jobs[i], result);
+	}
+	result->records = shipper_flush(&w->shipper);
+}
+
+static void result_add(struct poll_result *sum, const struct poll_result *part)
+{
+	sum->records += part->records;
+	sum->messages += part->messages;
+	sum->namespaces += part->namespaces;
+	sum->partial += part->partial;
+	sum->cut |= part->cut;
+}
+
+static void *worker_main(void *data)
+{
+	struct worker *w = data;
+	struct poll_crew *crew = w->crew;
+	uint64_t seen = 0;
+
+	pthread_mutex_lock(&crew->lock);
+	for (;;) {
+		while (crew->cycle == seen && !crew->stop)
+			pthread_cond_wait(&crew->wake, &crew->lock);
+		if (crew->cycle == seen)
+			break;
+		seen = crew->cycle;
+		w->shipper.tap = crew->tap;
+		pthread_mutex_unlock(&crew->lock);
+
+		struct poll_result result = {0};
+		cycle_work(w, &result);
+
+		pthread_mutex_lock(&crew->lock);
+		result_add(&crew->result, &result);
+		if (--crew->busy == 0) {
+			uint64_t one = 1;
+			ssize_t n = write(crew->done_fd, &one, sizeof(one));
+			if (n != sizeof(one))
+				log_err("poll", "cannot report the end of a cycle: %s", strerror(errno));
+		}
+	}
+	pthread_mutex_unlock(&crew->lock);
+	return NULL;
+}
+
+static int worker_start(struct worker *w, unsigned number, const struct config *config,
+    const struct source_config *source_config, struct dest *dest)
+{
+	char error[256] = "";
+	pthread_attr_t attr;
+
+	int r = shipper_init(&w->shipper, config, dest, error, sizeof(error));
+	if (r < 0) {
+		log_err("poll", "%s", error);
+		return r;
+	}
+	record_constants(&w->record, config);
+	w->source = w->crew->ops->create(source_config, number);
+	if (!w->source)
+		return -errno;
+	r = pthread_attr_init(&attr);
+	if (r == 0)
+		r = pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
+	if (r == 0)
+		r = pthread_create(&w->thread, &attr, worker_main, w);
+	pthread_attr_destroy(&attr);
+	if (r != 0)
+		return -r;
+	w->started = true;
+	char name[16];
+	snprintf(name, sizeof(name), "netlinker-%u", number);
+	pthread_setname_np(w->thread, name);
+	return 0;
+}
+
+struct poll_crew *crew_new(const struct config *config, const struct source_ops *source,
+    const struct source_config *source_config, struct dest *dest, int done_fd)
+{
+	struct poll_crew *crew = calloc(1, sizeof(*crew));
+	if (!crew)
+		return NULL;
+	crew->ops = source;
+	crew->done_fd = done_fd;
+	/* One pass over everything cannot be shared out. */
+	crew->count = source->all_at_once ? 1 : config->netlinkers;
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_cond_init(&crew->wake, NULL);
+	crew->workers = calloc(crew->count, sizeof(*crew->workers));
+	int r = crew->workers ? 0 : -ENOMEM;
+	for (unsigned i = 0; i < crew->count && r == 0; i++) {
+		crew->workers[i].crew = crew;
+		r = worker_start(&crew->workers[i], i, config, source_config, dest);
+	}
+	if (r < 0) {
+		crew_free(crew);
+		errno = -r;
+		return NULL;
+	}
+	return crew;
+}
+
+void crew_free(struct poll_crew *crew)
+{
+	if (!crew)
+		return;
+	pthread_mutex_lock(&crew->lock);
+	crew->stop = true;
+	/* Jobs not begun are not worth waiting for. */
+	__atomic_store_n(&crew->next, crew->job_count, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&crew->wake);
+	pthread_mutex_unlock(&crew->lock);
+	for (unsigned i = 0; crew->workers && i < crew->count; i++) {
+		struct worker *w = &crew->workers[i];
+		if (w->started)
+			pthread_join(w->thread, NULL);
+		if (w->source)
+			crew->ops->free(w->source);
+		if (w->crew)
+			shipper_free(&w->shipper);
+	}
+	pthread_cond_destroy(&crew->wake);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew->workers);
+	free(crew->jobs);
+	free(crew);
+}
+
+static int jobs_copy(struct poll_crew *crew, struct netns *const *namespaces, size_t count)
+{
+	if (count > crew->job_capacity) {
+		struct netns **jobs = reallocarray(crew->jobs, count, sizeof(*jobs));
+		if (!jobs)
+			return -ENOMEM;
+		crew->jobs = jobs;
+		crew->job_capacity = count;
+	}
+	if (count > 0)
+		memcpy(crew->jobs, namespaces, count * sizeof(*namespaces));
+	crew->job_count = count;
+	return 0;
+}
+
+int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t count, int64_t deadline_ns)
+{
+	struct netns *const everything[] = {NULL};
+
+	pthread_mutex_lock(&crew->lock);
+	int r = crew->ops->all_at_once ? jobs_copy(crew, everything, 1) : jobs_copy(crew, namespaces, count);
+	if (r == 0) {
+		crew->deadline_ns = deadline_ns;
+		crew->next = 0;
+		crew->result = (struct poll_result){0};
+		crew->busy = crew->count;
+		crew->cycle++;
+		pthread_cond_broadcast(&crew->wake);
+	}
+	pthread_mutex_unlock(&crew->lock);
+	return r;
+}
+
+void crew_result(struct poll_crew *crew, struct poll_result *result)
+{
+	pthread_mutex_lock(&crew->lock);
+	*result = crew->result;
+	pthread_mutex_unlock(&crew->lock);
+}
+
+void crew_set_tap(struct poll_crew *crew, struct poll_tap *tap)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->tap = tap;
+	pthread_mutex_unlock(&crew->lock);
+}
