@@ -39,17 +39,17 @@ static inline void cleanup_fclosep(FILE **f)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclosep)
 
 /* Hands over ownership: the variable is left empty, the value returned. */
-#define take_fd(fd)                                                                                          \
-	({                                                                                                   \
-		int fd_ = (fd);                                                                              \
-		(fd) = -1;                                                                                   \
-		fd_;                                                                                         \
+#define take_fd(fd)             \
+	({                      \
+		int fd_ = (fd); \
+		(fd) = -1;      \
+		fd_;            \
 	})
-#define take_ptr(p)                                                                                          \
-	({                                                                                                   \
-		__typeof__(p) p_ = (p);                                                                      \
-		(p) = NULL;                                                                                  \
-		p_;                                                                                          \
+#define take_ptr(p)                     \
+	({                              \
+		__typeof__(p) p_ = (p); \
+		(p) = NULL;             \
+		p_;                     \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -14,7 +14,8 @@ static const struct {
 	const char *name;
 	int64_t ns;
 } units[] = {
-    {"h", 3600 * NS_PER_SEC}, {"m", 60 * NS_PER_SEC}, {"s", NS_PER_SEC}, {"ms", NS_PER_MS}, {"us", 1000}, {"ns", 1},
+    {"h", 3600 * NS_PER_SEC}, {"m", 60 * NS_PER_SEC}, {"s", NS_PER_SEC},
+    {"ms", NS_PER_MS},	      {"us", 1000},	      {"ns", 1},
 };
 
 /* Consumes a unit at *p; returns its length in ns, or 0 when there is none. */
@@ -40,7 +41,8 @@ static int pair_parse(const char **p, int64_t *total)
 	bool digits = false;
 
 	for (; isdigit((unsigned char)**p); (*p)++, digits = true) {
-		if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, **p - '0', &whole))
+		if (__builtin_mul_overflow(whole, 10, &whole) ||
+		    __builtin_add_overflow(whole, **p - '0', &whole))
 			return -ERANGE;
 	}
 	if (**p == '.') {
@@ -91,7 +93,8 @@ char *duration_format(int64_t ns, char buf[static DURATION_TEXT_MAX])
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		int64_t count = ns / units[i].ns;
 		if (count > 0) {
-			n += snprintf(buf + n, DURATION_TEXT_MAX - n, "%lld%s", (long long)count, units[i].name);
+			n += snprintf(buf + n, DURATION_TEXT_MAX - n, "%lld%s", (long long)count,
+				      units[i].name);
 			ns -= count * units[i].ns;
 		}
 	}

@@ -47,7 +47,7 @@ bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *supp
 
 	/* The winner of the exchange logs; a loser of the race counts as refused. */
 	if (now < next || !__atomic_compare_exchange_n(&limit->next_ns, &next, now + interval_ns, false,
-						      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+						       __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
 		__atomic_fetch_add(&limit->suppressed, 1, __ATOMIC_RELAXED);
 		return false;
 	}

@@ -11,7 +11,13 @@
 #include <stdint.h>
 
 /* The numbers are syslog(3) priorities. */
-enum log_level { LOG_LEVEL_ERR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+	LOG_LEVEL_ERR = 3,
+	LOG_LEVEL_WARN = 4,
+	LOG_LEVEL_NOTICE = 5,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
 
 extern enum log_level log_level;
 
@@ -21,10 +27,10 @@ void log_init(enum log_level level);
 void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-#define log_at(level_, sub_, ...)                                                                            \
-	do {                                                                                                 \
-		if ((level_) <= log_level)                                                                   \
-			log_write((level_), (sub_), __VA_ARGS__);                                            \
+#define log_at(level_, sub_, ...)                                 \
+	do {                                                      \
+		if ((level_) <= log_level)                        \
+			log_write((level_), (sub_), __VA_ARGS__); \
 	} while (0)
 
 #define log_err(sub_, ...)    log_at(LOG_LEVEL_ERR, sub_, __VA_ARGS__)

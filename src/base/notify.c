@@ -29,7 +29,7 @@ int notify_send(const char *state)
 	if (fd < 0)
 		return -errno;
 	ssize_t n = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&sa,
-	    offsetof(struct sockaddr_un, sun_path) + len);
+			   offsetof(struct sockaddr_un, sun_path) + len);
 	return n < 0 ? -errno : 0;
 }
 

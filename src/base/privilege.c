@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 
-
 bool privilege_have(int capability)
 {
 	return capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, capability);
@@ -27,7 +26,9 @@ int privilege_keep(const int *capabilities, size_t count)
 		/* Inheritable as well, so that a re-exec in place as an ordinary user keeps them. */
 		if (have & (1u << i))
 			capng_update(CAPNG_ADD,
-			    CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET, capabilities[i]);
+				     CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE |
+					 CAPNG_BOUNDING_SET,
+				     capabilities[i]);
 	}
 	return capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }

@@ -108,7 +108,8 @@ static void on_crew_done(struct loop_watch *w, uint32_t events)
 	stat_set(STAT_POLL_LAST_END_NS, clock_real_ns());
 	stat_set(STAT_POLL_LAST_RECORDS, result.records);
 	log_debug("poll", "%llu records of %u namespaces in %lld us%s", (unsigned long long)result.records,
-	    result.namespaces, (long long)result.duration_ns / 1000, result.cut ? ", cut at the time-out" : "");
+		  result.namespaces, (long long)result.duration_ns / 1000,
+		  result.cut ? ", cut at the time-out" : "");
 	if (p->on_done)
 		p->on_done(p->data, &result);
 	if (p->pending) {
@@ -173,7 +174,7 @@ static int watches_open(struct poll *p)
 }
 
 struct poll *poll_new(struct loop *loop, const struct config *config, const struct source_ops *source,
-    const struct source_config *source_config, struct netns_table *table, struct dest *dest)
+		      const struct source_config *source_config, struct netns_table *table, struct dest *dest)
 {
 	struct poll *p = calloc(1, sizeof(*p));
 	if (!p)

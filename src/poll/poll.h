@@ -50,7 +50,8 @@ struct poll_result {
 
 /* config, table, dest and loop are borrowed and must outlive the poll. NULL with errno, logged. */
 struct poll *poll_new(struct loop *loop, const struct config *config, const struct source_ops *source,
-    const struct source_config *source_config, struct netns_table *table, struct dest *dest);
+		      const struct source_config *source_config, struct netns_table *table,
+		      struct dest *dest);
 /* Waits for a running cycle (at most its time-out), ends the workers. */
 void poll_free(struct poll *p);
 

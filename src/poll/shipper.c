@@ -83,7 +83,8 @@ static void tap_flush(struct shipper *s)
 /* One record as (varint length, XtcpFlatRecord) behind the others of the batch. */
 static void tap_append(struct shipper *s, const struct record *record)
 {
-	/* Three bytes of length hold 2 MiB; a record is under 64 KiB. The spare bytes are legal varint padding. */
+	/* Three bytes of length hold 2 MiB; a record is under 64 KiB. The spare bytes are legal varint
+	 * padding. */
 	const size_t prefix = 3;
 
 	if (!buf_reserve(&s->tap_batch, prefix))

@@ -128,7 +128,7 @@ static void *worker_main(void *data)
 }
 
 static int worker_start(struct worker *w, unsigned number, const struct config *config,
-    const struct source_config *source_config, struct dest *dest)
+			const struct source_config *source_config, struct dest *dest)
 {
 	char error[256] = "";
 	pthread_attr_t attr;
@@ -158,7 +158,7 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 }
 
 struct poll_crew *crew_new(const struct config *config, const struct source_ops *source,
-    const struct source_config *source_config, struct dest *dest, int done_fd)
+			   const struct source_config *source_config, struct dest *dest, int done_fd)
 {
 	struct poll_crew *crew = calloc(1, sizeof(*crew));
 	if (!crew)

@@ -19,7 +19,7 @@ enum stat_id {
 enum stat_kind { STAT_KIND_COUNTER, STAT_KIND_GAUGE };
 
 struct stat_info {
-	const char *id;	    /* "POLLS" */
+	const char *id; /* "POLLS" */
 	enum stat_kind kind;
 	const char *name;   /* "xtcp2_polls_total" */
 	const char *labels; /* "reason=\"modulus\"" or "" */

@@ -13,8 +13,15 @@ static void duration_reads_go_style(void **state)
 		const char *text;
 		int64_t ns;
 	} good[] = {
-	    {"0", 0}, {"0s", 0}, {"10s", 10 * NS_PER_SEC}, {"250ms", 250 * NS_PER_MS}, {"1h30m", 5400 * NS_PER_SEC},
-	    {"1.5s", 1500 * NS_PER_MS}, {".5s", 500 * NS_PER_MS}, {"1us", 1000}, {"7ns", 7},
+	    {"0", 0},
+	    {"0s", 0},
+	    {"10s", 10 * NS_PER_SEC},
+	    {"250ms", 250 * NS_PER_MS},
+	    {"1h30m", 5400 * NS_PER_SEC},
+	    {"1.5s", 1500 * NS_PER_MS},
+	    {".5s", 500 * NS_PER_MS},
+	    {"1us", 1000},
+	    {"7ns", 7},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
 		int64_t ns = -1;
@@ -33,7 +40,8 @@ static void duration_reads_go_style(void **state)
 
 static void duration_writes_what_it_reads(void **state)
 {
-	static const int64_t values[] = {0, 1, 999, NS_PER_MS, 1500 * NS_PER_MS, 5400 * NS_PER_SEC, 86399 * NS_PER_SEC + 1};
+	static const int64_t values[] = {
+	    0, 1, 999, NS_PER_MS, 1500 * NS_PER_MS, 5400 * NS_PER_SEC, 86399 * NS_PER_SEC + 1};
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		char text[DURATION_TEXT_MAX];
 		int64_t ns = -1;
