@@ -8,18 +8,20 @@
  * see, found in two ways that feed it alike: inotify on the directories where
  * names are bind-mounted (/run/netns, /run/docker/netns), which is fast, and a
  * scan of those directories and of /proc/PID/ns/net before each poll, which is
- * complete. While a namespace is in the table a netlink socket in it is open:
- * that pins it, so (dev, ino) cannot be reused behind our back; and because it
- * pins it, a namespace that no process and no mount showed in the last scan is
- * closed at once. The identity given to users is SO_NETNS_COOKIE, which is
- * never reused.
+ * complete. While an entry is OPEN its netlink socket pins the namespace, so
+ * (dev, ino) cannot be reused behind our back; and because it pins it, a
+ * namespace that no process and no mount showed in the last scan is closed at
+ * once. The identity given to users is SO_NETNS_COOKIE, which is never reused.
+ *
+ * Limits: a namespace held by nothing but an open file, or by a thread that
+ * left its process's namespace, is in neither place and is not found.
  *
  * States and what may happen in each:
  *   NETNS_SEEN     known by (dev, ino), no socket yet; a worker may open it
  *   NETNS_OPEN     socket open, idle; a worker may dump it; main may close it
  *   NETNS_DUMPING  owned by one worker until it puts it back to OPEN
- *   NETNS_BLOCKED  could not be entered (permission); retried after a back-off, counted
- *   NETNS_GONE     not seen by the last scan; main closes and forgets it, workers must not take it
+ *   NETNS_BLOCKED  could not be entered; retried after a back-off, counted once
+ *   NETNS_GONE     vanished before it could be entered; the next scan forgets it, workers must not take it
  *
  * Threads: the table is changed by the main thread only, between polls. During
  * a poll a worker owns the entries it was handed; inotify events that arrive
@@ -44,18 +46,21 @@ struct netns {
 	dev_t dev;
 	int nl_fd; /* the sock_diag socket in this namespace; -1 unless OPEN or DUMPING */
 	uint32_t nl_portid;
-	uint32_t nl_seq; /* last sequence number used on nl_fd */
+	uint32_t nl_seq; /* last sequence number used in this namespace, 0 for none yet */
 	bool own;	 /* the namespace this process runs in */
-	char *name;	 /* file name of the mount, "pid:N" when only a process shows it, "self"; owned */
-	char *path;	 /* what to open(2) to enter it; owned */
-	uint32_t seen;	 /* number of the scan that saw it last */
-	int64_t retry_ns; /* BLOCKED: not before this CLOCK_MONOTONIC time */
+	char *name; /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "self"; owned */
+	char *path; /* what to open(2) to enter it; owned */
+	uint32_t processes; /* how many the last scan saw in it */
+	uint32_t seen;	    /* number of the scan that saw it last */
+	uint32_t failures;  /* attempts to enter it that failed in a row */
+	int64_t retry_ns;   /* BLOCKED: not before this CLOCK_MONOTONIC time */
 };
 
 struct netns_table;
 
 struct netns_options {
-	const char *const *directories; /* NULL-terminated; watched and scanned; may be missing */
+	/* NULL-terminated; watched and scanned; may be missing; must outlive the table */
+	const char *const *directories;
 	bool scan_proc;
 	bool own_only; /* without CAP_SYS_ADMIN: the own namespace and nothing else */
 };
@@ -65,17 +70,18 @@ extern const char *const netns_directories[];
 
 /*
  * Starts with the own namespace in state SEEN. Adds its inotify watch to loop
- * (a missing directory is watched for through its parent). on_change(data) is
- * called from the loop when a directory changed; may be NULL. NULL with errno.
+ * (a missing directory is watched for through its parents); loop may be NULL
+ * for a table that is only scanned. on_change(data) is called from the loop
+ * when a directory changed, once for a burst of changes; may be NULL. NULL with errno.
  */
 struct netns_table *netns_table_new(struct loop *loop, const struct netns_options *options,
-    void (*on_change)(void *data), void *data);
+				    void (*on_change)(void *data), void *data);
 void netns_table_free(struct netns_table *table);
 
 /*
- * Scans directories and /proc, adds what is new, closes and forgets what is
- * gone. Never fails: what could not be read is counted (NETNS_ERR_*). Main
- * thread, and not while a poll runs.
+ * Scans directories and /proc, adds what is new, follows names, closes and
+ * forgets what is gone. Never fails: what could not be read is counted
+ * (NETNS_ERR_*). Main thread, and not while a poll runs.
  */
 void netns_table_scan(struct netns_table *table);
 
@@ -84,20 +90,24 @@ struct netns **netns_table_entries(struct netns_table *table, size_t *count);
 
 /*
  * Opens the sock_diag socket of a SEEN (or due BLOCKED) namespace: enters it
- * with setns(2) on the calling thread, makes the socket, comes back. On return
- * the state is OPEN (0) or BLOCKED (-EPERM, -EACCES) or GONE (-ENOENT...). A
- * thread that cannot come back to its own namespace aborts the process: every
- * later record would lie about where it is from.
+ * with setns(2) on the calling thread, makes the socket, comes back. Returns 0
+ * (state OPEN; at once when it is open already) or
+ *   -EAGAIN                 BLOCKED and not due, not tried
+ *   -EPERM, -EACCES, other  now BLOCKED
+ *   -ENOENT, -ESRCH, -ESTALE  now GONE
+ *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS  still SEEN: the next poll tries again
+ * Counts and logs what went wrong. A thread that cannot come back to its own
+ * namespace aborts the process: every later record would lie about where it is from.
  */
 int netns_open(struct netns *ns);
 
-/* Closes the socket; the state becomes SEEN. */
+/* Closes the socket; the state becomes SEEN. Harmless when it is not open. */
 void netns_close(struct netns *ns);
 
-/* fd of the calling thread's network namespace, O_CLOEXEC, or -errno. */
+/* A new fd of the calling thread's network namespace, O_CLOEXEC, or -errno. */
 int netns_self_fd(void);
 
-/* Runs fn(data) inside the namespace of ns_fd on this thread and returns its result, or -errno of setns(2). */
+/* Runs fn(data) in the namespace of ns_fd on this thread; returns its result, or -errno of setns(2). */
 int netns_call(int ns_fd, int (*fn)(void *data), void *data);
 
 #endif

@@ -8,6 +8,7 @@
  * poll then makes one job a namespace or one job in all.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "netns/netns.h"
@@ -17,13 +18,13 @@
 struct capture;
 
 struct source_config {
-	uint8_t ext;		  /* idiag_ext */
-	uint32_t states;	  /* idiag_states: bit N for TCP state N */
+	uint8_t ext;	 /* idiag_ext */
+	uint32_t states; /* idiag_states: bit N for TCP state N */
 	struct decode_options decode;
-	uint32_t recv_size;	  /* receive buffer in bytes; the kernel caps a dump batch at 32 KiB */
-	int64_t recv_timeout_ns;  /* one receive call waits at most this long (-nltimeout) */
-	uint32_t first_seq;	  /* -nlmsgSeq */
-	struct capture *capture;  /* raw bytes go here as well; NULL for none. Not owned */
+	uint32_t recv_size;	 /* receive buffer in bytes; the kernel caps a dump batch at 32 KiB */
+	int64_t recv_timeout_ns; /* one receive call waits at most this long (-nltimeout) */
+	uint32_t first_seq;	 /* -nlmsgSeq */
+	struct capture *capture; /* raw bytes go here as well; NULL for none. Not owned */
 };
 
 /* What one dump of one namespace did. */
@@ -46,12 +47,29 @@ struct source_ops {
 	 * sink, with META fields timestamp_ns (receive time of its batch), socket_fd,
 	 * netlinker_id and all kernel sections set in `record`. Stops at deadline_ns
 	 * (CLOCK_MONOTONIC). Errors are counted inside and retried once; 0 also when
-	 * partial. -errno when nothing could be read, or what emit() returned.
+	 * partial. -errno when nothing could be read, or what emit() returned. The
+	 * netlink source opens ns itself when it is not open (see netns_open() for the
+	 * errors; -EAGAIN: blocked and not due) and leaves it OPEN, or SEEN after a
+	 * dump that was cut, so that the next one starts on a clean socket.
 	 */
 	int (*dump)(struct source *source, struct netns *ns, struct record *record, struct record_sink *sink,
-	    int64_t deadline_ns, struct dump_result *result);
+		    int64_t deadline_ns, struct dump_result *result);
 };
 
 extern const struct source_ops source_netlink;
+
+/*
+ * What the running kernel's tcp_info looks like (uname(2)), all attributes on;
+ * the caller sets `attributes` from deserializers_parse() afterwards.
+ */
+void source_decode_defaults(struct decode_options *options);
+
+/*
+ * -states: "default" (all but BOUND_INACTIVE, which costs the kernel a walk of a
+ * second table), "all", a mask ("0x1ffe"), or a comma-separated list of names in
+ * any case, with '_', '-' or neither between their parts. Returns 0, or -EINVAL
+ * with the word that is no state in bad (size bytes).
+ */
+int tcp_states_parse(const char *text, uint32_t *mask, char *bad, size_t size);
 
 #endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "netns/netns.h"
+#include "stats/stats.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+/*
+ * Receive buffer asked for. The kernel makes the next 32 KiB batch of a dump
+ * only while no more than half of it is in use, so it must hold two; asked for
+ * explicitly because net.core.rmem_default may be set to next to nothing.
+ */
+#define NETNS_RCVBUF (256 * 1024)
+
+/* A namespace that refused us is tried again after the first, then twice as long, up to the last. */
+#define NETNS_BACKOFF_FIRST_NS (5 * NS_PER_SEC)
+#define NETNS_BACKOFF_LAST_NS  (300 * NS_PER_SEC)
+
+/* Complaints about namespaces are written at most this often. */
+#define NETNS_LOG_NS (60 * NS_PER_SEC)
+
+int netns_self_fd(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int netns_call(int ns_fd, int (*fn)(void *data), void *data)
+{
+	/* Taken before leaving: the way back must not depend on a free descriptor. */
+	_cleanup_close_ int self = netns_self_fd();
+
+	if (self < 0)
+		return self;
+	if (setns(ns_fd, CLONE_NEWNET) < 0)
+		return -errno;
+	int r = fn(data);
+	if (setns(self, CLONE_NEWNET) < 0) {
+		log_err("netns", "cannot return to the own network namespace: %s", strerror(errno));
+		abort();
+	}
+	return r;
+}
+
+/* Makes the sock_diag socket in the namespace the thread is in now. data is the struct netns. */
+static int socket_make(void *data)
+{
+	struct netns *ns = data;
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	socklen_t address_len = sizeof(address);
+	int size = NETNS_RCVBUF;
+	uint64_t cookie = 0;
+	socklen_t cookie_len = sizeof(cookie);
+
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&address, &address_len) < 0)
+		return -errno;
+	/* Neither is fatal: the default buffer serves, and before 5.14 there is no cookie. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &cookie_len) < 0)
+		cookie = 0;
+	ns->cookie = cookie;
+	ns->nl_portid = address.nl_pid;
+	ns->nl_fd = take_fd(fd);
+	return 0;
+}
+
+static int enter_and_make(struct netns *ns)
+{
+	struct stat st;
+
+	if (ns->own)
+		return socket_make(ns);
+	_cleanup_close_ int fd = open(ns->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* The process number or the file name may have gone to another namespace since the scan. */
+	if (st.st_ino != ns->ino || st.st_dev != ns->dev)
+		return -ESTALE;
+	return netns_call(fd, socket_make, ns);
+}
+
+/* Moves to BLOCKED for a while; counts the first of a row of failures only. */
+static void block(struct netns *ns, enum stat_id counter)
+{
+	int64_t delay = NETNS_BACKOFF_FIRST_NS;
+
+	for (uint32_t i = 0; i < ns->failures && delay < NETNS_BACKOFF_LAST_NS; i++)
+		delay *= 2;
+	if (delay > NETNS_BACKOFF_LAST_NS)
+		delay = NETNS_BACKOFF_LAST_NS;
+	if (ns->failures++ == 0)
+		stat_add(counter, 1);
+	ns->state = NETNS_BLOCKED;
+	ns->retry_ns = clock_mono_ns() + delay;
+}
+
+/* Decides the state after a failed attempt to enter; returns true when the failure deserves a line. */
+static bool open_failed(struct netns *ns, int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ESRCH:
+	case -ESTALE:
+		stat_add(STAT_NETNS_ERR_GONE, 1);
+		ns->state = NETNS_GONE;
+		return false;
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+	case -ENOBUFS:
+		stat_add(STAT_NETNS_ERR_LIMIT, 1);
+		ns->state = NETNS_SEEN;
+		return true;
+	case -EPERM:
+	case -EACCES:
+		block(ns, STAT_NETNS_ERR_DENIED);
+		return ns->failures == 1;
+	default:
+		block(ns, STAT_NETNS_ERR_OTHER);
+		return ns->failures == 1;
+	}
+}
+
+int netns_open(struct netns *ns)
+{
+	static struct log_limit limit;
+	uint64_t suppressed;
+
+	if (ns->nl_fd >= 0)
+		return 0;
+	if (ns->state == NETNS_GONE)
+		return -ENOENT;
+	if (ns->state == NETNS_BLOCKED && clock_mono_ns() < ns->retry_ns)
+		return -EAGAIN;
+	int r = enter_and_make(ns);
+	if (r == 0) {
+		ns->state = NETNS_OPEN;
+		ns->failures = 0;
+		return 0;
+	}
+	if (open_failed(ns, r) && log_limit_pass(&limit, NETNS_LOG_NS, &suppressed))
+		log_warn("netns",
+			 "cannot enter namespace %s (%s): %s; %llu more like this in the last minute",
+			 ns->name, ns->path, strerror(-r), (unsigned long long)suppressed);
+	return r;
+}
+
+void netns_close(struct netns *ns)
+{
+	if (ns->nl_fd < 0)
+		return;
+	close(ns->nl_fd);
+	ns->nl_fd = -1;
+	ns->state = NETNS_SEEN;
+}

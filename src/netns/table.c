@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "netns/netns.h"
+#include "netns/watch.h"
+#include "stats/stats.h"
+
+/* Slots of an empty index; it doubles when half full, so that probes stay short. */
+#define INDEX_MIN 64
+
+/* Complaints about directories and /proc are written at most this often. */
+#define TABLE_LOG_NS (60 * NS_PER_SEC)
+
+/*
+ * Theory of operation: names
+ *
+ * A namespace has as many names as mounts and processes show it; one is kept.
+ * A mount outranks a process, and the name in use is kept as long as it is
+ * still shown, so that records of one namespace do not change their name from
+ * poll to poll. During a scan each entry collects whether its name was
+ * confirmed and the best other one met; when the scan ends the other one is
+ * taken if the name was not confirmed or if it has the higher rank.
+ */
+enum name_rank { NAME_NONE, NAME_PROCESS, NAME_SELF, NAME_MOUNT };
+
+struct entry {
+	struct netns ns; /* first: what users of the table see */
+	enum name_rank rank;
+	pid_t pid; /* of rank NAME_PROCESS */
+	/* of the running scan: */
+	bool confirmed;
+	pid_t other_pid;
+	char *other_path; /* of a mount; owned */
+};
+
+struct netns_table {
+	struct netns_options options;
+	struct netns_watch *watch; /* NULL without a loop or with own_only */
+	struct netns **entries;	   /* dense */
+	size_t count, cap;
+	uint32_t *index; /* open addressing over (dev, ino): position in entries + 1, 0 for free */
+	size_t index_size;
+	uint32_t scan;	 /* number of the last scan */
+	dev_t nsfs_dev;	 /* st_dev of every namespace file */
+	uint64_t denied; /* processes that the last scan was not allowed to look at */
+	bool not_yet;	 /* the running scan met a plain file in a directory */
+};
+
+const char *const netns_directories[] = {"/run/netns", "/run/docker/netns", NULL};
+
+static struct entry *entry_of(struct netns *ns)
+{
+	return (struct entry *)ns;
+}
+
+static void entry_free(struct entry *e)
+{
+	if (!e)
+		return;
+	netns_close(&e->ns);
+	free(e->ns.name);
+	free(e->ns.path);
+	free(e->other_path);
+	free(e);
+}
+
+static size_t slot_of(const struct netns_table *t, dev_t dev, ino_t ino)
+{
+	uint64_t h = (ino ^ ((uint64_t)dev << 40)) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return (h >> 32) & (t->index_size - 1);
+}
+
+static void index_insert(struct netns_table *t, size_t position)
+{
+	const struct netns *ns = t->entries[position];
+	size_t slot = slot_of(t, ns->dev, ns->ino);
+
+	while (t->index[slot])
+		slot = (slot + 1) & (t->index_size - 1);
+	t->index[slot] = (uint32_t)position + 1;
+}
+
+/* Builds the index anew for `size` slots, a power of two. */
+static int index_build(struct netns_table *t, size_t size)
+{
+	uint32_t *index = calloc(size, sizeof(*index));
+
+	if (!index)
+		return -ENOMEM;
+	free(t->index);
+	t->index = index;
+	t->index_size = size;
+	for (size_t i = 0; i < t->count; i++)
+		index_insert(t, i);
+	return 0;
+}
+
+static struct entry *find(const struct netns_table *t, dev_t dev, ino_t ino)
+{
+	for (size_t slot = slot_of(t, dev, ino); t->index[slot]; slot = (slot + 1) & (t->index_size - 1)) {
+		struct netns *ns = t->entries[t->index[slot] - 1];
+		if (ns->ino == ino && ns->dev == dev)
+			return entry_of(ns);
+	}
+	return NULL;
+}
+
+static int reserve(struct netns_table *t)
+{
+	if (t->count == t->cap) {
+		size_t cap = t->cap ? t->cap * 2 : INDEX_MIN / 2;
+		struct netns **entries = realloc(t->entries, cap * sizeof(struct netns *));
+		if (!entries)
+			return -ENOMEM;
+		t->entries = entries;
+		t->cap = cap;
+	}
+	if ((t->count + 1) * 2 > t->index_size)
+		return index_build(t, t->index_size ? t->index_size * 2 : INDEX_MIN);
+	return 0;
+}
+
+/* Adds a nameless entry in state SEEN; its name comes when the scan ends. NULL without memory. */
+static struct entry *add(struct netns_table *t, const struct stat *st)
+{
+	struct entry *e = calloc(1, sizeof(*e));
+
+	if (!e || reserve(t) < 0) {
+		free(e);
+		stat_add(STAT_NETNS_ERR_LIMIT, 1);
+		return NULL;
+	}
+	e->ns.ino = st->st_ino;
+	e->ns.dev = st->st_dev;
+	e->ns.nl_fd = -1;
+	t->entries[t->count] = &e->ns;
+	index_insert(t, t->count++);
+	return e;
+}
+
+/* The entry of the namespace file, added when new, with its scan fields reset on the first sight in a scan.
+ */
+static struct entry *observe(struct netns_table *t, const struct stat *st)
+{
+	struct entry *e = find(t, st->st_dev, st->st_ino);
+
+	if (!e)
+		e = add(t, st);
+	if (!e || e->ns.seen == t->scan)
+		return e;
+	e->ns.seen = t->scan;
+	e->ns.processes = 0;
+	e->confirmed = e->rank == NAME_SELF;
+	e->other_pid = 0;
+	if (e->ns.state == NETNS_GONE)
+		e->ns.state = NETNS_SEEN;
+	return e;
+}
+
+static void observe_process(struct netns_table *t, const struct stat *st, pid_t pid)
+{
+	struct entry *e = observe(t, st);
+
+	if (!e)
+		return;
+	e->ns.processes++;
+	if (e->rank == NAME_PROCESS && e->pid == pid)
+		e->confirmed = true;
+	else if (!e->other_pid)
+		e->other_pid = pid;
+}
+
+static void observe_mount(struct netns_table *t, const struct stat *st, const char *directory,
+			  const char *file)
+{
+	struct entry *e = observe(t, st);
+	size_t len = strlen(directory);
+
+	if (!e)
+		return;
+	if (e->rank == NAME_MOUNT && strncmp(e->ns.path, directory, len) == 0 && e->ns.path[len] == '/' &&
+	    strcmp(e->ns.path + len + 1, file) == 0)
+		e->confirmed = true;
+	else if (!e->other_path && asprintf(&e->other_path, "%s/%s", directory, file) < 0)
+		e->other_path = NULL;
+}
+
+/* Length of the UTF-8 sequence at s, 0 when it is none. Overlong forms and surrogates are none. */
+static size_t utf8_len(const unsigned char *s)
+{
+	static const struct {
+		unsigned char first_min, first_max, second_min, second_max;
+		size_t len;
+	} forms[] = {
+	    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+	    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+	    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		if (s[0] < forms[i].first_min || s[0] > forms[i].first_max)
+			continue;
+		if (s[1] < forms[i].second_min || s[1] > forms[i].second_max)
+			return 0;
+		for (size_t k = 2; k < forms[i].len; k++) {
+			if ((s[k] & 0xc0) != 0x80)
+				return 0;
+		}
+		return forms[i].len;
+	}
+	return 0;
+}
+
+/* A file name may be any bytes, the name in a record is UTF-8 text: what is not becomes '?'. */
+static char *name_of_file(const char *file)
+{
+	char *name = strndup(file, NETNS_NAME_MAX - 1);
+
+	for (unsigned char *s = (unsigned char *)name; s && *s;) {
+		size_t len = utf8_len(s);
+		if (len == 0)
+			*s = '?';
+		s += len ? len : 1;
+	}
+	return name;
+}
+
+/* Gives the entry the name and path; takes path. Keeps the old ones without memory. */
+static void rename_entry(struct entry *e, enum name_rank rank, pid_t pid, char *name, char *path)
+{
+	if (!name || !path) {
+		free(name);
+		free(path);
+		return;
+	}
+	if (e->ns.name)
+		log_debug("netns", "namespace %s is now called %s", e->ns.name, name);
+	free(e->ns.name);
+	free(e->ns.path);
+	e->ns.name = name;
+	e->ns.path = path;
+	e->rank = rank;
+	e->pid = pid;
+	/* A new way in may work where the old one did not. */
+	if (e->ns.state == NETNS_BLOCKED)
+		e->ns.retry_ns = 0;
+}
+
+static void name_process(struct entry *e, pid_t pid)
+{
+	char *name = NULL, *path = NULL;
+
+	if (asprintf(&name, "pid:%d", pid) < 0)
+		name = NULL;
+	if (asprintf(&path, "/proc/%d/ns/net", pid) < 0)
+		path = NULL;
+	rename_entry(e, NAME_PROCESS, pid, name, path);
+}
+
+static void name_self(struct entry *e)
+{
+	rename_entry(e, NAME_SELF, 0, strdup("self"), strdup("/proc/self/ns/net"));
+}
+
+/* At the end of a scan: keeps the name or takes the better one. */
+static void settle_name(struct entry *e)
+{
+	if (e->other_path && (!e->confirmed || e->rank < NAME_MOUNT)) {
+		const char *file = strrchr(e->other_path, '/') + 1;
+		char *name = name_of_file(file);
+		rename_entry(e, NAME_MOUNT, 0, name, take_ptr(e->other_path));
+	} else if (!e->confirmed && e->ns.own) {
+		name_self(e);
+	} else if (!e->confirmed && e->other_pid) {
+		name_process(e, e->other_pid);
+	}
+	free(take_ptr(e->other_path));
+}
+
+static void scan_directory(struct netns_table *t, const char *path)
+{
+	static struct log_limit limit;
+	uint64_t suppressed;
+	struct stat st;
+	DIR *directory = opendir(path);
+
+	if (!directory) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return;
+		stat_add(errno == EACCES ? STAT_NETNS_ERR_DENIED : STAT_NETNS_ERR_OTHER, 1);
+		if (log_limit_pass(&limit, TABLE_LOG_NS, &suppressed))
+			log_warn("netns", "cannot read the directory %s: %s", path, strerror(errno));
+		return;
+	}
+	for (struct dirent *d; (d = readdir(directory));) {
+		if (d->d_name[0] == '.')
+			continue;
+		if (fstatat(dirfd(directory), d->d_name, &st, 0) < 0)
+			stat_add(errno == ENOENT ? STAT_NETNS_ERR_GONE : STAT_NETNS_ERR_OTHER, 1);
+		else if (st.st_dev == t->nsfs_dev)
+			observe_mount(t, &st, path, d->d_name);
+		else if (S_ISREG(st.st_mode))
+			t->not_yet = true; /* created, and the namespace not mounted on it so far */
+	}
+	closedir(directory);
+}
+
+/* Looks at one process; returns whether that was denied. */
+static bool scan_process(struct netns_table *t, int proc_fd, const char *pid_text, pid_t pid)
+{
+	char path[sizeof("/ns/net") + 12];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%d/ns/net", pid);
+	if (fstatat(proc_fd, path, &st, 0) == 0) {
+		observe_process(t, &st, pid);
+		return false;
+	}
+	if (errno == EACCES || errno == EPERM)
+		return true;
+	/* A zombie has no namespace any more and is no loss; a process that went meanwhile is counted. */
+	if (errno == ENOENT && fstatat(proc_fd, pid_text, &st, 0) == 0)
+		return false;
+	stat_add(errno == ENOENT || errno == ESRCH ? STAT_NETNS_ERR_GONE : STAT_NETNS_ERR_OTHER, 1);
+	return false;
+}
+
+static void scan_proc(struct netns_table *t)
+{
+	static struct log_limit limit;
+	uint64_t suppressed, denied = 0;
+	DIR *proc = opendir("/proc");
+
+	if (!proc) {
+		stat_add(STAT_NETNS_ERR_OTHER, 1);
+		if (log_limit_pass(&limit, TABLE_LOG_NS, &suppressed))
+			log_warn("netns", "cannot read /proc: %s", strerror(errno));
+		return;
+	}
+	for (struct dirent *d; (d = readdir(proc));) {
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9')
+			denied += scan_process(t, dirfd(proc), d->d_name, atoi(d->d_name));
+	}
+	closedir(proc);
+	/* The same processes deny themselves scan after scan: only more of them is news. */
+	if (denied > t->denied) {
+		stat_add(STAT_NETNS_ERR_DENIED, denied - t->denied);
+		if (t->denied == 0)
+			log_notice("netns",
+				   "no permission to see the namespace of %llu processes (CAP_SYS_PTRACE is "
+				   "missing)",
+				   (unsigned long long)denied);
+	}
+	t->denied = denied;
+}
+
+/* Forgets what the scan did not see and settles the names of the rest. Returns how many entries are new. */
+static uint64_t sweep(struct netns_table *t)
+{
+	size_t kept = 0, before = t->count;
+	uint64_t added = 0;
+
+	for (size_t i = 0; i < before; i++) {
+		struct entry *e = entry_of(t->entries[i]);
+		bool fresh = !e->ns.name;
+
+		if (e->ns.seen == t->scan)
+			settle_name(e);
+		if ((e->ns.seen != t->scan && e->ns.state != NETNS_DUMPING) || !e->ns.name) {
+			if (!fresh) {
+				log_debug("netns", "namespace %s is gone", e->ns.name);
+				stat_add(STAT_NETNS_REMOVED, 1);
+			}
+			entry_free(e);
+			continue;
+		}
+		if (fresh)
+			log_debug("netns", "namespace %s found at %s", e->ns.name, e->ns.path);
+		added += fresh;
+		t->entries[kept++] = &e->ns;
+	}
+	t->count = kept;
+	if (kept == before)
+		return added;
+	size_t size = t->index_size;
+	while (size > INDEX_MIN && kept * 8 < size)
+		size /= 2;
+	if (index_build(t, size) < 0) {
+		/* The old array is large enough: fill it anew. */
+		memset(t->index, 0, t->index_size * sizeof(*t->index));
+		for (size_t i = 0; i < kept; i++)
+			index_insert(t, i);
+	}
+	return added;
+}
+
+void netns_table_scan(struct netns_table *t)
+{
+	int64_t start = clock_mono_ns();
+	struct stat own;
+
+	t->scan++;
+	t->not_yet = false;
+	if (t->watch)
+		netns_watch_rearm(t->watch);
+	if (stat("/proc/self/ns/net", &own) == 0) {
+		struct entry *e = observe(t, &own);
+		if (e)
+			e->ns.own = true;
+	}
+	if (!t->options.own_only) {
+		for (size_t i = 0; t->options.directories[i]; i++)
+			scan_directory(t, t->options.directories[i]);
+		if (t->options.scan_proc)
+			scan_proc(t);
+	}
+	stat_add(STAT_NETNS_ADDED, sweep(t));
+	stat_set(STAT_NETNS, t->count);
+	if (t->not_yet && t->watch)
+		netns_watch_retry(t->watch);
+	stat_add(STAT_NETNS_SCANS, 1);
+	stat_add(STAT_NETNS_SCAN_NS, (uint64_t)(clock_mono_ns() - start));
+}
+
+struct netns **netns_table_entries(struct netns_table *t, size_t *count)
+{
+	*count = t->count;
+	return t->entries;
+}
+
+/* Adds the own namespace. */
+static int table_init(struct netns_table *t)
+{
+	struct stat own;
+
+	if (index_build(t, INDEX_MIN) < 0)
+		return -ENOMEM;
+	if (stat("/proc/self/ns/net", &own) < 0)
+		return -errno;
+	t->nsfs_dev = own.st_dev;
+	t->scan = 1;
+	struct entry *e = observe(t, &own);
+	if (!e)
+		return -ENOMEM;
+	e->ns.own = true;
+	stat_add(STAT_NETNS_ADDED, sweep(t));
+	stat_set(STAT_NETNS, t->count);
+	return t->count ? 0 : -ENOMEM;
+}
+
+struct netns_table *netns_table_new(struct loop *loop, const struct netns_options *options,
+				    void (*on_change)(void *data), void *data)
+{
+	static const char *const none[] = {NULL};
+	struct netns_table *t = calloc(1, sizeof(*t));
+	int r = -ENOMEM;
+
+	if (!t)
+		return NULL;
+	t->options = *options;
+	if (!t->options.directories)
+		t->options.directories = none;
+	r = table_init(t);
+	if (r == 0 && loop && !options->own_only) {
+		t->watch = netns_watch_new(loop, t->options.directories, on_change, data);
+		if (!t->watch)
+			r = -errno;
+	}
+	if (r < 0) {
+		netns_table_free(t);
+		errno = -r;
+		return NULL;
+	}
+	return t;
+}
+
+void netns_table_free(struct netns_table *t)
+{
+	if (!t)
+		return;
+	netns_watch_free(t->watch);
+	for (size_t i = 0; i < t->count; i++)
+		entry_free(entry_of(t->entries[i]));
+	free(t->entries);
+	free(t->index);
+	free(t);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation: netlink source
+ *
+ * A dump is one request for each address family on the sock_diag socket of the
+ * namespace: AF_UNSPEC has no handler there. The kernel answers with batches of
+ * at most 32 KiB, each built by the receive call that fetches it, so a batch is
+ * stamped with the time of its own receive, and nothing waits in a queue: a
+ * receive that has to wait at all is an exception, and ends at -nltimeout.
+ *
+ * Listening sockets come in the same dump as the others. A separate one would
+ * be cheap (0.5 ms, its table is small) but buys nothing: what it would protect
+ * from is a dump cut short by a record that outgrew the batch, and records that
+ * large exist only for a reader with CAP_NET_ADMIN, which is never in effect here.
+ *
+ * Decisions, each with a counter:
+ *   NLM_F_DUMP_INTR, MSG_TRUNC    the rest of the dump is read, then the family is dumped once more
+ *   NLMSG_ERROR, errno in DONE    the dump is over; once more
+ *   ENOBUFS, NLMSG_OVERRUN, other errors of send and receive, a receive that timed out
+ *                                 the socket is replaced, since the rest of the dump may still come; once
+ * more a second failure, the deadline  what came is taken as partial and marked so another sequence number,
+ * port or sender  skipped (a sender with rights in a container's namespace could otherwise forge records)
+ * Asking again repeats records that were emitted already, and the kernel's walk
+ * may repeat a socket when its table changes meanwhile; both are absorbed by the
+ * set of cookies, which are unique on the host.
+ */
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "source/capture.h"
+#include "source/cookie_set.h"
+#include "source/source.h"
+#include "stats/stats.h"
+
+/* The largest batch the kernel makes of a dump: more is never used. */
+#define RECV_SIZE_DEFAULT (32 * 1024)
+
+/*
+ * The first batch is made before the kernel knows our buffer and may be this
+ * large on any page size; a smaller buffer would cut it.
+ */
+#define RECV_SIZE_MIN (8 * 1024)
+
+/* Times one family is asked for in one dump of a namespace. */
+#define DUMP_ATTEMPTS 2
+
+#define NL_LOG_NS (60 * NS_PER_SEC)
+
+/* A well-formed message at h with `left` bytes from there on: its length is in both. */
+#define nl_msg_ok(h, left)                                                                 \
+	((left) >= sizeof(struct nlmsghdr) && (h)->nlmsg_len >= sizeof(struct nlmsghdr) && \
+	 (h)->nlmsg_len <= (left))
+
+static inline const struct nlmsghdr *nl_msg_next(const struct nlmsghdr *h, size_t *left)
+{
+	size_t step = NLMSG_ALIGN(h->nlmsg_len);
+
+	*left = step < *left ? *left - step : 0;
+	return (const struct nlmsghdr *)((const char *)h + step);
+}
+
+/* Walks the messages of a batch; `left` is a size_t that starts as the batch's length. */
+#define nl_for_each_msg(h, data, left) \
+	for ((h) = (const struct nlmsghdr *)(data); nl_msg_ok(h, left); (h) = nl_msg_next(h, &(left)))
+
+struct source {
+	struct source_config config;
+	unsigned worker;
+	size_t size;
+	struct cookie_set seen;
+	struct decode_counts decode; /* of the dump that runs */
+	uint64_t count[STAT_MAX_];   /* what the dump that runs adds to the stats */
+	_Alignas(struct nlmsghdr) uint8_t buffer[];
+};
+
+/* One request and what came of it. */
+struct attempt {
+	struct source *source;
+	struct netns *ns;
+	struct record *record;
+	struct record_sink *sink;
+	int64_t deadline_ns;
+	int capture; /* handle, -1 for none */
+	uint64_t messages;
+	bool ended;	/* DONE or ERROR came: the socket is clean */
+	bool damaged;	/* something was lost on the way */
+	bool timed_out; /* at deadline_ns */
+};
+
+static struct source *netlink_create(const struct source_config *config, unsigned worker)
+{
+	size_t size = config->recv_size ? config->recv_size : RECV_SIZE_DEFAULT;
+
+	if (size < RECV_SIZE_MIN)
+		size = RECV_SIZE_MIN;
+	struct source *s = calloc(1, sizeof(*s) + size);
+	if (!s)
+		return NULL;
+	s->config = *config;
+	s->worker = worker;
+	s->size = size;
+	return s;
+}
+
+static void netlink_free(struct source *s)
+{
+	if (!s)
+		return;
+	cookie_set_free(&s->seen);
+	free(s);
+}
+
+static int send_request(struct attempt *a, int family)
+{
+	struct source *s = a->source;
+	struct netns *ns = a->ns;
+	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct {
+		struct nlmsghdr nlh;
+		struct inet_diag_req_v2 diag;
+	} request = {
+	    .nlh = {.nlmsg_len = sizeof(request),
+		    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	    .diag = {.sdiag_family = family,
+		     .sdiag_protocol = IPPROTO_TCP,
+		     .idiag_ext = s->config.ext,
+		     .idiag_states = s->config.states},
+	};
+
+	ns->nl_seq = ns->nl_seq ? ns->nl_seq + 1 : s->config.first_seq;
+	if (ns->nl_seq == 0) /* 0 stands for "none yet" */
+		ns->nl_seq = 1;
+	request.nlh.nlmsg_seq = ns->nl_seq;
+	s->count[STAT_NL_DUMPS]++;
+	while (sendto(ns->nl_fd, &request, sizeof(request), 0, (const struct sockaddr *)&kernel,
+		      sizeof(kernel)) < 0) {
+		if (errno == EINTR)
+			continue;
+		s->count[STAT_NL_ERR_SEND]++;
+		return -errno;
+	}
+	return 0;
+}
+
+/* Waits until a batch is there, -nltimeout is over or the deadline has come. 0 or -ETIMEDOUT, -errno. */
+static int wait_readable(struct attempt *a)
+{
+	struct pollfd p = {.fd = a->ns->nl_fd, .events = POLLIN};
+	int64_t now = clock_mono_ns();
+	int64_t until = now + a->source->config.recv_timeout_ns;
+
+	if (until > a->deadline_ns)
+		until = a->deadline_ns;
+	for (;; now = clock_mono_ns()) {
+		int64_t wait = until > now ? until - now : 0;
+		struct timespec ts = {.tv_sec = wait / NS_PER_SEC, .tv_nsec = wait % NS_PER_SEC};
+		int n = ppoll(&p, 1, &ts, NULL);
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Counts why a receive failed and returns it. */
+static int recv_failed(struct attempt *a, int error)
+{
+	uint64_t *count = a->source->count;
+
+	if (error == -ETIMEDOUT) {
+		count[STAT_NL_ERR_TIMEOUT]++;
+		a->timed_out = clock_mono_ns() >= a->deadline_ns;
+	} else {
+		count[error == -ENOBUFS ? STAT_NL_ERR_NOBUFS : STAT_NL_ERR_RECV]++;
+	}
+	return error;
+}
+
+/*
+ * Receives one batch. The kernel makes it inside the call, so the first try
+ * without waiting nearly always has it. Returns its length (what lies in the
+ * buffer), 0 for one that is not from the kernel, or -errno.
+ */
+static ssize_t recv_batch(struct attempt *a)
+{
+	struct source *s = a->source;
+	struct sockaddr_nl from;
+	struct iovec iov = {.iov_base = s->buffer, .iov_len = s->size};
+	struct msghdr msg = {
+	    .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	while ((n = recvmsg(a->ns->nl_fd, &msg, MSG_DONTWAIT)) < 0) {
+		int r = errno == EINTR ? 0 : -errno;
+		if (r == -EAGAIN)
+			r = wait_readable(a);
+		if (r < 0)
+			return recv_failed(a, r);
+		msg.msg_namelen = sizeof(from);
+	}
+	s->count[STAT_NL_RECVS]++;
+	s->count[STAT_NL_BYTES] += n;
+	if (msg.msg_namelen != sizeof(from) || from.nl_pid != 0) {
+		s->count[STAT_NL_STRAY]++;
+		return 0;
+	}
+	if (msg.msg_flags & MSG_TRUNC) {
+		s->count[STAT_NL_ERR_TRUNC]++;
+		a->damaged = true;
+	}
+	return n;
+}
+
+static int take_socket(struct attempt *a, const struct nlmsghdr *h)
+{
+	struct source *s = a->source;
+
+	a->messages++;
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg))) {
+		const struct inet_diag_msg *m = NLMSG_DATA(h);
+		uint64_t cookie = m->id.idiag_cookie[0] | (uint64_t)m->id.idiag_cookie[1] << 32;
+
+		if (!cookie_set_add(&s->seen, cookie)) {
+			s->count[STAT_RECORDS_DUPLICATE]++;
+			return 0;
+		}
+	}
+	if (decode_inet_diag(h, h->nlmsg_len, &s->config.decode, a->record, &s->decode) < 0)
+		return 0;
+	return a->sink->emit(a->sink, a->record);
+}
+
+/* The errno in the payload of DONE and ERROR; 0 when there is none. */
+static int payload_errno(const struct nlmsghdr *h)
+{
+	int error = 0;
+
+	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+		memcpy(&error, NLMSG_DATA(h), sizeof(error));
+	return error < 0 ? error : 0;
+}
+
+/* One message that is not a socket. 0, or -errno when the dump failed with it. */
+static int take_control(struct attempt *a, const struct nlmsghdr *h)
+{
+	uint64_t *count = a->source->count;
+	int error;
+
+	switch (h->nlmsg_type) {
+	case NLMSG_DONE:
+		a->ended = true;
+		error = payload_errno(h);
+		count[error ? STAT_NL_ERR_DONE : STAT_NL_DONE]++;
+		return error;
+	case NLMSG_ERROR:
+		a->ended = true;
+		count[STAT_NL_ERR_NLMSG]++;
+		error = payload_errno(h);
+		return error ? error : -EPROTO;
+	case NLMSG_OVERRUN:
+		count[STAT_NL_ERR_OVERRUN]++;
+		return -ENOBUFS;
+	default:
+		count[STAT_NL_STRAY]++;
+		return 0;
+	}
+}
+
+/* Walks one batch. 0 to go on, -errno of the dump, or what emit() returned with *stop set. */
+static int walk_batch(struct attempt *a, size_t left, bool *stop)
+{
+	const struct nlmsghdr *h;
+	bool interrupted = false;
+	int r = 0;
+
+	nl_for_each_msg (h, a->source->buffer, left) {
+		if (h->nlmsg_seq != a->ns->nl_seq || h->nlmsg_pid != a->ns->nl_portid) {
+			a->source->count[STAT_NL_STRAY]++;
+			continue;
+		}
+		interrupted |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY) {
+			r = take_socket(a, h);
+			*stop = r < 0;
+		} else {
+			r = take_control(a, h);
+		}
+		if (r < 0 || a->ended)
+			break;
+	}
+	if (r == 0 && !a->ended && left > 0) { /* a message that claims more than came */
+		a->source->decode.short_messages++;
+		a->damaged = true;
+	}
+	if (interrupted) {
+		a->source->count[STAT_NL_ERR_INTR]++;
+		a->damaged = true;
+	}
+	return r;
+}
+
+/* Reads batches until the dump ends. 0, -errno, or what emit() returned with *stop set. */
+static int read_dump(struct attempt *a, bool *stop)
+{
+	struct source *s = a->source;
+
+	while (!a->ended) {
+		if (clock_mono_ns() >= a->deadline_ns)
+			return recv_failed(a, -ETIMEDOUT);
+		ssize_t n = recv_batch(a);
+		if (n < 0)
+			return n;
+		a->record->timestamp_ns = clock_real_ns();
+		if (a->capture >= 0 && n > 0)
+			capture_write(s->config.capture, a->capture, a->record->timestamp_ns, s->buffer, n);
+		int r = walk_batch(a, n, stop);
+		if (r < 0)
+			return r;
+	}
+	return a->damaged ? -EINTR : 0;
+}
+
+/* Asks for one family once. As read_dump(); afterwards the socket is clean or closed. */
+static int dump_once(struct attempt *a, int family, bool *stop)
+{
+	struct source *s = a->source;
+	int r = netns_open(a->ns);
+
+	if (r < 0)
+		return r;
+	a->ns->state = NETNS_DUMPING;
+	a->record->socket_fd = a->ns->nl_fd;
+	a->record->netns_cookie = a->ns->cookie;
+	a->capture = s->config.capture ? capture_begin(s->config.capture, a->ns->ino, family) : -1;
+	r = send_request(a, family);
+	if (r == 0)
+		r = read_dump(a, stop);
+	if (a->capture >= 0)
+		capture_end(s->config.capture, a->capture);
+	a->ns->state = NETNS_OPEN;
+	if (!a->ended)
+		netns_close(a->ns);
+	return r;
+}
+
+/* Asks for one family, twice at need. 0, or the last error. */
+static int dump_family(struct attempt *a, int family, bool *stop)
+{
+	uint64_t *count = a->source->count;
+	int r = 0;
+
+	for (int i = 0; i < DUMP_ATTEMPTS; i++) {
+		if (i > 0)
+			count[STAT_NL_RETRIES]++;
+		a->ended = a->damaged = false;
+		r = dump_once(a, family, stop);
+		if (r == 0 || *stop || a->timed_out || a->ns->state == NETNS_GONE ||
+		    a->ns->state == NETNS_BLOCKED)
+			break;
+	}
+	return r;
+}
+
+static void set_meta(struct source *s, const struct netns *ns, struct record *record)
+{
+	record->sections |= RECORD_HAS(META);
+	record->netns = str_of(ns->name);
+	record->netns_inode = ns->ino;
+	record->netlinker_id = s->worker;
+}
+
+static void publish(struct source *s)
+{
+	const struct decode_counts *d = &s->decode;
+
+	for (int i = 0; i < STAT_MAX_; i++)
+		stat_add(i, s->count[i]);
+	stat_add(STAT_DECODE_SHORT, d->short_messages);
+	stat_add(STAT_DECODE_BAD_FAMILY, d->bad_family);
+	stat_add(STAT_DECODE_BAD_ATTR, d->bad_attributes);
+	stat_add(STAT_DECODE_UNKNOWN_ATTR, d->unknown_attributes);
+	stat_add(STAT_DECODE_INFO_TAIL, d->info_tails);
+}
+
+static void log_failure(const struct netns *ns, int family, int error)
+{
+	static struct log_limit limit;
+	uint64_t suppressed;
+
+	if (log_limit_pass(&limit, NL_LOG_NS, &suppressed))
+		log_warn("netlink",
+			 "dump of namespace %s, IPv%d, failed: %s; %llu more like this in the last minute",
+			 ns->name, family == AF_INET ? 4 : 6, strerror(-error),
+			 (unsigned long long)suppressed);
+}
+
+static int netlink_dump(struct source *s, struct netns *ns, struct record *record, struct record_sink *sink,
+			int64_t deadline_ns, struct dump_result *result)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	struct attempt a = {
+	    .source = s, .ns = ns, .record = record, .sink = sink, .deadline_ns = deadline_ns};
+	bool stop = false;
+	int r = netns_open(ns), error = 0;
+
+	*result = (struct dump_result){0};
+	if (r < 0)
+		return r; /* counted and logged there */
+	r = cookie_set_reset(&s->seen);
+	if (r < 0)
+		return r;
+	memset(s->count, 0, sizeof(s->count));
+	s->decode = (struct decode_counts){0};
+	set_meta(s, ns, record);
+	for (size_t i = 0; i < ARRAY_SIZE(families) && !stop && !a.timed_out; i++) {
+		r = dump_family(&a, families[i], &stop);
+		if (r == 0 || stop)
+			continue;
+		error = r;
+		s->count[STAT_NL_PARTIAL]++;
+		result->partial = true;
+		if (!a.timed_out)
+			log_failure(ns, families[i], r);
+	}
+	result->messages = a.messages;
+	result->timed_out = a.timed_out;
+	s->count[STAT_NL_MESSAGES] = a.messages;
+	publish(s);
+	if (stop)
+		return r;
+	return a.messages == 0 && error ? error : 0;
+}
+
+const struct source_ops source_netlink = {
+    .name = "netlink",
+    .create = netlink_create,
+    .free = netlink_free,
+    .dump = netlink_dump,
+};
