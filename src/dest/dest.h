@@ -25,20 +25,22 @@ struct envelope {
 	struct envelope *next; /* the queue's */
 	struct buf body;
 	uint32_t rows;
+	bool copied; /* -destWriteFiles has it: one that is tried again is kept once */
 };
 
 struct dest;
 struct encoder_ops;
 
+/* Strings and the encoder are borrowed and must outlive the destination. */
 struct dest_config {
-	size_t queue_bytes;	      /* bound of the queue */
-	const struct encoder_ops *encoder; /* content type, text or binary */
-	int64_t send_timeout_ns;
-	uint32_t write_files;	      /* -destWriteFiles: copies of the first N envelopes kept on disk */
-	const char *capture_path;     /* where those go */
-	const char *topic;	      /* Kafka */
+	size_t queue_bytes;		   /* bound of the queue */
+	const struct encoder_ops *encoder; /* content type and name; may be NULL: plain bytes */
+	int64_t send_timeout_ns;	   /* of connecting, and of sending one envelope */
+	uint32_t write_files;		   /* -destWriteFiles: copies of the first N envelopes kept on disk */
+	const char *capture_path;	   /* where those go */
+	const char *topic;		   /* Kafka */
 	const char *kafka_compression;
-	const char *const *kafka_config; /* key=value, NULL-terminated; may be NULL */
+	const char *kafka_config; /* "key=value;key=value" as -kafkaConfig has it; NULL or "" for none */
 };
 
 /*
@@ -64,8 +66,21 @@ size_t dest_max_envelope(const struct dest *d);
 /* Whether the destination could be reached lately: for /readyz. Any thread. */
 bool dest_healthy(const struct dest *d);
 
-/* Flushes until deadline_ns (CLOCK_MONOTONIC), ends the thread. Returns envelopes left behind, all counted. */
+/*
+ * An eventfd, owned by the destination, that becomes readable when the
+ * destination is at its end for good: the reader of stdout is gone. The daemon
+ * then stops cleanly; what is submitted from there on counts as send_failed.
+ */
+int dest_ended_fd(const struct dest *d);
+
+/*
+ * Flushes until deadline_ns (CLOCK_MONOTONIC), ends the thread. Returns
+ * envelopes left behind, all counted; what is submitted later is counted too.
+ * Comes back at the deadline plus a small grace even when the thread hangs in
+ * a library, say in a name look-up.
+ */
 size_t dest_stop(struct dest *d, int64_t deadline_ns);
+/* Stops at once when dest_stop() was not called. NULL is fine. */
 void dest_free(struct dest *d);
 
 /* One row a scheme, ends with scheme NULL; -help and error messages list it. */

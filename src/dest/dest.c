@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "dest/dest.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "dest/state.h"
+
+/* What dest_stop() gives the thread beyond the deadline before it leaves it behind. */
+#define STOP_GRACE_NS		(1 * NS_PER_SEC)
+/* A body whose capacity exceeds its content by more than this is shrunk before it waits in the queue. */
+#define SLACK_MAX		(16u << 10)
+/* For members of dest_config that are 0: the defaults of -destQueueBytes and -produceTimeout. */
+#define QUEUE_BYTES_DEFAULT	(64u << 20)
+#define SEND_TIMEOUT_DEFAULT_NS (5 * NS_PER_SEC)
+
+struct envelope *dest_envelope_get(struct dest *d)
+{
+	return envelope_pool_get(&d->pool);
+}
+
+void dest_envelope_put(struct dest *d, struct envelope *e)
+{
+	envelope_pool_put(&d->pool, e);
+}
+
+/*
+ * Makes room for e within the bound by dropping the oldest envelopes that are
+ * not on their way; they are returned for freeing outside of the lock. False,
+ * with nothing dropped, when even that would not do.
+ */
+static bool make_room(struct dest *d, const struct envelope *e, struct envelope_queue *drop)
+{
+	if (d->taken.bytes + e->body.len > d->config.queue_bytes)
+		return false;
+	while (d->queue.sum.bytes + d->taken.bytes + e->body.len > d->config.queue_bytes)
+		envelope_queue_push(drop, envelope_queue_pop(&d->queue));
+	return true;
+}
+
+/* A pooled body may be far larger than what it holds: a queue bounded in bytes must not hold that much more
+ * memory. */
+static void trim(struct envelope *e)
+{
+	if (e->body.cap - e->body.len <= SLACK_MAX || e->body.cap < 2 * e->body.len)
+		return;
+	uint8_t *data = realloc(e->body.data, e->body.len);
+	if (data) {
+		e->body.data = data;
+		e->body.cap = e->body.len;
+	}
+}
+
+void dest_submit(struct dest *d, struct envelope *e)
+{
+	struct envelope_queue drop = {0};
+	bool wake = false;
+
+	if (e->body.len == 0 && e->rows == 0) {
+		dest_envelope_put(d, e);
+		return;
+	}
+	stat_add(STAT_ENVELOPES, 1);
+	stat_add(STAT_DEST_SUBMITTED_RECORDS, e->rows);
+	pthread_mutex_lock(&d->lock);
+	enum stat_id reason = STAT_RECORDS_QUEUE_FULL;
+	if (d->closed) {
+		reason = d->closed_reason;
+		envelope_queue_push(&drop, e);
+	} else if (make_room(d, e, &drop)) {
+		if (d->queue.head)
+			trim(e);
+		else
+			wake = true;
+		envelope_queue_push(&d->queue, e);
+	} else {
+		envelope_queue_push(&drop, e);
+	}
+	if (!d->closed) {
+		d->dropped.envelopes += drop.sum.envelopes;
+		d->dropped.bytes += drop.sum.bytes;
+		d->dropped.records += drop.sum.records;
+	}
+	dest_count_lost(reason, &drop.sum);
+	dest_show_queue(d);
+	pthread_mutex_unlock(&d->lock);
+	if (wake)
+		dest_signal(d->wake_fd);
+	while ((e = envelope_queue_pop(&drop)))
+		dest_envelope_put(d, e);
+}
+
+/* Empties the queue, counting everything for one reason, and takes nothing more. Returns the envelopes
+ * counted. */
+size_t dest_close_queue(struct dest *d, enum stat_id reason)
+{
+	struct envelope_sum lost = {0};
+	struct envelope *e;
+
+	pthread_mutex_lock(&d->lock);
+	if (!d->closed) {
+		lost = d->queue.sum;
+		lost.envelopes += d->taken.envelopes;
+		lost.bytes += d->taken.bytes;
+		lost.records += d->taken.records;
+		dest_count_lost(reason, &lost);
+		d->closed = true;
+		d->closed_reason = reason;
+	}
+	struct envelope_queue drop = d->queue;
+	d->queue = (struct envelope_queue){0};
+	stat_set(STAT_DEST_QUEUE_BYTES, 0);
+	stat_set(STAT_DEST_QUEUE_ENVELOPES, 0);
+	pthread_mutex_unlock(&d->lock);
+	while ((e = envelope_queue_pop(&drop)))
+		dest_envelope_put(d, e);
+	return lost.envelopes;
+}
+
+int dest_start(struct dest *d)
+{
+	sigset_t all, old;
+
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int r = pthread_create(&d->thread, NULL, dest_sender_run, d);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r)
+		return -r;
+	pthread_setname_np(d->thread, "destination");
+	d->started = true;
+	return 0;
+}
+
+size_t dest_max_envelope(const struct dest *d)
+{
+	return d->io->max_envelope;
+}
+
+bool dest_healthy(const struct dest *d)
+{
+	return __atomic_load_n(&d->up, __ATOMIC_RELAXED);
+}
+
+int dest_ended_fd(const struct dest *d)
+{
+	return d->ended_fd;
+}
+
+size_t dest_stop(struct dest *d, int64_t deadline_ns)
+{
+	/* INT64_MAX says "not stopping". */
+	__atomic_store_n(&d->stop_deadline_ns, deadline_ns == INT64_MAX ? INT64_MAX - 1 : deadline_ns,
+			 __ATOMIC_RELEASE);
+	dest_signal(d->stop_fd);
+	if (!d->started)
+		return dest_close_queue(d, STAT_RECORDS_DEADLINE);
+	int64_t until = deadline_ns > INT64_MAX - STOP_GRACE_NS ? INT64_MAX : deadline_ns + STOP_GRACE_NS;
+	struct timespec ts = {.tv_sec = until / NS_PER_SEC, .tv_nsec = until % NS_PER_SEC};
+	d->started = false;
+	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &ts) == 0)
+		return d->left;
+	size_t left = dest_close_queue(d, STAT_RECORDS_DEADLINE);
+	log_warn(DEST_SUBSYSTEM, "%s: the sending thread did not end in time and is left behind", d->spec);
+	pthread_detach(d->thread);
+	d->abandoned = true;
+	return left;
+}
+
+static void destroy(struct dest *d)
+{
+	if (d->io) {
+		if (d->ops->free)
+			d->ops->free(d->io);
+		free(d->io);
+	}
+	if (d->wake_fd >= 0)
+		close(d->wake_fd);
+	if (d->stop_fd >= 0)
+		close(d->stop_fd);
+	if (d->ended_fd >= 0)
+		close(d->ended_fd);
+	envelope_pool_destroy(&d->pool);
+	pthread_mutex_destroy(&d->lock);
+	free(d->spec);
+	free(d);
+}
+
+void dest_free(struct dest *d)
+{
+	if (!d)
+		return;
+	if (!dest_stopping(d))
+		dest_stop(d, clock_mono_ns());
+	if (!d->abandoned)
+		destroy(d);
+}
+
+static struct dest *dest_alloc(const char *spec, const struct dest_config *config)
+{
+	struct dest *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->config = *config;
+	if (!d->config.queue_bytes)
+		d->config.queue_bytes = QUEUE_BYTES_DEFAULT;
+	if (d->config.send_timeout_ns <= 0)
+		d->config.send_timeout_ns = SEND_TIMEOUT_DEFAULT_NS;
+	d->spec = strdup(spec);
+	d->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	d->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	d->ended_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	d->stop_deadline_ns = INT64_MAX;
+	d->closed_reason = STAT_RECORDS_DEADLINE;
+	pthread_mutex_init(&d->lock, NULL);
+	envelope_pool_init(&d->pool);
+	if (d->spec && d->wake_fd >= 0 && d->stop_fd >= 0 && d->ended_fd >= 0)
+		return d;
+	destroy(d);
+	return NULL;
+}
+
+struct dest *dest_new(const char *spec, const struct dest_config *config, char *error, size_t size)
+{
+	const struct dest_scheme *scheme = dest_scheme_find(spec);
+
+	if (!scheme) {
+		dest_scheme_error(spec, error, size);
+		return NULL;
+	}
+	struct dest *d = dest_alloc(spec, config);
+	if (!d || !(d->io = calloc(1, scheme->ops->state_size))) {
+		snprintf(error, size, "destination \"%s\": out of memory or descriptors", spec);
+		if (d)
+			destroy(d);
+		return NULL;
+	}
+	d->ops = scheme->ops;
+	d->io->dest = d;
+	d->io->config = &d->config;
+	const char *colon = strchr(spec, ':');
+	if (d->ops->parse(d->io, d->ops->whole_spec ? spec : colon ? colon + 1 : "") < 0) {
+		snprintf(error, size, "destination \"%s\": %s; expected %s", spec, d->io->why,
+			 scheme->syntax);
+		destroy(d);
+		return NULL;
+	}
+	return d;
+}

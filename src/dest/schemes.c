@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of schemes and what is said about one that is not in it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dest/ops.h"
+
+const struct dest_scheme dest_table[] = {
+    {"null", "null", "throws records away", &dest_null_ops},
+    {"stdout", "stdout", "standard output", &dest_stdout_ops},
+    {"stderr", "stderr", "standard error", &dest_stderr_ops},
+    {"file", "file:PATH", "appends to a file", &dest_file_ops},
+    {NULL},
+};
+
+const struct dest_scheme *dest_scheme_find(const char *spec)
+{
+	size_t len = strcspn(spec, ":");
+
+	for (const struct dest_scheme *s = dest_table; s->scheme; s++)
+		if (strlen(s->scheme) == len && memcmp(s->scheme, spec, len) == 0)
+			return s;
+	return NULL;
+}
+
+void dest_scheme_error(const char *spec, char *error, size_t size)
+{
+	size_t n = snprintf(error, size, "destination \"%s\": unknown scheme; possible are", spec);
+
+	for (const struct dest_scheme *s = dest_table; s->scheme && n < size; s++)
+		n += snprintf(error + n, size - n, "%s %s", s == dest_table ? "" : ",", s->syntax);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEST_STATE_H
+#define DEST_STATE_H
+/*
+ * The destination as its two halves see it: dest.c (made, submitted to and
+ * stopped by other threads) and sender.c (the sending thread).
+ */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "dest/ops.h"
+#include "dest/queue.h"
+#include "stats/stats.h"
+
+#define DEST_SUBSYSTEM "destination"
+
+struct dest {
+	const struct dest_ops *ops;
+	struct dest_io *io;
+	struct dest_config config;
+	char *spec;
+	struct envelope_pool pool;
+	int wake_fd, stop_fd, ended_fd;
+	pthread_t thread;
+	bool started;
+	bool abandoned;		  /* the thread hangs in a library: it owns this object now */
+	bool up;		  /* atomic */
+	int64_t stop_deadline_ns; /* atomic; INT64_MAX until dest_stop() */
+
+	pthread_mutex_t lock; /* for the members down to the blank line */
+	struct envelope_queue queue;
+	struct envelope_sum taken;   /* in hand, or with the destination until dest_complete() */
+	struct envelope_sum dropped; /* since the last report */
+	bool closed;		     /* nothing is queued or counted any more, submitting is losing */
+	enum stat_id closed_reason;
+
+	/* The sending thread's own. */
+	struct envelope *in_hand;
+	struct envelope_queue returned; /* to go back to the head of the queue, in order */
+	bool connected, ended;
+	int64_t next_attempt_ns, backoff_ns;
+	int64_t next_drop_report_ns;
+	struct log_limit failure_limit;
+	uint32_t copies; /* of envelopes, made for -destWriteFiles */
+	size_t left;	 /* at the end */
+};
+
+static inline int64_t dest_stop_deadline(const struct dest *d)
+{
+	return __atomic_load_n(&d->stop_deadline_ns, __ATOMIC_ACQUIRE);
+}
+
+static inline bool dest_stopping(const struct dest *d)
+{
+	return dest_stop_deadline(d) != INT64_MAX;
+}
+
+static inline void dest_signal(int fd)
+{
+	uint64_t one = 1;
+	ssize_t ignored = write(fd, &one, sizeof(one)); /* an eventfd that is full is readable already */
+	(void)ignored;
+}
+
+/* Counts envelopes that are lost for a reason: one of the RECORDS_ rows. */
+static inline void dest_count_lost(enum stat_id reason, const struct envelope_sum *s)
+{
+	stat_add(reason, s->records);
+	stat_add(STAT_DEST_DROPPED_BYTES, s->bytes);
+}
+
+/* With the lock held. */
+static inline void dest_show_queue(const struct dest *d)
+{
+	stat_set(STAT_DEST_QUEUE_BYTES, d->queue.sum.bytes + d->taken.bytes);
+	stat_set(STAT_DEST_QUEUE_ENVELOPES, d->queue.sum.envelopes + d->taken.envelopes);
+}
+
+/* Empties the queue, counting everything for one reason, and takes nothing more. Returns the envelopes
+ * counted. */
+size_t dest_close_queue(struct dest *d, enum stat_id reason);
+
+/* The sending thread. */
+void *dest_sender_run(void *dest);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * stdout and stderr. The descriptor is shared with whoever started us, so its
+ * flags are not ours to change, and yet a reader that stands still must not
+ * hold the thread beyond the deadline of dest_stop(). A pipe is therefore
+ * opened once more through /proc/self/fd, which gives an open file of our own
+ * that can be non-blocking. Where that is not possible (a terminal, a socket)
+ * the descriptor is polled and written in pieces of PIPE_BUF bytes, which a
+ * writable one takes without blocking. A regular file is written as it is.
+ *
+ * An envelope that was written in part is finished before anything else: the
+ * reader sees whole lines whatever the time-outs. A reader that is gone
+ * (EPIPE) ends the destination; it is noticed while idle too, so that
+ * "xtcp2 | head" ends with head.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dest/ops.h"
+
+struct stdio_dest {
+	struct dest_io io;
+	int fd;	      /* written to */
+	bool own;     /* fd is the second open file of a pipe: ours to close */
+	size_t piece; /* most bytes of one write(2) */
+	size_t done;  /* bytes of the envelope in hand that are written */
+};
+
+static int stdio_parse(struct dest_io *io, const char *address, int fd)
+{
+	struct stdio_dest *s = (struct stdio_dest *)io;
+
+	s->fd = fd;
+	if (address[0]) {
+		dest_why(io, 0, "takes no address");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int stdout_parse(struct dest_io *io, const char *address)
+{
+	return stdio_parse(io, address, STDOUT_FILENO);
+}
+
+static int stderr_parse(struct dest_io *io, const char *address)
+{
+	return stdio_parse(io, address, STDERR_FILENO);
+}
+
+static int stdio_connect(struct dest_io *io, int64_t deadline_ns)
+{
+	struct stdio_dest *s = (struct stdio_dest *)io;
+	struct stat st;
+
+	if (s->own)
+		return 0;
+	if (fstat(s->fd, &st) < 0) {
+		int err = errno;
+		dest_why(io, err, "fstat");
+		return -err;
+	}
+	s->piece = S_ISREG(st.st_mode) ? SSIZE_MAX : PIPE_BUF;
+	if (S_ISFIFO(st.st_mode)) {
+		char path[32];
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
+		int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+		if (fd >= 0) {
+			s->fd = fd;
+			s->own = true;
+			s->piece = SSIZE_MAX;
+		}
+	}
+	return 0;
+}
+
+static enum dest_result stdio_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
+{
+	struct stdio_dest *s = (struct stdio_dest *)io;
+
+	while (s->done < e->body.len) {
+		int r = dest_wait(io, s->fd, POLLOUT, deadline_ns);
+		if (r == -ETIMEDOUT)
+			return DEST_BUSY;
+		size_t left = e->body.len - s->done;
+		ssize_t n = write(s->fd, e->body.data + s->done, left < s->piece ? left : s->piece);
+		if (n >= 0) {
+			s->done += n;
+		} else if (errno == EPIPE) {
+			dest_why(io, 0, "the reader is gone");
+			return DEST_ENDED;
+		} else if (errno != EINTR && errno != EAGAIN) {
+			/* A full disk behind a redirection: what is written stays written, so it stays in
+			 * hand. */
+			dest_why(io, errno, "write");
+			dest_set_up(io, false);
+			return DEST_BUSY;
+		}
+	}
+	s->done = 0;
+	return DEST_SENT;
+}
+
+static int stdio_idle_fd(struct dest_io *io, short *events)
+{
+	*events = 0; /* POLLERR, which a pipe without reader shows, needs no asking */
+	return ((struct stdio_dest *)io)->own ? ((struct stdio_dest *)io)->fd : -1;
+}
+
+static enum dest_result stdio_idle(struct dest_io *io, short revents)
+{
+	if (!(revents & POLLERR))
+		return DEST_SENT;
+	dest_why(io, 0, "the reader is gone");
+	return DEST_ENDED;
+}
+
+static void stdio_free(struct dest_io *io)
+{
+	struct stdio_dest *s = (struct stdio_dest *)io;
+
+	if (s->own)
+		close(s->fd);
+}
+
+const struct dest_ops dest_stdout_ops = {
+    .state_size = sizeof(struct stdio_dest),
+    .parse = stdout_parse,
+    .connect = stdio_connect,
+    .send = stdio_send,
+    .idle_fd = stdio_idle_fd,
+    .idle = stdio_idle,
+    .free = stdio_free,
+};
+
+const struct dest_ops dest_stderr_ops = {
+    .state_size = sizeof(struct stdio_dest),
+    .parse = stderr_parse,
+    .connect = stdio_connect,
+    .send = stdio_send,
+    .idle_fd = stdio_idle_fd,
+    .idle = stdio_idle,
+    .free = stdio_free,
+};

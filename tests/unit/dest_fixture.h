@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEST_FIXTURE_H
+#define DEST_FIXTURE_H
+/* What the tests of destinations share: envelopes of known bytes, the ledger, waiting for a condition. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "dest/dest.h"
+#include "stats/stats.h"
+
+/* No condition of a healthy test takes this long, even on a loaded machine under a sanitizer. */
+#define PATIENCE_NS (30 * NS_PER_SEC)
+
+/* Evaluates the condition until it holds; fails the test when it never does. */
+#define wait_for(condition)                                                        \
+	do {                                                                       \
+		int64_t give_up_ = clock_mono_ns() + PATIENCE_NS;                  \
+		while (!(condition)) {                                             \
+			if (clock_mono_ns() > give_up_)                            \
+				fail_msg("never came true: %s", #condition);       \
+			nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL); \
+		}                                                                  \
+	} while (0)
+
+static inline void stats_reset(void)
+{
+	for (int i = 0; i < STAT_MAX_; i++)
+		stat_set(i, 0);
+}
+
+/* submitted = sent + queue_full + send_failed + deadline: holds whenever nothing is on its way. */
+static inline void assert_ledger(uint64_t sent, uint64_t queue_full, uint64_t send_failed, uint64_t deadline)
+{
+	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), sent);
+	assert_int_equal(stat_get(STAT_RECORDS_QUEUE_FULL), queue_full);
+	assert_int_equal(stat_get(STAT_RECORDS_SEND_FAILED), send_failed);
+	assert_int_equal(stat_get(STAT_RECORDS_DEADLINE), deadline);
+	assert_int_equal(stat_get(STAT_DEST_SUBMITTED_RECORDS), sent + queue_full + send_failed + deadline);
+}
+
+/* A started destination; the test fails when it is not to be had. */
+static inline struct dest *dest_of(const char *spec, const struct dest_config *config)
+{
+	char error[512] = "";
+	struct dest *d = dest_new(spec, config, error, sizeof(error));
+
+	if (!d)
+		fail_msg("%s", error);
+	assert_int_equal(dest_start(d), 0);
+	return d;
+}
+
+/* Submits an envelope of `size` bytes and `rows` records: its number in 8 digits, then '.', then a line end.
+ */
+static inline void submit(struct dest *d, unsigned int number, size_t size, uint32_t rows)
+{
+	struct envelope *e = dest_envelope_get(d);
+
+	assert_non_null(e);
+	buf_printf(&e->body, "%08u", number);
+	while (e->body.len < size - 1)
+		buf_byte(&e->body, '.');
+	buf_byte(&e->body, '\n');
+	e->rows = rows;
+	dest_submit(d, e);
+}
+
+static inline int64_t seconds_from_now(double seconds)
+{
+	return clock_mono_ns() + (int64_t)(seconds * NS_PER_SEC);
+}
+
+#endif
