@@ -6,6 +6,8 @@
  * mode: its epoll descriptor is one watch of the main loop, no thread is added.
  */
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/loop.h"
@@ -26,8 +28,11 @@ struct http_options {
 };
 
 /* NULL with one sentence in error (size bytes) that names the address. */
-struct http_server *http_start(struct loop *loop, const struct http_options *options, char *error, size_t size);
+struct http_server *http_start(struct loop *loop, const struct http_options *options, char *error,
+			       size_t size);
 void http_stop(struct http_server *server);
+/* The port it listens on, for port 0. */
+uint16_t http_port(const struct http_server *server);
 
 /* GET /readyz of a running daemon: 0 ready, 1 not ready or not there (said on stderr). Blocks up to 5 s. */
 int http_healthcheck(const char *listen);

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * libmicrohttpd does the protocol and never waits: its epoll descriptor is one
+ * watch of the main loop, and a timer carries the time-outs it asks for. When
+ * either fires, MHD_run() handles what is ready and returns. Answers are whole
+ * before they are queued, so a client that reads slowly costs one buffer until
+ * its time-out and delays nobody. Connections are bounded in number, in memory
+ * and in idle time; beyond the bound new ones wait in the kernel's backlog.
+ */
+#include "api/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/metrics.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/listen.h"
+#include "base/log.h"
+#include "stats/stats.h"
+
+/* Connections at once: a few scrapers and probes, with room for strays. */
+#define HTTP_CONNECTIONS_MAX	   64
+/* Seconds without progress after which a connection is closed. */
+#define HTTP_IDLE_SECONDS	   10
+/* Request line and headers of one connection; a longer request is refused with 431 or 414. */
+#define HTTP_REQUEST_BYTES_MAX	   16384
+/* How long the health check waits for an answer. */
+#define HTTP_HEALTHCHECK_SECONDS   5
+/* The part of a health answer worth showing. */
+#define HTTP_HEALTHCHECK_BYTES_MAX 4096
+
+struct http_server {
+	struct loop *loop;
+	struct MHD_Daemon *daemon;
+	struct loop_watch watch, timer;
+	struct http_options options; /* prom_path is ours */
+	uint16_t port;
+};
+
+static void log_mhd(void *data, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+static void log_mhd(void *data, const char *fmt, va_list ap)
+{
+	char line[256];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("http", "%s", line);
+}
+
+/* Each route fills the body and returns the status. */
+static unsigned int route_metrics(const struct http_server *s, struct buf *body)
+{
+	metrics_render(body);
+	return MHD_HTTP_OK;
+}
+
+static unsigned int health(http_health_fn fn, void *data, struct buf *body)
+{
+	struct buf why = {0};
+	bool well = !fn || fn(data, &why);
+
+	buf_str(body, well ? "ok\n" : "not ok\n");
+	buf_append(body, why.data, why.len);
+	buf_free(&why);
+	return well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
+}
+
+static unsigned int route_healthz(const struct http_server *s, struct buf *body)
+{
+	return health(s->options.healthy, s->options.data, body);
+}
+
+static unsigned int route_readyz(const struct http_server *s, struct buf *body)
+{
+	return health(s->options.ready, s->options.data, body);
+}
+
+static const struct route {
+	const char *path; /* NULL: what http_options.prom_path says */
+	const char *content_type;
+	unsigned int (*fill)(const struct http_server *s, struct buf *body);
+} routes[] = {
+    {NULL, "text/plain; version=0.0.4; charset=utf-8", route_metrics},
+    {"/healthz", "text/plain; charset=utf-8", route_healthz},
+    {"/readyz", "text/plain; charset=utf-8", route_readyz},
+};
+
+static const char *route_path(const struct http_server *s, const struct route *r)
+{
+	return r->path ? r->path : s->options.prom_path;
+}
+
+static const struct route *route_find(const struct http_server *s, const char *url)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (strcmp(route_path(s, &routes[i]), url) == 0)
+			return &routes[i];
+	}
+	return NULL;
+}
+
+/* Queues the answer, taking over the body. */
+static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, const char *content_type,
+			      struct buf *body)
+{
+	if (!buf_ok(body)) {
+		buf_reset(body);
+		status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+	}
+	struct MHD_Response *response =
+	    MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		buf_free(body);
+		return MHD_NO;
+	}
+	*body = (struct buf){0};
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	enum MHD_Result r = MHD_queue_response(c, status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static void not_found(const struct http_server *s, struct buf *body)
+{
+	buf_str(body, "not found; there is");
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+		buf_printf(body, "%s %s", i ? "," : "", route_path(s, &routes[i]));
+	buf_byte(body, '\n');
+}
+
+/* MHD_AccessHandlerCallback: called once with the headers (*seen is NULL), then again to be answered. */
+static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *url, const char *method,
+			      const char *version, const char *upload, size_t *upload_size, void **seen)
+{
+	const struct http_server *s = data;
+	static const char text[] = "text/plain; charset=utf-8";
+	bool reads = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+	struct buf body = {0};
+
+	if (!*seen && reads) {
+		*seen = (void *)s;
+		return MHD_YES;
+	}
+	stat_add(STAT_HTTP_REQUESTS, 1);
+	const struct route *route = route_find(s, url);
+	if (!route) {
+		not_found(s, &body);
+		return answer(c, MHD_HTTP_NOT_FOUND, text, &body);
+	}
+	/* Answered at the headers already: the body of a POST is not read. */
+	if (!reads) {
+		buf_str(&body, "only GET and HEAD\n");
+		return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, text, &body);
+	}
+	unsigned int status = route->fill(s, &body);
+	return answer(c, status, route->content_type, &body);
+}
+
+static void run(struct http_server *s)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+
+	MHD_run(s->daemon);
+	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
+		/* 0 means "again at once": a nanosecond, as a timer of 0 would be off. */
+		loop_timer_set(&s->timer, ms ? (int64_t)ms * NS_PER_MS : 1, 0);
+	else
+		loop_timer_set(&s->timer, 0, 0);
+}
+
+static void on_ready(struct loop_watch *w, uint32_t events)
+{
+	run(w->data);
+}
+
+static void on_timer(struct loop_watch *w, uint32_t events)
+{
+	loop_timer_read(w);
+	run(w->data);
+}
+
+static struct MHD_Daemon *daemon_start(struct http_server *s, int listen_fd)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, s,
+				MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
+				NULL, /* first, or early messages go to stderr */
+				MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+				(unsigned int)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+				(unsigned int)HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+				(size_t)HTTP_REQUEST_BYTES_MAX, MHD_OPTION_END);
+}
+
+/* Puts MHD's descriptor and its timer into the loop. 0 or -errno. */
+static int watch_start(struct http_server *s)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+	if (!info)
+		return -ENOTSUP;
+	s->watch = (struct loop_watch){.fd = info->epoll_fd, .name = "http", .fn = on_ready, .data = s};
+	s->timer = (struct loop_watch){.fd = -1, .name = "http timer", .fn = on_timer, .data = s};
+	int r = loop_timer_open(s->loop, &s->timer);
+	if (r < 0)
+		return r;
+	return loop_add(s->loop, &s->watch, EPOLLIN);
+}
+
+struct http_server *http_start(struct loop *loop, const struct http_options *options, char *error,
+			       size_t size)
+{
+	int fd = listen_open(options->listen, error, size);
+	if (fd < 0)
+		return NULL;
+
+	struct http_server *s = calloc(1, sizeof(*s));
+	char *path = strdup(options->prom_path);
+	if (!s || !path) {
+		snprintf(error, size, "%s: out of memory", options->listen);
+		close(fd);
+		free(s);
+		free(path);
+		return NULL;
+	}
+	s->loop = loop;
+	s->options = *options;
+	s->options.listen = NULL;
+	s->options.prom_path = path;
+	s->watch.fd = s->timer.fd = -1;
+	s->port = listen_port(fd);
+	/* From here on libmicrohttpd owns the socket, even when it fails. */
+	s->daemon = daemon_start(s, fd);
+	int r = s->daemon ? watch_start(s) : -ENOMEM;
+	if (r < 0) {
+		snprintf(error, size, "%s: the HTTP server does not start: %s", options->listen,
+			 strerror(-r));
+		http_stop(s);
+		return NULL;
+	}
+	log_info("http", "%s on %s (port %u)", path, options->listen, (unsigned int)s->port);
+	return s;
+}
+
+uint16_t http_port(const struct http_server *server)
+{
+	return server->port;
+}
+
+void http_stop(struct http_server *server)
+{
+	if (!server)
+		return;
+	loop_remove(server->loop, &server->watch);
+	loop_timer_close(server->loop, &server->timer);
+	if (server->daemon)
+		MHD_stop_daemon(server->daemon);
+	free((char *)server->options.prom_path);
+	free(server);
+}
+
+static size_t collect(char *data, size_t size, size_t count, void *body)
+{
+	struct buf *b = body;
+	size_t room = b->len < HTTP_HEALTHCHECK_BYTES_MAX ? HTTP_HEALTHCHECK_BYTES_MAX - b->len : 0;
+	size_t n = size * count;
+
+	buf_append(b, data, n < room ? n : room);
+	return n;
+}
+
+/* "http://HOST:PORT/readyz" of a listen address; all addresses are asked at loopback. */
+static int readyz_url(const char *listen, char *url, size_t size)
+{
+	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
+
+	if (listen_split(listen, host, port) < 0)
+		return -EINVAL;
+	if (!*host || strcmp(host, "0.0.0.0") == 0)
+		strcpy(host, "127.0.0.1");
+	else if (strcmp(host, "::") == 0)
+		strcpy(host, "::1");
+	bool v6 = strchr(host, ':') != NULL;
+	snprintf(url, size, "http://%s%s%s:%s/readyz", v6 ? "[" : "", host, v6 ? "]" : "", port);
+	return 0;
+}
+
+int http_healthcheck(const char *listen)
+{
+	char url[LISTEN_HOST_MAX + 32];
+	struct buf body = {0};
+	long status = 0;
+
+	if (readyz_url(listen, url, sizeof(url)) < 0) {
+		fprintf(stderr, "xtcp2: %s: not an address\n", listen);
+		return 1;
+	}
+	CURL *curl = curl_easy_init();
+	if (!curl) {
+		fprintf(stderr, "xtcp2: out of memory\n");
+		return 1;
+	}
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_HEALTHCHECK_SECONDS);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	/* The daemon is on this host: a proxy of the environment is not meant for it. */
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+	CURLcode code = curl_easy_perform(curl);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_cleanup(curl);
+
+	for (size_t i = 0; i < body.len; i++) {
+		if (body.data[i] == '\n')
+			body.data[i] = i + 1 < body.len ? ';' : ' ';
+	}
+	bool ready = code == CURLE_OK && status == MHD_HTTP_OK;
+	if (code != CURLE_OK)
+		fprintf(stderr, "xtcp2: %s: %s\n", url, curl_easy_strerror(code));
+	else if (!ready)
+		fprintf(stderr, "xtcp2: %s: status %ld: %.*s\n", url, status, (int)body.len,
+			body.data ? (char *)body.data : "");
+	buf_free(&body);
+	return ready ? 0 : 1;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_LISTEN_H
+#define BASE_LISTEN_H
+/*
+ * Addresses to listen on, as users write them: "127.0.0.1:9088", ":9088" (all
+ * addresses of both families), "[::1]:9088", "localhost:9088". Port 0 lets the
+ * kernel choose.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#define LISTEN_HOST_MAX 256
+#define LISTEN_PORT_MAX 6
+
+/* Cuts the text in two, without a look-up; host is "" for all addresses. 0 or -EINVAL. */
+int listen_split(const char *address, char host[static LISTEN_HOST_MAX], char port[static LISTEN_PORT_MAX]);
+
+/*
+ * A listening TCP socket, non-blocking and close-on-exec, owned by the caller.
+ * A name is looked up, which may block: for start-up only. IPv4 is taken first.
+ * -errno with one line in error (size bytes) that names address and reason.
+ */
+int listen_open(const char *address, char *error, size_t size);
+
+/* The port a bound socket has; 0 when it has none. */
+uint16_t listen_port(int fd);
+
+#endif
