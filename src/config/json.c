@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration as JSON: what -conf prints and -config reads. Keys are the flags. */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/internal.h"
+
+static void json_unrefp(json_t **json)
+{
+	json_decref(*json);
+}
+
+static bool has_key(const struct option_info *option)
+{
+	return option->type != OPTION_ACTION && option->type != OPTION_CONFIG_FILE;
+}
+
+/*
+ * The JSON value as option_assign() reads it, in scratch or borrowed. NULL when
+ * its type is not one the option takes: numbers and bools may also be written
+ * as strings, as -conf itself does with numbers beyond JSON's integers.
+ */
+static const char *json_text(const struct option_info *option, const json_t *value, char scratch[static 32])
+{
+	if (json_is_string(value))
+		return json_string_value(value);
+	if (option->type == OPTION_BOOL && json_is_boolean(value))
+		return json_is_true(value) ? "true" : "false";
+	if ((option->type == OPTION_U32 || option->type == OPTION_U64) && json_is_integer(value)) {
+		snprintf(scratch, 32, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		return scratch;
+	}
+	return NULL;
+}
+
+static const char *json_wanted(const struct option_info *option)
+{
+	switch (option->type) {
+	case OPTION_BOOL:
+		return "true or false";
+	case OPTION_U32:
+	case OPTION_U64:
+		return "a whole number";
+	case OPTION_DURATION:
+		return "a string with a duration, such as \"10s\"";
+	default:
+		return "a string";
+	}
+}
+
+static int pair_assign(struct config *c, const char *key, const json_t *value, char *error, size_t size)
+{
+	char scratch[32], reason[REASON_MAX];
+	const struct option_info *option = option_find(key);
+
+	if (!option || !has_key(option)) {
+		const char *near = option ? NULL : option_suggest(key);
+		if (option)
+			return config_error(error, size, "\"%s\": is for the command line only", key);
+		return near ? config_error(error, size, "\"%.64s\": no such option; did you mean \"%s\"?",
+					   key, near)
+			    : config_error(error, size, "\"%.64s\": no such option", key);
+	}
+	const char *text = json_text(option, value, scratch);
+	if (!text)
+		return config_error(error, size, "\"%s\": must be %s", key, json_wanted(option));
+	int r = option_assign(c, option, text, reason);
+	if (r < 0)
+		config_error(error, size, "\"%s\": %.80s: %s", key, text, reason);
+	return r;
+}
+
+int config_load_json(struct config *c, const char *json, size_t len, char *error, size_t size)
+{
+	json_error_t where;
+	_cleanup_(json_unrefp) json_t *root =
+	    json_loadb(json ? json : "", len, JSON_REJECT_DUPLICATES, &where);
+
+	if (!root)
+		return config_error(error, size, "line %d, column %d: %s", where.line, where.column,
+				    where.text);
+	if (!json_is_object(root))
+		return config_error(error, size, "must hold one JSON object of options, as -conf prints it");
+	const char *key;
+	json_t *value;
+	json_object_foreach(root, key, value)
+	{
+		int r = pair_assign(c, key, value, error, size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static json_t *json_value(const struct config *c, const struct option_info *option)
+{
+	_cleanup_(buf_free) struct buf b = {0};
+
+	config_get_public_text(c, option, &b);
+	const char *text = buf_cstr(&b);
+	if (!text)
+		return NULL;
+	if (option->type == OPTION_BOOL)
+		return json_boolean(strcmp(text, "true") == 0);
+	if (option->type == OPTION_U32 || option->type == OPTION_U64) {
+		uint64_t n = strtoull(text, NULL, 10);
+		if (n <= INT64_MAX)
+			return json_integer((json_int_t)n);
+	}
+	/* Bytes that are no UTF-8 cannot be said in JSON. */
+	json_t *string = json_string(text);
+	return string ? string : json_string("");
+}
+
+void config_to_json(const struct config *c, struct buf *b)
+{
+	_cleanup_(json_unrefp) json_t *root = json_object();
+
+	for (const struct option_info *o = option_table; root && o->flag; o++) {
+		if (has_key(o) && json_object_set_new(root, o->flag, json_value(c, o)) < 0) {
+			b->failed = true;
+			return;
+		}
+	}
+	_cleanup_free_ char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+	if (!text) {
+		b->failed = true;
+		return;
+	}
+	buf_str(b, text);
+	buf_byte(b, '\n');
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * The command line is read first but applied last: it says where the file is,
+ * and it wins over everything. So flags are collected as (option, text) pairs,
+ * which finds unknown flags and missing values before anything else happens;
+ * then come the file, the environment and the pairs, each over what was there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "config/internal.h"
+
+/* A configuration file larger than this is somebody's mistake. */
+#define CONFIG_FILE_MAX (1 << 20)
+
+/* The longest flag name looked at; what is longer is unknown anyway. */
+#define FLAG_NAME_MAX 64
+
+extern char **environ;
+
+struct given {
+	const struct option_info *option;
+	const char *text;
+};
+
+/* Spellings that people try first. */
+static const struct {
+	const char *name, *flag;
+} aliases[] = {{"h", "help"}, {"version", "v"}};
+
+static const struct option_info *flag_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+		if (strcmp(aliases[i].name, name) == 0)
+			name = aliases[i].flag;
+	}
+	return option_find(name);
+}
+
+/* Whether an argument is a flag of ours, and so no value of the flag before it. */
+static bool looks_like_flag(const char *arg)
+{
+	if (*arg != '-')
+		return false;
+	arg += arg[1] == '-' ? 2 : 1;
+	char name[FLAG_NAME_MAX];
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
+	return flag_find(name) != NULL;
+}
+
+static int not_a_flag(const char *arg, char *error, size_t size)
+{
+	return config_error(error, size,
+			    "%.80s: not a flag; flags begin with a dash and are followed by their value, "
+			    "true or false after = (see -help)",
+			    arg);
+}
+
+/* Reads the flag at argv[*i], and its value, which moves *i when it is the next argument. */
+static int flag_read(struct given *given, char *const *argv, int argc, int *i, char *error, size_t size)
+{
+	const char *arg = argv[*i];
+	if (arg[0] != '-' || !arg[1])
+		return not_a_flag(arg, error, size);
+	const char *body = arg + (arg[1] == '-' ? 2 : 1);
+	const char *equals = strchr(body, '=');
+	char name[FLAG_NAME_MAX];
+	snprintf(name, sizeof(name), "%.*s", equals ? (int)(equals - body) : (int)strlen(body), body);
+
+	const struct option_info *option = flag_find(name);
+	if (!option) {
+		const char *near = option_suggest(name);
+		return near ? config_error(error, size, "-%s: no such flag; did you mean -%s? (see -help)",
+					   name, near)
+			    : config_error(error, size, "-%s: no such flag (see -help)", name);
+	}
+	given->option = option;
+	if (equals) {
+		given->text = equals + 1;
+	} else if (!option_value_name(option)) {
+		given->text = "true";
+	} else if (*i + 1 < argc && !looks_like_flag(argv[*i + 1])) {
+		given->text = argv[++*i];
+	} else {
+		return config_error(error, size, "-%s: needs a value (%s)", option->flag,
+				    option_value_name(option));
+	}
+	return 0;
+}
+
+/* Fills given[argc]; *count tells how many. */
+static int flags_read(struct given *given, size_t *count, int argc, char *const *argv, char *error,
+		      size_t size)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			return i + 1 < argc ? not_a_flag(argv[i + 1], error, size) : 0;
+		int r = flag_read(&given[*count], argv, argc, &i, error, size);
+		if (r < 0)
+			return r;
+		++*count;
+	}
+	return 0;
+}
+
+static int flags_apply(struct config *c, const struct given *given, size_t count, char *error, size_t size)
+{
+	char reason[REASON_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		int r = option_assign(c, given[i].option, given[i].text, reason);
+		if (r < 0) {
+			config_error(error, size, "-%s %.80s: %s", given[i].option->flag, given[i].text,
+				     reason);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int environment_apply(struct config *c, char *error, size_t size)
+{
+	char name[OPTION_ENVIRONMENT_MAX], reason[REASON_MAX];
+
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		const char *text = *option_environment(o, name) ? getenv(name) : NULL;
+		int r = text ? option_assign(c, o, text, reason) : 0;
+		if (r < 0) {
+			config_error(error, size, "%s=%.80s: %s", name, text, reason);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* A variable that is no option may be somebody else's, so it is no error, but a typing mistake should show.
+ */
+static void environment_warn_unknown(void)
+{
+	char known[OPTION_ENVIRONMENT_MAX];
+
+	for (char **e = environ; *e; e++) {
+		size_t len = strcspn(*e, "=");
+		bool found = strncmp(*e, "XTCP_", 5) != 0;
+		for (const struct option_info *o = option_table; o->flag && !found; o++) {
+			option_environment(o, known);
+			found = strlen(known) == len && strncmp(known, *e, len) == 0;
+		}
+		if (!found)
+			log_warn("config", "%.*s: no option has this variable, ignored", (int)len, *e);
+	}
+}
+
+static void no_effect_warn(const struct config *c)
+{
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (strcmp(option_group(o), OPTION_GROUP_NO_EFFECT) != 0)
+			continue;
+		_cleanup_(buf_free) struct buf value = {0};
+		config_get_text(c, o, &value);
+		const char *text = buf_cstr(&value);
+		if (text && strcmp(text, o->default_text) != 0)
+			log_notice("config", "-%s %s: accepted but without effect: %s", o->flag, text,
+				   o->help);
+	}
+}
+
+static int file_apply(struct config *c, char *error, size_t size)
+{
+	const char *path = c->config_file;
+	_cleanup_(buf_free) struct buf text = {0};
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return config_error(error, size, "-config %s: %s", path, strerror(errno));
+	for (;;) {
+		if (text.len > CONFIG_FILE_MAX || !buf_reserve(&text, 4096))
+			return config_error(error, size, "-config %s: larger than %d bytes", path,
+					    CONFIG_FILE_MAX);
+		ssize_t n = read(fd, text.data + text.len, 4096);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return config_error(error, size, "-config %s: %s", path, strerror(errno));
+		if (n == 0)
+			break;
+		text.len += (size_t)n;
+	}
+	char reason[REASON_MAX + 128];
+	int r = config_load_json(c, (const char *)text.data, text.len, reason, sizeof(reason));
+	if (r < 0)
+		config_error(error, size, "-config %s: %s", path, reason);
+	return r;
+}
+
+/* Sets from the flags and the environment only what says where the file is and whether to just answer. */
+static int bootstrap(struct config *c, const struct given *given, size_t count, char *error, size_t size)
+{
+	char name[OPTION_ENVIRONMENT_MAX], reason[REASON_MAX];
+
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		const char *path = o->type == OPTION_CONFIG_FILE ? getenv(option_environment(o, name)) : NULL;
+		if (path && option_assign(c, o, path, reason) < 0)
+			return config_error(error, size, "%s: %s", name, reason);
+	}
+	for (size_t i = 0; i < count; i++) {
+		enum option_type type = given[i].option->type;
+		if (type != OPTION_CONFIG_FILE && type != OPTION_ACTION)
+			continue;
+		int r = flags_apply(c, &given[i], 1, error, size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int config_load(struct config *c, int argc, char *const *argv, char *error, size_t size)
+{
+	_cleanup_free_ struct given *given = calloc(argc > 0 ? (size_t)argc : 1, sizeof(*given));
+	size_t count = 0;
+
+	if (!given) {
+		config_error(error, size, "out of memory");
+		return -ENOMEM;
+	}
+	int r = flags_read(given, &count, argc, argv, error, size);
+	if (r == 0)
+		r = bootstrap(c, given, count, error, size);
+	if (r < 0 || c->print_help || c->print_version)
+		return r;
+	if (*c->config_file)
+		r = file_apply(c, error, size);
+	if (r == 0)
+		r = environment_apply(c, error, size);
+	if (r == 0)
+		r = flags_apply(c, given, count, error, size);
+	if (r == 0)
+		r = config_check(c, error, size);
+	if (r < 0)
+		return r;
+	environment_warn_unknown();
+	no_effect_warn(c);
+	return 0;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* One value of the configuration: reading it from text, its range, and writing it back. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/cleanup.h"
+#include "base/duration.h"
+#include "config/internal.h"
+
+/* Where the option lives in c. Unions the types so that no cast is spread over the code. */
+union value {
+	bool boolean;
+	uint32_t u32;
+	uint64_t u64;
+	int64_t duration;
+	char *string;
+};
+
+static union value *value_of(const struct config *c, const struct option_info *option)
+{
+	return (union value *)((char *)c + option->offset);
+}
+
+static bool is_string(const struct option_info *option)
+{
+	return option->type == OPTION_STRING || option->type == OPTION_CONFIG_FILE;
+}
+
+/* Decimal digits and nothing else: no sign, no space, nothing after. 0, -EINVAL or -ERANGE. */
+static int number_parse(const char *text, uint64_t *value)
+{
+	uint64_t n = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (const char *p = text; *p; p++) {
+		if (!isdigit((unsigned char)*p))
+			return -EINVAL;
+	}
+	for (const char *p = text; *p; p++) {
+		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n))
+			return -ERANGE;
+	}
+	*value = n;
+	return 0;
+}
+
+/* The words Go's strconv.ParseBool knows. */
+static int bool_parse(const char *text, bool *value)
+{
+	static const char *const words[2][6] = {
+	    {"0", "f", "F", "false", "FALSE", "False"},
+	    {"1", "t", "T", "true", "TRUE", "True"},
+	};
+
+	for (int v = 0; v < 2; v++) {
+		for (size_t i = 0; i < ARRAY_SIZE(words[v]); i++) {
+			if (strcmp(words[v][i], text) == 0) {
+				*value = v;
+				return 0;
+			}
+		}
+	}
+	return -EINVAL;
+}
+
+/* A number or a duration as one unsigned number. */
+static int scalar_parse(enum option_type type, const char *text, uint64_t *value)
+{
+	int64_t ns;
+
+	if (type != OPTION_DURATION)
+		return number_parse(text, value);
+	int r = duration_parse(text, &ns);
+	*value = r < 0 ? 0 : (uint64_t)ns;
+	return r;
+}
+
+static uint64_t type_max(enum option_type type)
+{
+	return type == OPTION_U32 ? UINT32_MAX : type == OPTION_U64 ? UINT64_MAX : INT64_MAX;
+}
+
+/* "between 1ms and 168h"; a limit that the table leaves open is the type's own. */
+static void limits_describe(const struct option_info *option, char *text, size_t size)
+{
+	char max[DURATION_TEXT_MAX];
+
+	if (*option->max)
+		snprintf(max, sizeof(max), "%s", option->max);
+	else if (option->type == OPTION_DURATION)
+		duration_format(INT64_MAX, max);
+	else
+		snprintf(max, sizeof(max), "%" PRIu64, type_max(option->type));
+	snprintf(text, size, "between %s and %s", *option->min ? option->min : "0", max);
+}
+
+static int scalar_assign(union value *v, const struct option_info *option, const char *text, char *reason)
+{
+	uint64_t value, min = 0, max = type_max(option->type);
+	char limits[96];
+
+	int r = scalar_parse(option->type, text, &value);
+	if (*option->min)
+		scalar_parse(option->type, option->min, &min);
+	if (*option->max)
+		scalar_parse(option->type, option->max, &max);
+	if (r == 0 && value >= min && value <= max) {
+		if (option->type == OPTION_U32)
+			v->u32 = (uint32_t)value;
+		else if (option->type == OPTION_U64)
+			v->u64 = value;
+		else
+			v->duration = (int64_t)value;
+		return 0;
+	}
+	limits_describe(option, limits, sizeof(limits));
+	if (r != -EINVAL)
+		snprintf(reason, REASON_MAX, "must be %s", limits);
+	else if (option->type == OPTION_DURATION)
+		snprintf(reason, REASON_MAX, "must be a duration such as 10s, 250ms or 1h30m, %s", limits);
+	else
+		snprintf(reason, REASON_MAX, "must be a whole number %s", limits);
+	return -EINVAL;
+}
+
+int option_assign(struct config *c, const struct option_info *option, const char *text,
+		  char reason[static REASON_MAX])
+{
+	union value *v = value_of(c, option);
+
+	if (is_string(option)) {
+		char *copy = strdup(text);
+		if (!copy) {
+			snprintf(reason, REASON_MAX, "out of memory");
+			return -ENOMEM;
+		}
+		free(v->string);
+		v->string = copy;
+		return 0;
+	}
+	if (option->type != OPTION_BOOL && option->type != OPTION_ACTION)
+		return scalar_assign(v, option, text, reason);
+	int r = bool_parse(text, &v->boolean);
+	if (r < 0)
+		snprintf(reason, REASON_MAX, "must be true or false");
+	return r;
+}
+
+int config_set(struct config *c, const struct option_info *option, const char *text, char *error, size_t size)
+{
+	char reason[REASON_MAX];
+
+	int r = option_assign(c, option, text, reason);
+	if (r < 0)
+		config_error(error, size, "%s %.80s: %s", option->flag, text, reason);
+	return r;
+}
+
+int config_init(struct config *c)
+{
+	char reason[REASON_MAX];
+
+	memset(c, 0, sizeof(*c));
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		int r = option_assign(c, o, o->default_text, reason);
+		if (r < 0) {
+			config_free(c);
+			return r;
+		}
+	}
+	return 0;
+}
+
+void config_free(struct config *c)
+{
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (is_string(o))
+			free(value_of(c, o)->string);
+	}
+	memset(c, 0, sizeof(*c));
+}
+
+void config_get_text(const struct config *c, const struct option_info *option, struct buf *b)
+{
+	const union value *v = value_of(c, option);
+	char text[DURATION_TEXT_MAX];
+
+	switch (option->type) {
+	case OPTION_BOOL:
+	case OPTION_ACTION:
+		buf_str(b, v->boolean ? "true" : "false");
+		return;
+	case OPTION_U32:
+		buf_printf(b, "%" PRIu32, v->u32);
+		return;
+	case OPTION_U64:
+		buf_printf(b, "%" PRIu64, v->u64);
+		return;
+	case OPTION_DURATION:
+		buf_str(b, duration_format(v->duration, text));
+		return;
+	case OPTION_STRING:
+	case OPTION_CONFIG_FILE:
+		buf_str(b, v->string);
+		return;
+	}
+}
+
+/* Whether "name=" ending at `equals` is a property that holds a secret. start bounds the search. */
+static bool names_secret(const char *start, const char *equals)
+{
+	static const char *const words[] = {"password", "secret",      "token",
+					    "private",	"ssl.key.pem", "sasl.jaas.config"};
+
+	for (const char *p = start; p < equals; p++) {
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+			size_t n = strlen(words[i]);
+			if (n <= (size_t)(equals - p) && strncasecmp(p, words[i], n) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Credentials are recognised by their shape, whatever the option: the password
+ * of "scheme://user:password@host", and the value of a "name=value" property
+ * whose name says secret. Properties end at a semicolon, an ampersand or a comma.
+ */
+void config_get_public_text(const struct config *c, const struct option_info *option, struct buf *b)
+{
+	if (!is_string(option)) {
+		config_get_text(c, option, b);
+		return;
+	}
+	const char *text = value_of(c, option)->string;
+	const char *scheme = strstr(text, "://");
+	const char *authority = scheme ? scheme + 3 : NULL;
+	const char *at = NULL;
+	if (authority) {
+		/* The last '@' before the path: a password may hold one itself. */
+		for (const char *p = authority; *p && !strchr("/?#", *p); p++)
+			at = *p == '@' ? p : at;
+	}
+	const char *name = text;
+	for (const char *p = text; *p; p++) {
+		buf_byte(b, (uint8_t)*p);
+		if (at && p >= authority && p < at && *p == ':') {
+			p = at - 1;
+		} else if (strchr(";&,?", *p)) {
+			name = p + 1;
+		} else if (*p == '=' && names_secret(name, p)) {
+			p += strcspn(p + 1, ";&,");
+		}
+	}
+}
