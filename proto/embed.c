@@ -30,10 +30,14 @@ int main(int argc, char **argv)
 	size_t n = 0;
 	int byte;
 
-	fprintf(h, "#include <stddef.h>\n#include <stdint.h>\nextern const uint8_t %s[];\nextern const size_t %s_len;\n",
-	    symbol, symbol);
-	fprintf(c, "#include <stddef.h>\n#include <stdint.h>\nextern const uint8_t %s[];\nextern const size_t %s_len;\n",
-	    symbol, symbol);
+	fprintf(h,
+		"#include <stddef.h>\n#include <stdint.h>\nextern const uint8_t %s[];\nextern const size_t "
+		"%s_len;\n",
+		symbol, symbol);
+	fprintf(c,
+		"#include <stddef.h>\n#include <stdint.h>\nextern const uint8_t %s[];\nextern const size_t "
+		"%s_len;\n",
+		symbol, symbol);
 	fprintf(c, "const uint8_t %s[] = {", symbol);
 	while ((byte = getc(in)) != EOF)
 		fprintf(c, "%s%d,", n++ % 20 ? "" : "\n", byte);

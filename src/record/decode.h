@@ -41,7 +41,7 @@ struct decode_options {
  * left out, the rest of the record stands.
  */
 int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode_options *options,
-    struct record *record, struct decode_counts *counts);
+		     struct record *record, struct decode_counts *counts);
 
 /*
  * -deserializers: "default", "all", "none" or a comma-separated list of names

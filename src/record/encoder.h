@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "record/field.h"
 #include "record/record.h"
 
 struct encoder;
@@ -21,6 +22,7 @@ struct encoder_ops {
 	const char *help;	  /* one line for -help */
 	const char *content_type; /* for HTTP destinations */
 	bool text;		  /* lines that a person can read */
+	bool columns;		  /* -columns chooses the fields */
 	/* All three append to b; memory failure shows in buf_ok(). */
 	void (*begin)(struct encoder *e, struct buf *b);
 	void (*row)(struct encoder *e, struct buf *b, const struct record *r);
@@ -32,7 +34,7 @@ struct encoder_ops {
 struct encoder {
 	const struct encoder_ops *ops;
 	size_t start; /* where the envelope begins in the buffer, set by begin() */
-	/* csv, tsv: the chosen columns as indexes into record_fields[]; others: all */
+	/* csv, tsv, text: the chosen columns as indexes into record_fields[], NULL for all */
 	uint16_t *columns;
 	size_t column_count;
 	bool header_done; /* csv, tsv: the header line goes out once */
@@ -52,26 +54,5 @@ void encoder_free(struct encoder *e);
 
 /* The bare wire bytes of one XtcpFlatRecord, appended to b (what gRPC streams). */
 void wire_encode(struct buf *b, const struct record *r);
-
-enum field_kind { FIELD_U32, FIELD_U64, FIELD_TIME, FIELD_STR, FIELD_BYTES, FIELD_ADDR, FIELD_STATE, FIELD_CC };
-
-/* The table of fields at run time, in ascending number. */
-struct record_field {
-	const char *name;
-	uint32_t number;
-	enum field_kind kind;
-	enum record_section section;
-	uint16_t offset;   /* in struct record */
-	uint16_t info_end; /* tcp_info fields: present when tcp_info_len >= this; else 0 */
-};
-extern const struct record_field record_fields[];
-extern const size_t record_field_count;
-
-/* Whether the kernel sent it: its section is there and tcp_info reaches that far. */
-bool record_field_present(const struct record *r, const struct record_field *f);
-
-/* "ESTABLISHED" for 1; "UNKNOWN" for a number the kernel does not have. Static storage. */
-const char *tcp_state_name(uint32_t state);
-const char *record_cc_name(uint32_t cc);
 
 #endif

@@ -8,7 +8,6 @@
  * borrowed: they point into the receive buffer, into the poll's constants or at
  * the namespace, and live until the sink's emit() returns.
  */
-#include <linux/inet_diag.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +22,11 @@ enum record_section {
 };
 
 #define RECORD_HAS(section) (UINT32_C(1) << RECORD_SECTION_##section)
+
+/* Beside the sections, in the same word: what decides whether KFULL and KECN7 fields are there. */
+#define RECORD_FULL_SOCKET (UINT32_C(1) << 31) /* no TIME_WAIT or SYN_RECV minisock */
+#define RECORD_PACKED_ECN  (UINT32_C(1) << 30) /* tcp_info ends as in Linux 7.0 */
+_Static_assert(RECORD_SECTION_MAX_ <= 30, "section bits");
 
 /* The numbers of enum CongestionAlgorithm in xtcp_flat_record.proto. */
 enum record_cc {
@@ -47,7 +51,7 @@ enum record_cc {
 #define RECORD_CTYPE_CC	   uint32_t
 
 struct record {
-	uint32_t sections; /* RECORD_HAS(...) bits */
+	uint32_t sections; /* RECORD_HAS(...) bits and the two above */
 #define F(number, name, KIND, kernel) RECORD_CTYPE_##KIND name;
 	RECORD_FIELDS(F)
 #undef F

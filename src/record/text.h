@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RECORD_TEXT_H
+#define RECORD_TEXT_H
+/*
+ * Formats for people and spreadsheets. csv (RFC 4180, lines end in LF) and tsv
+ * (backslash escapes): a header line once an encoder, then a line a record; a
+ * field that is not known is empty. text: "name: value" lines of what is known,
+ * then an empty line. Values as format_field() shows them. protoText: the
+ * protobuf text format of one Envelope. Internal to the record stage.
+ */
+#include "record/encoder.h"
+
+void csv_begin(struct encoder *e, struct buf *b);
+void csv_row(struct encoder *e, struct buf *b, const struct record *r);
+void tsv_begin(struct encoder *e, struct buf *b);
+void tsv_row(struct encoder *e, struct buf *b, const struct record *r);
+void text_begin(struct encoder *e, struct buf *b);
+void text_row(struct encoder *e, struct buf *b, const struct record *r);
+void proto_text_row(struct encoder *e, struct buf *b, const struct record *r);
+/* For all of them. */
+void text_end(struct encoder *e, struct buf *b);
+
+#endif
