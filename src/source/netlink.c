@@ -36,6 +36,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "record/nl.h"
 #include "source/capture.h"
 #include "source/cookie_set.h"
 #include "source/source.h"
@@ -55,22 +56,10 @@
 
 #define NL_LOG_NS (60 * NS_PER_SEC)
 
-/* A well-formed message at h with `left` bytes from there on: its length is in both. */
-#define nl_msg_ok(h, left)                                                                 \
-	((left) >= sizeof(struct nlmsghdr) && (h)->nlmsg_len >= sizeof(struct nlmsghdr) && \
-	 (h)->nlmsg_len <= (left))
-
-static inline const struct nlmsghdr *nl_msg_next(const struct nlmsghdr *h, size_t *left)
-{
-	size_t step = NLMSG_ALIGN(h->nlmsg_len);
-
-	*left = step < *left ? *left - step : 0;
-	return (const struct nlmsghdr *)((const char *)h + step);
-}
-
-/* Walks the messages of a batch; `left` is a size_t that starts as the batch's length. */
-#define nl_for_each_msg(h, data, left) \
-	for ((h) = (const struct nlmsghdr *)(data); nl_msg_ok(h, left); (h) = nl_msg_next(h, &(left)))
+/* Until the capture files are part of the library: config.capture is NULL without them. */
+#pragma weak capture_begin
+#pragma weak capture_write
+#pragma weak capture_end
 
 struct source {
 	struct source_config config;
@@ -280,13 +269,14 @@ static int take_control(struct attempt *a, const struct nlmsghdr *h)
 }
 
 /* Walks one batch. 0 to go on, -errno of the dump, or what emit() returned with *stop set. */
-static int walk_batch(struct attempt *a, size_t left, bool *stop)
+static int walk_batch(struct attempt *a, size_t len, bool *stop)
 {
+	struct nl_walk walk = {a->source->buffer, len};
 	const struct nlmsghdr *h;
 	bool interrupted = false;
 	int r = 0;
 
-	nl_for_each_msg (h, a->source->buffer, left) {
+	nl_for_each_msg (h, walk) {
 		if (h->nlmsg_seq != a->ns->nl_seq || h->nlmsg_pid != a->ns->nl_portid) {
 			a->source->count[STAT_NL_STRAY]++;
 			continue;
@@ -301,7 +291,7 @@ static int walk_batch(struct attempt *a, size_t left, bool *stop)
 		if (r < 0 || a->ended)
 			break;
 	}
-	if (r == 0 && !a->ended && left > 0) { /* a message that claims more than came */
+	if (r == 0 && !a->ended && walk.left > 0) { /* a message that claims more than came */
 		a->source->decode.short_messages++;
 		a->damaged = true;
 	}
