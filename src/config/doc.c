@@ -113,11 +113,8 @@ static void man_option(struct buf *b, const struct option_info *o)
 	char name[OPTION_ENVIRONMENT_MAX];
 	const char *value = option_value_name(o);
 
-	buf_str(b, ".TP\n.B \\-");
-	roff(b, o->flag);
-	if (value)
-		buf_printf(b, "\n.RI \" \" %s", value);
-	buf_byte(b, '\n');
+	buf_printf(b, ".TP\n.BI \\-%s%s%s%s\n", o->flag, value ? " \" " : "", value ? value : "",
+		   value ? "\"" : "");
 	roff(b, o->help);
 	buf_str(b, ".\n");
 	if (has_default(o)) {

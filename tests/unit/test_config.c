@@ -355,7 +355,7 @@ static void documents_name_every_option(void **state)
 		assert_non_null(text);
 		for (const struct option_info *o = option_table; o->flag; o++) {
 			char flag[OPTION_ENVIRONMENT_MAX + 4];
-			snprintf(flag, sizeof(flag), i == 1 ? "\\-%s\n" : "-%s", o->flag);
+			snprintf(flag, sizeof(flag), i == 1 ? ".BI \\-%s" : "-%s", o->flag);
 			if (!strstr(text, flag))
 				fail_msg("document %zu lacks -%s", i, o->flag);
 		}
