@@ -28,9 +28,6 @@
 #include "record/nl.h"
 #include "record/policy.h"
 
-/* inet_diag_msg.idiag_timer: the socket is in TIME_WAIT, whatever its state says */
-#define TIMER_TIMEWAIT 3
-
 #define KEPT_BITS (RECORD_HAS(META) | RECORD_HAS(ENRICH))
 
 /* Bit-fields of the kernel start at the low end on little-endian machines, else at the high end. */
@@ -43,7 +40,7 @@
 /* One line of fields.def -> one assignment to the record from the structure `v` of its section. */
 #define LOAD(number, name, KIND, kernel) (void)(r->name LOAD_##kernel);
 #define LOAD_KMEM(member)		 = v.member
-#define LOAD_KFULL(member)		 = v.member
+#define LOAD_KOWN(member)		 = v.member
 #define LOAD_KIDX(index)		 = v[index]
 #define LOAD_KVAL(type)			 = v
 #define LOAD_KHAND
@@ -238,6 +235,8 @@ static void decode_base(struct record *r, const uint8_t *p)
 	r->inet_diag_msg_socket_next_hop_asn = 0;
 	r->inet_diag_attributes = 0;
 	r->sections = (r->sections & KEPT_BITS) | RECORD_HAS(DIAG);
+	if (v.idiag_inode || v.idiag_uid)
+		r->sections |= RECORD_OWNED;
 }
 
 static void decode_attribute(struct decoder *d, const struct attr *a)
@@ -254,18 +253,6 @@ static void decode_attribute(struct decoder *d, const struct attr *a)
 		return;
 	if (a->len < policy->min || !policy->decode(d, a))
 		d->counts->bad_attributes++;
-}
-
-/*
- * The kernel sends INET_DIAG_SHUTDOWN unasked with every full socket and never
- * with a minisock. An event of a destroyed socket lacks it as well, and its uid
- * and inode are as void.
- */
-static bool full_socket(const struct record *r)
-{
-	return (r->inet_diag_attributes >> INET_DIAG_SHUTDOWN & 1 || r->inet_diag_msg_inode ||
-		r->inet_diag_msg_uid) &&
-	       r->inet_diag_msg_timer != TIMER_TIMEWAIT;
 }
 
 int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode_options *options,
@@ -299,7 +286,5 @@ int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode
 		decode_attribute(&d, &a);
 	if (walk.left)
 		counts->bad_attributes++;
-	if (full_socket(record))
-		record->sections |= RECORD_FULL_SOCKET;
 	return 0;
 }

@@ -13,7 +13,7 @@
 #define FROM_KIDX(index)		 0
 #define FROM_KVAL(type)			 0
 #define FROM_KHAND			 0
-#define FROM_KFULL(member)		 0, .needs = RECORD_FULL_SOCKET
+#define FROM_KOWN(member)		 0, .needs = RECORD_OWNED
 #define FROM_KINFO(member)		 INFO_END(member)
 #define FROM_KBITS(member, shift, width) INFO_END(member)
 #define FROM_KECN(part)			 INFO_END(tcpi_ecn)

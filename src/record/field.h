@@ -29,7 +29,7 @@ struct record_field {
 	bool optional;	   /* zero or empty says that it is not known */
 	uint16_t offset;   /* in struct record */
 	uint16_t info_end; /* tcp_info fields: present when tcp_info_len >= this; else 0 */
-	uint32_t needs;	   /* RECORD_FULL_SOCKET, RECORD_PACKED_ECN or 0 */
+	uint32_t needs;	   /* RECORD_OWNED, RECORD_PACKED_ECN or 0 */
 };
 
 /* In ascending number. */

@@ -23,9 +23,9 @@ enum record_section {
 
 #define RECORD_HAS(section) (UINT32_C(1) << RECORD_SECTION_##section)
 
-/* Beside the sections, in the same word: what decides whether KFULL and KECN7 fields are there. */
-#define RECORD_FULL_SOCKET (UINT32_C(1) << 31) /* no TIME_WAIT or SYN_RECV minisock */
-#define RECORD_PACKED_ECN  (UINT32_C(1) << 30) /* tcp_info ends as in Linux 7.0 */
+/* Beside the sections, in the same word: what decides whether KOWN and KECN7 fields are there. */
+#define RECORD_OWNED	  (UINT32_C(1) << 31) /* somebody holds the socket: uid and inode are known */
+#define RECORD_PACKED_ECN (UINT32_C(1) << 30) /* tcp_info ends as in Linux 7.0 */
 _Static_assert(RECORD_SECTION_MAX_ <= 30, "section bits");
 
 /* The numbers of enum CongestionAlgorithm in xtcp_flat_record.proto. */

@@ -4,10 +4,12 @@
 /*
  * Raw dump bytes to files and back. A capture is a pcap file of link type
  * LINUX_NETLINK (253), one packet a receive call, so tcpdump and Wireshark read
- * it too, and the packet's time stamp is the receive time.
+ * it too, and the packet's time stamp is the receive time. TCP-MD5 keys are
+ * blanked out. Errors are logged and counted, a file that fails is removed.
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "record/decode.h"
 #include "record/record.h"
@@ -33,11 +35,17 @@ struct replay_result {
 };
 
 /*
- * Decodes a pcap (both byte orders, micro- and nanosecond) through the decoder
- * that live dumps use and hands every record to sink. 0, or -errno: -EBADMSG
- * when it is no such file, with a sentence in error (size bytes).
+ * Decodes a pcap (headers of both byte orders, micro- and nanosecond) through the
+ * decoder that live dumps use and hands every record to sink, with the packet's
+ * time as its timestamp_ns; the rest of META and ENRICH is the caller's. 0, or
+ * -errno with a sentence in error (size bytes): -EBADMSG when it is no such file,
+ * or what emit() returned. Damage inside the file is counted, not an error.
  */
 int replay_file(const char *path, const struct decode_options *options, struct record *record,
-    struct record_sink *sink, struct replay_result *result, char *error, size_t size);
+		struct record_sink *sink, struct replay_result *result, char *error, size_t size);
+
+/* The same from an open file, which stays open; adds to *result. `name` is for the sentence. */
+int replay_stream(FILE *f, const char *name, const struct decode_options *options, struct record *record,
+		  struct record_sink *sink, struct replay_result *result, char *error, size_t size);
 
 #endif

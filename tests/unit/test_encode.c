@@ -267,7 +267,7 @@ static void test_presence(void **state)
 	r.sections |= RECORD_PACKED_ECN;
 	assert_true(PRESENT("tcp_info_ecn_mode"));
 	assert_false(PRESENT("inet_diag_msg_uid"));
-	r.sections |= RECORD_FULL_SOCKET;
+	r.sections |= RECORD_OWNED;
 	assert_true(PRESENT("inet_diag_msg_uid"));
 	assert_false(PRESENT("class_id"));
 }
