@@ -50,7 +50,7 @@ static void formats(struct buf *b)
 /* Where the value comes from in the kernel. */
 #define FROM_KMEM(member)		 "`" #member "`"
 #define FROM_KINFO(member)		 "`" #member "`"
-#define FROM_KFULL(member)		 "`" #member "`, of a full socket only"
+#define FROM_KOWN(member)		 "`" #member "`, of a socket that somebody holds"
 #define FROM_KBITS(member, shift, width) "`" #member "`, " #width " bits from bit " #shift
 #define FROM_KIDX(index)		 "word " #index
 #define FROM_KVAL(type)			 "the attribute's value"
