@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * libchdb.so is 540 MiB, so it is no build dependency: its functions are looked
+ * up by name in the table below, whose prototypes are those of chdb.h of the
+ * pinned version (pipeline/clickhouse/package.json). A missing function is said
+ * by name at start, not met in the middle of a query.
+ *
+ * The library counts references on one engine: the first connection boots it and
+ * reads the server options, and one connection is kept open here until the end,
+ * so that the Kafka consumers and merges run while nobody asks anything.
+ */
+#include "clickhouse/engine.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+/* Handles of the library; nothing of ours looks inside. */
+struct chdb_result;
+struct chdb_connection;
+typedef struct chdb_connection *chdb_conn;
+typedef struct chdb_insert_stream *chdb_insert;
+
+/* X(result, name without chdb_, parameters) */
+#define CHDB_FUNCTIONS(X)                                                                           \
+	X(chdb_conn *, connect, (int argc, char **argv))                                            \
+	X(void, close_conn, (chdb_conn * conn))                                                     \
+	X(struct chdb_result *, query_with_params_n,                                                \
+	  (chdb_conn conn, const char *query, size_t len, const char *format, size_t format_len,    \
+	   const char *const *names, const size_t *name_lens, const char *const *values,            \
+	   const size_t *value_lens, size_t count))                                                 \
+	X(struct chdb_result *, stream_query_with_params_n,                                         \
+	  (chdb_conn conn, const char *query, size_t len, const char *format, size_t format_len,    \
+	   const char *const *names, const size_t *name_lens, const char *const *values,            \
+	   const size_t *value_lens, size_t count))                                                 \
+	X(struct chdb_result *, stream_fetch_result, (chdb_conn conn, struct chdb_result * stream)) \
+	X(void, stream_cancel_query, (chdb_conn conn, struct chdb_result * stream))                 \
+	X(chdb_insert, stream_insert_with_params_n,                                                 \
+	  (chdb_conn conn, const char *query, size_t len, const char *format, size_t format_len,    \
+	   const char *const *names, const size_t *name_lens, const char *const *values,            \
+	   const size_t *value_lens, size_t count))                                                 \
+	X(int, stream_append, (chdb_insert stream, const void *data, size_t len))                   \
+	X(struct chdb_result *, stream_done, (chdb_insert stream))                                  \
+	X(void, stream_cancel_insert, (chdb_insert stream))                                         \
+	X(const char *, stream_insert_error, (chdb_insert stream))                                  \
+	X(void, destroy_insert_stream, (chdb_insert stream))                                        \
+	X(void, destroy_query_result, (struct chdb_result * result))                                \
+	X(char *, result_buffer, (struct chdb_result * result))                                     \
+	X(size_t, result_length, (struct chdb_result * result))                                     \
+	X(double, result_elapsed, (struct chdb_result * result))                                    \
+	X(uint64_t, result_storage_rows_read, (struct chdb_result * result))                        \
+	X(uint64_t, result_storage_bytes_read, (struct chdb_result * result))                       \
+	X(uint64_t, result_rows_written, (struct chdb_result * result))                             \
+	X(uint64_t, result_bytes_written, (struct chdb_result * result))                            \
+	X(const char *, result_error, (struct chdb_result * result))                                \
+	X(void, set_signal_handlers_enabled, (int enabled))                                         \
+	X(int, shutdown, (void))
+
+struct chdb {
+#define X(type, name, params) type(*name) params;
+	CHDB_FUNCTIONS(X)
+#undef X
+};
+
+struct engine {
+	struct chdb api;
+	char *path_option; /* "--path=DIR": every connection must name the same */
+	chdb_conn *keeper; /* keeps the engine running */
+};
+
+struct engine_session {
+	const struct engine *engine;
+	chdb_conn *conn;
+};
+
+struct engine_stream {
+	struct engine_session *session;
+	struct chdb_result *stream; /* NULL when the statement ran to its end at once */
+	struct chdb_result *piece;
+	bool whole; /* `piece` is the whole result, not handed out yet */
+	bool done;
+	struct engine_counts counts;
+};
+
+struct engine_insert {
+	struct engine_session *session;
+	chdb_insert stream;
+};
+
+/* Where the library is looked for, in this order, after $XTCP2_CHDB_LIB and $XDG_CACHE_HOME. */
+static const char *const library_places[] = {
+    "/usr/lib/xtcp2/libchdb.so",
+    "/usr/local/lib/libchdb.so",
+    "/usr/lib/libchdb.so",
+    "/usr/lib/x86_64-linux-gnu/libchdb.so",
+};
+#define LIBRARY_IN_CACHE "xtcp2/clickhouse/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"
+
+bool engine_search(char *path, size_t size)
+{
+	const char *given = getenv("XTCP2_CHDB_LIB"), *cache = getenv("XDG_CACHE_HOME"),
+		   *home = getenv("HOME");
+
+	if (given && *given)
+		return snprintf(path, size, "%s", given) < (int)size;
+	if (cache && *cache)
+		snprintf(path, size, "%s/" LIBRARY_IN_CACHE, cache);
+	else
+		snprintf(path, size, "%s/.cache/" LIBRARY_IN_CACHE, home ? home : "");
+	if (access(path, R_OK) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(library_places); i++) {
+		snprintf(path, size, "%s", library_places[i]);
+		if (access(path, R_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int engine_load(struct chdb *api, const char *library, struct buf *error)
+{
+	char found[PATH_MAX];
+
+	if (!library) {
+		if (!engine_search(found, sizeof(found))) {
+			buf_str(error,
+				"libchdb.so, the ClickHouse engine, was found in no known place: run "
+				"`ci/pipeline --deps` or `npm install @chdb/lib-linux-x64-gnu`, and name it "
+				"with -lib PATH or XTCP2_CHDB_LIB");
+			return -ENOENT;
+		}
+		library = found;
+	}
+	/* Never closed: its threads and exit handlers outlive any moment at which that would be safe. */
+	void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+	if (!handle) {
+		buf_printf(error, "%s cannot be loaded: %s", library, dlerror());
+		return -ENOENT;
+	}
+#define X(type, name, params)                                                                           \
+	if (!(*(void **)&api->name = dlsym(handle, "chdb_" #name))) {                                   \
+		buf_printf(error, "%s lacks chdb_" #name ": version 26.7 or later is needed", library); \
+		return -ENOSYS;                                                                         \
+	}
+	CHDB_FUNCTIONS(X)
+#undef X
+	return 0;
+}
+
+struct engine *engine_open(const char *library, const char *data, const char *const *config,
+			   struct buf *error)
+{
+	_cleanup_free_ char **args = NULL;
+	struct engine *engine = calloc(1, sizeof(*engine));
+	size_t n = 0;
+
+	for (; config[n]; n++)
+		;
+	args = calloc(n + 3, sizeof(*args));
+	if (!engine || !args || asprintf(&engine->path_option, "--path=%s", data) < 0) {
+		buf_str(error, "no memory for the engine");
+		goto fail;
+	}
+	if (engine_load(&engine->api, library, error))
+		goto fail;
+	args[0] = (char *)"clickhouse";
+	args[1] = engine->path_option;
+	n = 2;
+	for (; *config; config++)
+		if (asprintf(&args[n++], "--%s", *config) < 0)
+			args[--n] = NULL;
+	engine->api.set_signal_handlers_enabled(0);
+	engine->keeper = engine->api.connect((int)n, args);
+	while (n > 2)
+		free(args[--n]);
+	if (!engine->keeper) {
+		buf_printf(error,
+			   "the engine does not open %s: it may be in use by another process or damaged",
+			   data);
+		goto fail;
+	}
+	return engine;
+fail:
+	if (engine)
+		free(engine->path_option);
+	free(engine);
+	return NULL;
+}
+
+void engine_close(struct engine *engine)
+{
+	if (!engine)
+		return;
+	engine->api.close_conn(engine->keeper);
+	if (engine->api.shutdown())
+		log_warn("engine", "some engine threads could not be stopped");
+	free(engine->path_option);
+	free(engine);
+}
+
+struct engine_session *engine_session_new(struct engine *engine, struct buf *error)
+{
+	char *args[] = {(char *)"clickhouse", engine->path_option, NULL};
+	struct engine_session *s = calloc(1, sizeof(*s));
+
+	if (s) {
+		s->engine = engine;
+		s->conn = engine->api.connect(2, args);
+	}
+	if (!s || !s->conn) {
+		buf_str(error,
+			"Code: 241. DB::Exception: No session could be opened. (MEMORY_LIMIT_EXCEEDED)");
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void engine_session_free(struct engine_session *s)
+{
+	if (!s)
+		return;
+	s->engine->api.close_conn(s->conn);
+	free(s);
+}
+
+/* Lengths of the parameters: malloc'ed, values' after names'. NULL without memory. */
+static size_t *params_lengths(const struct engine_params *p)
+{
+	size_t *lens = calloc(2 * p->count + 1, sizeof(*lens));
+
+	for (size_t i = 0; lens && i < p->count; i++) {
+		lens[i] = strlen(p->names[i]);
+		lens[p->count + i] = strlen(p->values[i]);
+	}
+	return lens;
+}
+
+static const struct engine_params no_params;
+
+/* Adds the counts of a result. Returns its error text or NULL. */
+static const char *result_take(const struct chdb *api, struct chdb_result *r, struct engine_counts *counts)
+{
+	if (!r)
+		return "Code: 241. DB::Exception: The engine gave no result. (MEMORY_LIMIT_EXCEEDED)";
+	counts->read_rows += api->result_storage_rows_read(r);
+	counts->read_bytes += api->result_storage_bytes_read(r);
+	counts->written_rows += api->result_rows_written(r);
+	counts->written_bytes += api->result_bytes_written(r);
+	counts->seconds += api->result_elapsed(r);
+	return api->result_error(r);
+}
+
+static struct chdb_result *run_whole(struct engine_session *s, struct str statement, const char *format,
+				     const struct engine_params *params)
+{
+	_cleanup_free_ size_t *lens = params_lengths(params);
+
+	if (!lens)
+		return NULL;
+	return s->engine->api.query_with_params_n(*s->conn, statement.p, statement.len, format,
+						  strlen(format), params->names, lens, params->values,
+						  lens + params->count, params->count);
+}
+
+int engine_run(struct engine_session *s, struct str statement, const char *format,
+	       const struct engine_params *params, struct buf *out, struct engine_counts *counts,
+	       struct buf *error)
+{
+	const struct chdb *api = &s->engine->api;
+	struct engine_counts ignored = {0};
+	struct chdb_result *r = run_whole(s, statement, format, params ? params : &no_params);
+	const char *text = result_take(api, r, counts ? counts : &ignored);
+
+	if (text)
+		buf_str(error, text);
+	else if (out)
+		buf_append(out, api->result_buffer(r), api->result_length(r));
+	if (r)
+		api->destroy_query_result(r);
+	return text ? -EIO : 0;
+}
+
+/* The library's answer for a statement that has no result stream. */
+static bool says_not_streamable(const char *text)
+{
+	return strstr(text, "Streaming query is not supported") != NULL;
+}
+
+struct engine_stream *engine_stream_new(struct engine_session *s, struct str statement, const char *format,
+					const struct engine_params *params, struct buf *error)
+{
+	const struct chdb *api = &s->engine->api;
+	const struct engine_params *p = params ? params : &no_params;
+	struct engine_stream *st = calloc(1, sizeof(*st));
+	_cleanup_free_ size_t *lens = params_lengths(p);
+	const char *text = "no memory";
+
+	if (!st || !lens)
+		goto fail;
+	st->session = s;
+	st->stream =
+	    api->stream_query_with_params_n(*s->conn, statement.p, statement.len, format, strlen(format),
+					    p->names, lens, p->values, lens + p->count, p->count);
+	text = st->stream ? api->result_error(st->stream) : "no memory";
+	if (!text)
+		return st;
+	if (st->stream && says_not_streamable(text)) {
+		api->destroy_query_result(st->stream);
+		st->stream = NULL;
+		st->piece = run_whole(s, statement, format, p);
+		text = result_take(api, st->piece, &st->counts);
+		st->whole = st->done = true;
+		if (!text)
+			return st;
+	}
+fail:
+	buf_str(error, text);
+	engine_stream_free(st);
+	return NULL;
+}
+
+int engine_stream_next(struct engine_stream *st, struct str *piece, struct buf *error)
+{
+	const struct chdb *api = &st->session->engine->api;
+
+	if (st->whole) {
+		st->whole = false;
+	} else {
+		if (st->piece)
+			api->destroy_query_result(st->piece);
+		st->piece = NULL;
+		if (st->done)
+			return 0;
+		st->piece = api->stream_fetch_result(*st->session->conn, st->stream);
+		const char *text = result_take(api, st->piece, &st->counts);
+		if (text) {
+			buf_str(error, text);
+			st->done = true;
+			return -EIO;
+		}
+	}
+	*piece = (struct str){api->result_buffer(st->piece), (uint32_t)api->result_length(st->piece)};
+	if (piece->len)
+		return 1;
+	st->done = true;
+	return 0;
+}
+
+void engine_stream_counts(const struct engine_stream *st, struct engine_counts *counts)
+{
+	*counts = st->counts;
+}
+
+void engine_stream_free(struct engine_stream *st)
+{
+	if (!st)
+		return;
+	const struct chdb *api = st->session ? &st->session->engine->api : NULL;
+	if (st->piece)
+		api->destroy_query_result(st->piece);
+	if (st->stream) {
+		if (!st->done)
+			api->stream_cancel_query(*st->session->conn, st->stream);
+		api->destroy_query_result(st->stream);
+	}
+	free(st);
+}
+
+struct engine_insert *engine_insert_new(struct engine_session *s, struct str statement, const char *format,
+					const struct engine_params *params, struct buf *error)
+{
+	const struct chdb *api = &s->engine->api;
+	const struct engine_params *p = params ? params : &no_params;
+	struct engine_insert *in = calloc(1, sizeof(*in));
+	_cleanup_free_ size_t *lens = params_lengths(p);
+
+	if (!in || !lens) {
+		buf_str(error, "no memory");
+		free(in);
+		return NULL;
+	}
+	in->session = s;
+	in->stream =
+	    api->stream_insert_with_params_n(*s->conn, statement.p, statement.len, format, strlen(format),
+					     p->names, lens, p->values, lens + p->count, p->count);
+	const char *text = in->stream ? api->stream_insert_error(in->stream) : "no memory";
+	if (text) {
+		buf_str(error, text);
+		engine_insert_free(in);
+		return NULL;
+	}
+	return in;
+}
+
+int engine_insert_push(struct engine_insert *in, const void *data, size_t len)
+{
+	return in->session->engine->api.stream_append(in->stream, data, len) ? -EIO : 0;
+}
+
+int engine_insert_end(struct engine_insert *in, struct engine_counts *counts, struct buf *error)
+{
+	const struct chdb *api = &in->session->engine->api;
+	struct chdb_result *r = api->stream_done(in->stream);
+	const char *text = result_take(api, r, counts);
+
+	if (text)
+		buf_str(error, text);
+	if (r)
+		api->destroy_query_result(r);
+	return text ? -EIO : 0;
+}
+
+void engine_insert_free(struct engine_insert *in)
+{
+	if (!in)
+		return;
+	if (in->stream)
+		in->session->engine->api.destroy_insert_stream(in->stream);
+	free(in);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLICKHOUSE_REQUEST_H
+#define CLICKHOUSE_REQUEST_H
+/*
+ * What a request says in its URL and headers: who asks, which statement, which
+ * settings and parameters. Texts are borrowed from the connection and live as
+ * long as the request; only the SET statement is built here.
+ */
+#include <microhttpd.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "clickhouse/engine.h"
+
+/* Most {name:Type} parameters of one request. */
+#define REQUEST_PARAMS_MAX 256
+
+struct request {
+	const char *query, *database, *query_id, *default_format;
+	const char *user, *password; /* NULL when not given */
+	struct buf basic;	     /* owns user and password from basic auth */
+	struct buf set;		     /* "SET a = '1', b = '2'", empty without settings */
+	const char *names[REQUEST_PARAMS_MAX], *values[REQUEST_PARAMS_MAX];
+	struct engine_params params;
+	bool readonly;	    /* GET and HEAD do not write */
+	bool accepts_gzip;  /* and enable_http_compression=1 */
+	bool gzip_body;	    /* Content-Encoding: gzip */
+	bool wait_end;	    /* wait_end_of_query=1: no status before the whole result is there */
+	bool format_schema; /* the request names one */
+	struct buf error;   /* an exception text when the request is no good */
+};
+
+/* Fills *r, which is all zero. Afterwards r->error is empty or says what is wrong. */
+void request_parse(struct request *r, struct MHD_Connection *connection, const char *method);
+void request_free(struct request *r);
+
+/* Appends 'text' as an SQL string literal. */
+void sql_quote(struct buf *b, const char *text);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include "clickhouse/server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/listen.h"
+#include "base/log.h"
+#include "clickhouse/exchange.h"
+
+/* A query in the URL and the headers must fit; a longer statement belongs into the body. */
+#define CONNECTION_MEMORY (256 << 10)
+
+struct server {
+	struct MHD_Daemon *daemon;
+	struct exchange_context context;
+	char display_name[256];
+};
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, const char *text)
+{
+	struct MHD_Response *response =
+	    MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY);
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/html; charset=UTF-8");
+	enum MHD_Result rc = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return rc;
+}
+
+static bool is_get(const char *method)
+{
+	return !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
+}
+
+/* Everything that is no query. Returns MHD_YES with *answered set when the path is one of these. */
+static enum MHD_Result answer_page(struct MHD_Connection *connection, const char *url, const char *method,
+				   bool *answered)
+{
+	bool query = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "query") != NULL;
+
+	*answered = true;
+	if (!strcmp(url, "/ping") || !strcmp(url, "/replicas_status"))
+		return answer_text(connection, MHD_HTTP_OK, "Ok.\n");
+	if (strcmp(url, "/") != 0)
+		return answer_text(
+		    connection, MHD_HTTP_NOT_FOUND,
+		    "There is no handle for this path. Send queries to /, or use /ping to check health.\n");
+	if (is_get(method) && !query)
+		return answer_text(connection, MHD_HTTP_OK, "Ok.\n");
+	if (!is_get(method) && strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+		return answer_text(connection, MHD_HTTP_NOT_IMPLEMENTED,
+				   "GET, HEAD and POST are supported.\n");
+	*answered = false;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *body, size_t *body_len,
+				  void **state)
+{
+	struct server *server = data;
+	struct exchange *x = *state;
+	bool answered;
+
+	if (!x) {
+		enum MHD_Result rc = answer_page(connection, url, method, &answered);
+		if (answered)
+			return rc;
+		*state = exchange_new(&server->context, connection, method);
+		return *state ? MHD_YES : MHD_NO;
+	}
+	if (*body_len) {
+		exchange_body(x, body, *body_len);
+		*body_len = 0;
+		return MHD_YES;
+	}
+	return exchange_answer(x);
+}
+
+static void on_completed(void *data, struct MHD_Connection *connection, void **state,
+			 enum MHD_RequestTerminationCode why)
+{
+	exchange_free(*state);
+	*state = NULL;
+}
+
+/* The one text that a query without a table gives, without its line end. */
+static void ask(struct engine_session *s, const char *query, struct buf *out, struct buf *error)
+{
+	engine_run(s, str_of(query), "TabSeparatedRaw", NULL, out, NULL, error);
+	while (out->len && out->data[out->len - 1] == '\n')
+		out->len--;
+}
+
+static bool learn_engine(struct exchange_context *context, struct buf *error)
+{
+	struct engine_session *s = engine_session_new(context->engine, error);
+
+	if (!s)
+		return false;
+	ask(s, "SELECT timezone()", &context->timezone, error);
+	ask(s, "SELECT version()", &context->version, error);
+	engine_session_free(s);
+	return error->len == 0;
+}
+
+struct server *server_start(struct engine *engine, const struct server_options *options, struct buf *error)
+{
+	char why[256];
+	_cleanup_close_ int fd = listen_open(options->listen, why, sizeof(why));
+	struct server *server = calloc(1, sizeof(*server));
+
+	if (fd < 0 || !server) {
+		buf_str(error, fd < 0 ? why : "no memory for the HTTP server");
+		free(server);
+		return NULL;
+	}
+	if (gethostname(server->display_name, sizeof(server->display_name) - 1))
+		snprintf(server->display_name, sizeof(server->display_name), "localhost");
+	server->context.engine = engine;
+	server->context.user = options->user;
+	server->context.password = options->password;
+	server->context.format_schema = options->format_schema;
+	server->context.display_name = server->display_name;
+	sem_init(&server->context.queries, 0, SERVER_QUERIES_MAX);
+	if (!learn_engine(&server->context, error))
+		goto fail;
+	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
+	server->daemon = MHD_start_daemon(
+	    flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+	if (!server->daemon) {
+		buf_printf(error, "%s: the HTTP server does not start: %s", options->listen, strerror(errno));
+		goto fail;
+	}
+	take_fd(fd); /* the daemon closes it */
+	return server;
+fail:
+	server_stop(server);
+	return NULL;
+}
+
+void server_stop(struct server *server)
+{
+	if (!server)
+		return;
+	if (server->daemon)
+		MHD_stop_daemon(server->daemon);
+	sem_destroy(&server->context.queries);
+	buf_free(&server->context.timezone);
+	buf_free(&server->context.version);
+	free(server);
+}

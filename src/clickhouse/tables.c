@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "clickhouse/tables.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "clickhouse/sql.h"
+#include "clickhouse_kafka_sql.h"
+#include "clickhouse_record_proto.h"
+#include "clickhouse_records_sql.h"
+#include "clickhouse_views_sql.h"
+
+static const struct script {
+	const char *name;
+	const uint8_t *text;
+	const size_t *len;
+	bool kafka;
+} scripts[] = {
+    {"10-records.sql", clickhouse_records_sql, &clickhouse_records_sql_len, false},
+    {"20-views.sql", clickhouse_views_sql, &clickhouse_views_sql_len, false},
+    {"30-kafka.sql", clickhouse_kafka_sql, &clickhouse_kafka_sql_len, true},
+};
+
+static int write_schema(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+
+	if (!f ||
+	    fwrite(clickhouse_record_proto, 1, clickhouse_record_proto_len, f) !=
+		clickhouse_record_proto_len ||
+	    fflush(f))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+int tables_schema(const char *data, struct buf *error)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 64];
+	int rc = 0;
+
+	snprintf(dir, sizeof(dir), "%s/format_schemas", data);
+	snprintf(path, sizeof(path), "%s/xtcp_flat_record.proto", dir);
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		rc = -errno;
+	if (!rc)
+		rc = write_schema(path);
+	if (!rc && chdir(dir))
+		rc = -errno;
+	if (rc)
+		buf_printf(error, "%s cannot be written: %s", path, strerror(-rc));
+	return rc;
+}
+
+static int run_script(struct engine *engine, const struct script *script, struct buf *error)
+{
+	struct engine_session *s = engine_session_new(engine, error);
+	struct str statement;
+	size_t pos = 0;
+	int rc = s ? 0 : -EIO;
+
+	while (!rc && sql_next_statement((const char *)script->text, *script->len, &pos, &statement)) {
+		rc = engine_run(s, statement, "TabSeparated", NULL, NULL, NULL, error);
+		if (rc)
+			log_err("tables", "%s fails at: %.*s...", script->name,
+				statement.len < 70 ? (int)statement.len : 70, statement.p);
+	}
+	engine_session_free(s);
+	return rc;
+}
+
+int tables_create(struct engine *engine, bool kafka, struct buf *error)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(scripts); i++)
+		if (!scripts[i].kafka || kafka)
+			rc = run_script(engine, &scripts[i], error);
+	return rc;
+}

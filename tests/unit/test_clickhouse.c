@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts of xtcp2-clickhouse that need no engine, and its tables against fields.def. */
+#include "unit.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "clickhouse/sql.h"
+#include "clickhouse/status.h"
+#include "record/encoder.h"
+
+static void assert_str(struct str s, const char *expected)
+{
+	assert_int_equal(s.len, strlen(expected));
+	assert_memory_equal(s.p, expected, s.len);
+}
+
+static void insert_head_ends_where_data_begins(void **state)
+{
+	static const struct {
+		const char *text, *statement, *format, *settings, *data;
+	} cases[] = {
+	    {"INSERT INTO t FORMAT CSV\n1,2\n", "INSERT INTO t", "CSV", "", "1,2\n"},
+	    {"insert into t(a, `b c`) format ProtobufList\n\n\x05", "insert into t(a, `b c`)", "ProtobufList",
+	     "", "\n\x05"},
+	    {"INSERT INTO t FORMAT TSV\r\n1\n", "INSERT INTO t", "TSV", "", "1\n"},
+	    {"INSERT INTO t FORMAT JSONEachRow {\"a\":1}", "INSERT INTO t", "JSONEachRow", "", "{\"a\":1}"},
+	    {"INSERT INTO t VALUES (1,'x')", "INSERT INTO t", "Values", "", " (1,'x')"},
+	    {"/* FORMAT X */ INSERT INTO t -- VALUES\nSETTINGS a=1 FORMAT CSV\n",
+	     "INSERT INTO t -- VALUES\nSETTINGS a=1", "CSV", "", ""},
+	    {"INSERT INTO t FORMAT CSV SETTINGS a = 1, b='x'\n7", "INSERT INTO t", "CSV",
+	     "SETTINGS a = 1, b='x'", "7"},
+	    {"INSERT INTO \"FORMAT\".t FORMAT CSV\n", "INSERT INTO \"FORMAT\".t", "CSV", "", ""},
+	    {"INSERT INTO t (format) FORMAT CSV\n", "INSERT INTO t (format)", "CSV", "", ""},
+	    {"INSERT INTO t", "INSERT INTO t", "", "", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sql_head h;
+		size_t n = strlen(cases[i].text);
+
+		assert_int_equal(sql_head_parse(cases[i].text, n, true, &h), SQL_HEAD_INSERT);
+		assert_str(h.statement, cases[i].statement);
+		assert_str(h.format, cases[i].format);
+		assert_str(h.settings, cases[i].settings);
+		assert_string_equal(cases[i].text + h.data, cases[i].data);
+	}
+}
+
+static void queries_have_no_data(void **state)
+{
+	static const char *const cases[] = {"SELECT 1",
+					    "INSERT INTO t SELECT 1",
+					    "INSERT INTO t WITH 1 AS x SELECT x",
+					    "INSERT INTO t FROM INFILE 'x' FORMAT CSV",
+					    "",
+					    "  -- only a comment",
+					    "WITH 1 AS a SELECT a",
+					    "CREATE TABLE insert_values (a String)"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sql_head h;
+		assert_int_equal(sql_head_parse(cases[i], strlen(cases[i]), true, &h), SQL_HEAD_QUERY);
+	}
+}
+
+/* Wherever the body is cut, the head is either not decided yet or decided as for the whole text. */
+static void a_cut_head_is_never_mistaken(void **state)
+{
+	static const char text[] =
+	    "INSERT INTO t (a, b) /* ( */ SETTINGS x = ')' FORMAT RowBinary\nFORMAT CSV\n";
+	struct sql_head whole, part;
+
+	assert_int_equal(sql_head_parse(text, sizeof(text) - 1, true, &whole), SQL_HEAD_INSERT);
+	for (size_t n = 0; n < sizeof(text); n++) {
+		enum sql_head_state got = sql_head_parse(text, n, false, &part);
+		if (got == SQL_HEAD_MORE)
+			continue;
+		assert_int_equal(got, SQL_HEAD_INSERT);
+		assert_int_equal(part.data, whole.data);
+		assert_str(part.format, "RowBinary");
+	}
+	assert_str(whole.format, "RowBinary");
+}
+
+static void output_format_is_found(void **state)
+{
+	static const struct {
+		const char *text, *format;
+	} cases[] = {
+	    {"SELECT 1 FORMAT JSON", "JSON"},
+	    {"select 'FORMAT CSV' as format_x", ""},
+	    {"SELECT * FROM (SELECT 1) format JSONEachRow SETTINGS a=1;", "JSONEachRow"},
+	    {"SELECT format('{}', 1)", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_str(sql_output_format(cases[i].text, strlen(cases[i].text)), cases[i].format);
+}
+
+static void scripts_are_cut_into_statements(void **state)
+{
+	static const char text[] = "-- one; two\nSELECT ';'; ;\nSELECT 2 /* ; */\n;";
+	struct str s;
+	size_t pos = 0;
+
+	assert_true(sql_next_statement(text, sizeof(text) - 1, &pos, &s));
+	assert_str(s, "SELECT ';'");
+	assert_true(sql_next_statement(text, sizeof(text) - 1, &pos, &s));
+	assert_str(s, "SELECT 2");
+	assert_false(sql_next_statement(text, sizeof(text) - 1, &pos, &s));
+}
+
+static void exceptions_have_their_status(void **state)
+{
+	assert_int_equal(status_http("Code: 60. DB::Exception: Unknown (x) table. (UNKNOWN_TABLE)"), 404);
+	assert_int_equal(status_http("Code: 62. DB::Exception: Syntax error. (SYNTAX_ERROR)"), 400);
+	assert_int_equal(status_http("Code: 241. DB::Exception: Memory. (MEMORY_LIMIT_EXCEEDED)"), 500);
+	assert_int_equal(status_http(""), 500);
+	assert_int_equal(status_code("Code: 60. DB::Exception: x"), 60);
+	assert_int_equal(status_code("nonsense"), 0);
+	assert_string_equal(status_content_type(str_of("JSONEachRow")),
+			    "application/x-ndjson; charset=UTF-8");
+	assert_string_equal(status_content_type(str_of("JSONCompact")), "application/json; charset=UTF-8");
+	assert_string_equal(status_content_type(str_of("Pretty")), "text/plain; charset=UTF-8");
+}
+
+static void read_file(const char *path, struct buf *b)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	int c;
+
+	assert_non_null(f);
+	while ((c = getc(f)) != EOF)
+		buf_byte(b, (uint8_t)c);
+	assert_non_null(buf_cstr(b));
+}
+
+/* What a column must be for each kind of field: as protobuf has it, and as it is kept. */
+static const struct {
+	const char *raw, *kept;
+} column_types[] = {
+    [FIELD_U32] = {"UInt32", "UInt32"},
+    [FIELD_U64] = {"UInt64", "UInt64"},
+    [FIELD_TIME] = {"Int64", "DateTime64(9, 'UTC')"},
+    [FIELD_STR] = {"String", "LowCardinality(String)"},
+    [FIELD_BYTES] = {"String", "String"},
+    [FIELD_ADDR] = {"String", "String"},
+    [FIELD_STATE] = {"UInt32", "UInt32"},
+    [FIELD_CC] = {"UInt32", "UInt32"},
+};
+static_assert(ARRAY_SIZE(column_types) == FIELD_CC + 1, "a column type for every kind of field");
+
+/* The columns of a table stand one a line, in the order of fields.def. */
+static void check_columns(const char *path, const char *table, bool raw)
+{
+	struct buf b = {0};
+	char head[128], line[256];
+
+	read_file(path, &b);
+	snprintf(head, sizeof(head), "CREATE TABLE IF NOT EXISTS xtcp.%s\n(\n", table);
+	const char *p = strstr(buf_cstr(&b), head);
+	assert_non_null(p);
+	p += strlen(head);
+	for (size_t i = 0; i < record_field_count; i++) {
+		const struct record_field *f = &record_fields[i];
+		int n = snprintf(line, sizeof(line), "    %s %s", f->name,
+				 raw ? column_types[f->kind].raw : column_types[f->kind].kept);
+
+		if (strncmp(p, line, (size_t)n) || !strchr(raw ? ",\n" : ", \n", p[n]))
+			fail_msg("%s: table %s: expected the column \"%s\" but found \"%.40s\"", path, table,
+				 line, p);
+		p = strchr(p, '\n') + 1;
+	}
+	if (raw)
+		assert_int_equal(*p, ')');
+	buf_free(&b);
+}
+
+static void every_field_has_its_column(void **state)
+{
+	check_columns("pipeline/clickhouse/sql/10-records.sql", "xtcp_flat_records", false);
+	check_columns("pipeline/clickhouse/sql/10-records.sql", "xtcp_flat_records_in", true);
+	check_columns("pipeline/clickhouse/sql/30-kafka.sql", "xtcp_flat_records_kafka", true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(insert_head_ends_where_data_begins),
+	    cmocka_unit_test(queries_have_no_data),
+	    cmocka_unit_test(a_cut_head_is_never_mistaken),
+	    cmocka_unit_test(output_format_is_found),
+	    cmocka_unit_test(scripts_are_cut_into_statements),
+	    cmocka_unit_test(exceptions_have_their_status),
+	    cmocka_unit_test(every_field_has_its_column),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
