@@ -50,16 +50,7 @@ static void job_run(struct worker *w, struct netns *ns, struct poll_result *resu
 {
 	struct dump_result dump = {0};
 
-	if (ns) {
-		if ((ns->state == NETNS_SEEN || ns->state == NETNS_BLOCKED) && netns_open(ns) < 0)
-			return;
-		if (ns->state != NETNS_OPEN)
-			return;
-		ns->state = NETNS_DUMPING;
-	}
 	int r = w->crew->ops->dump(w->source, ns, &w->record, &w->shipper.sink, w->crew->deadline_ns, &dump);
-	if (ns && ns->state == NETNS_DUMPING)
-		ns->state = NETNS_OPEN;
 	if (r < 0)
 		log_debug("poll", "namespace %s: %s", ns ? ns->name : "all", strerror(-r));
 	result->namespaces += r == 0;

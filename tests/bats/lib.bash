@@ -34,3 +34,8 @@ free_port() {
     [ -z "$(ss -Htnl "sport = $port")" ] && { echo "$port"; return; }
   done
 }
+
+# Whether at least N TCP sockets listen in this namespace.
+test_listeners() {
+  [ "$(ss -Htnl | wc -l)" -ge "$1" ]
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* The poll cycle over a source that makes records up: what matters here is the cycle, not the kernel. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "dest/dest.h"
+#include "netns/netns.h"
+#include "poll/poll.h"
+#include "poll/shipper.h"
+#include "stats/stats.h"
+
+static struct {
+	unsigned records;    /* a dump yields */
+	bool until_deadline; /* go on until the deadline, as a huge namespace would */
+} fake;
+
+struct source {
+	unsigned worker;
+};
+
+static struct source *fake_create(const struct source_config *config, unsigned worker)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	s->worker = worker;
+	return s;
+}
+
+static void fake_free(struct source *s)
+{
+	free(s);
+}
+
+static int fake_dump(struct source *s, struct netns *ns, struct record *record, struct record_sink *sink,
+		     int64_t deadline_ns, struct dump_result *result)
+{
+	record->sections = RECORD_HAS(META) | RECORD_HAS(DIAG);
+	for (unsigned i = 0; i < fake.records || fake.until_deadline; i++) {
+		if (fake.until_deadline && clock_mono_ns() >= deadline_ns) {
+			result->timed_out = true;
+			break;
+		}
+		record->inet_diag_msg_socket_cookie = i;
+		record->inet_diag_msg_socket_source_port = 1 + i % 65535;
+		result->messages++;
+		int r = sink->emit(sink, record);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static const struct source_ops fake_source = {
+    .name = "fake", .all_at_once = true, .create = fake_create, .free = fake_free, .dump = fake_dump};
+
+/* One daemon's worth of parts around the fake source. */
+struct rig {
+	struct config config;
+	struct source_config source;
+	struct loop *loop;
+	struct netns_table *table;
+	struct dest *dest;
+	struct poll *poll;
+	struct poll_result results[16];
+	unsigned cycles, wanted;
+};
+
+static void on_done(void *data, const struct poll_result *result)
+{
+	struct rig *rig = data;
+
+	rig->results[rig->cycles++] = *result;
+	if (rig->cycles == rig->wanted)
+		loop_stop(rig->loop);
+}
+
+static void set(struct rig *rig, const char *flag, const char *value)
+{
+	char error[256];
+	assert_int_equal(config_set(&rig->config, option_find(flag), value, error, sizeof(error)), 0);
+}
+
+static int rig_setup(void **state)
+{
+	static const char *const nowhere[] = {NULL};
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct netns_options options = {.directories = nowhere, .own_only = true};
+
+	*state = rig;
+	log_init(LOG_LEVEL_ERR);
+	memset(stat_cells, 0, sizeof(stat_cells));
+	fake.records = 10;
+	fake.until_deadline = false;
+	assert_int_equal(config_init(&rig->config), 0);
+	set(rig, "dest", "null");
+	set(rig, "marshal", "protobufList");
+	set(rig, "frequency", "20ms");
+	set(rig, "timeout", "10ms");
+	rig->loop = loop_new();
+	rig->table = netns_table_new(rig->loop, &options, NULL, NULL);
+	assert_non_null(rig->table);
+	return 0;
+}
+
+static void rig_run(struct rig *rig, unsigned cycles)
+{
+	char error[256];
+	struct dest_config dest = {.queue_bytes = 1 << 20,
+				   .encoder = &encoder_table[0],
+				   .send_timeout_ns = NS_PER_SEC,
+				   .capture_path = ".",
+				   .topic = "",
+				   .kafka_compression = "auto"};
+
+	rig->dest = dest_new(rig->config.dest, &dest, error, sizeof(error));
+	assert_non_null(rig->dest);
+	assert_int_equal(dest_start(rig->dest), 0);
+	rig->poll = poll_new(rig->loop, &rig->config, &fake_source, &rig->source, rig->table, rig->dest);
+	assert_non_null(rig->poll);
+	rig->wanted = cycles;
+	assert_int_equal(poll_start(rig->poll, on_done, rig), 0);
+	assert_int_equal(loop_run(rig->loop), 0);
+	assert_int_equal(dest_stop(rig->dest, clock_mono_ns() + 5 * NS_PER_SEC), 0);
+}
+
+static int rig_teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	poll_free(rig->poll);
+	dest_free(rig->dest);
+	netns_table_free(rig->table);
+	loop_free(rig->loop);
+	config_free(&rig->config);
+	free(rig);
+	return 0;
+}
+
+static void every_cycle_ships_every_record(void **state)
+{
+	struct rig *rig = *state;
+
+	fake.records = 25000;
+	set(rig, "timeout", "9s");
+	set(rig, "frequency", "10s");
+	set(rig, "envelopeFlushRows", "1000");
+	rig_run(rig, 1);
+	assert_int_equal(rig->results[0].records, 25000);
+	assert_int_equal(rig->results[0].messages, 25000);
+	assert_false(rig->results[0].cut);
+	assert_int_equal(stat_get(STAT_ENVELOPES), 25);
+	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), 25000);
+}
+
+static void bytes_cut_envelopes_too(void **state)
+{
+	struct rig *rig = *state;
+
+	fake.records = 1000;
+	set(rig, "envelopeFlushBytes", "1000");
+	rig_run(rig, 1);
+	assert_int_equal(rig->results[0].records, 1000);
+	assert_true(stat_get(STAT_ENVELOPES) > 10);
+	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), 1000);
+}
+
+static void modulus_keeps_one_in_n_over_all_polls(void **state)
+{
+	struct rig *rig = *state;
+
+	fake.records = 10;
+	set(rig, "modulus", "4");
+	rig_run(rig, 4);
+	/* 40 records in four polls, the 1st, 5th, 9th ... kept: the count does not begin anew with each poll.
+	 */
+	assert_int_equal(stat_get(STAT_RECORDS), 10);
+	assert_int_equal(stat_get(STAT_RECORDS_SAMPLED_OUT), 30);
+}
+
+static void a_slow_cycle_is_cut_and_the_next_starts_clean(void **state)
+{
+	struct rig *rig = *state;
+
+	fake.until_deadline = true;
+	rig_run(rig, 2);
+	assert_true(rig->results[0].cut);
+	assert_true(rig->results[1].cut);
+	assert_int_equal(stat_get(STAT_POLL_CUT), 2);
+	assert_true(rig->results[0].duration_ns >= 10 * NS_PER_MS);
+	assert_int_equal(stat_get(STAT_RECORDS), rig->results[0].records + rig->results[1].records);
+	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), stat_get(STAT_RECORDS));
+}
+
+static void on_done_then_trigger(void *data, const struct poll_result *result)
+{
+	struct rig *rig = data;
+
+	on_done(rig, result);
+	if (rig->cycles < rig->wanted) {
+		assert_int_equal(poll_trigger(rig->poll), 0);
+		/* While one runs, another is remembered. */
+		assert_int_equal(poll_trigger(rig->poll), -EBUSY);
+	}
+}
+
+static void triggers_run_beside_the_timer(void **state)
+{
+	struct rig *rig = *state;
+
+	set(rig, "frequency", "1h");
+	rig->wanted = 1;
+	rig_run(rig, 1);
+	poll_free(rig->poll);
+	dest_free(rig->dest);
+	rig->cycles = 0;
+
+	char error[256];
+	struct dest_config dest = {.queue_bytes = 1 << 20,
+				   .encoder = &encoder_table[0],
+				   .send_timeout_ns = NS_PER_SEC,
+				   .capture_path = ".",
+				   .topic = "",
+				   .kafka_compression = "auto"};
+	rig->dest = dest_new("null", &dest, error, sizeof(error));
+	assert_int_equal(dest_start(rig->dest), 0);
+	rig->poll = poll_new(rig->loop, &rig->config, &fake_source, &rig->source, rig->table, rig->dest);
+	rig->wanted = 4;
+	poll_start(rig->poll, on_done_then_trigger, rig);
+	assert_int_equal(loop_run(rig->loop), 0);
+	assert_int_equal(rig->cycles, 4);
+	dest_stop(rig->dest, clock_mono_ns() + NS_PER_SEC);
+}
+
+static void a_burst_runs_its_count(void **state)
+{
+	struct rig *rig = *state;
+	set(rig, "frequency", "1h");
+	rig_run(rig, 1);
+	rig->wanted = 4;
+	poll_burst(rig->poll, 3, 5 * NS_PER_MS);
+	assert_int_equal(loop_run(rig->loop), 0);
+	assert_int_equal(rig->cycles, 4);
+}
+
+int main(void)
+{
+#define RIG_TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
+	const struct CMUnitTest tests[] = {
+	    RIG_TEST(every_cycle_ships_every_record),
+	    RIG_TEST(bytes_cut_envelopes_too),
+	    RIG_TEST(modulus_keeps_one_in_n_over_all_polls),
+	    RIG_TEST(a_slow_cycle_is_cut_and_the_next_starts_clean),
+	    RIG_TEST(triggers_run_beside_the_timer),
+	    RIG_TEST(a_burst_runs_its_count),
+	};
+	return cmocka_run_group_tests_name("poll", tests, NULL, NULL);
+}
