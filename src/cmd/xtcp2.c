@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "config/doc.h"
 #include "daemon/daemon.h"
-#include "daemon/help.h"
+#include "cmd/sections.h"
 #include "daemon/replay.h"
 #include "version.h"
 

@@ -7,7 +7,7 @@ BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
 # Path of a built binary.
 bin() {
   local path
-  path=$(find "$BUILD/src" -maxdepth 3 -type f -name "$1" -perm -u+x -print -quit)
+  path=$(find "$BUILD" -maxdepth 3 -type f -name "$1" -perm -u+x -print -quit)
   [ -n "$path" ] || { echo "bin: $1 is not built in $BUILD" >&2; return 1; }
   readlink -f "$path"
 }
