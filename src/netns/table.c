@@ -358,10 +358,11 @@ static void scan_proc(struct netns_table *t)
 	if (denied > t->denied) {
 		stat_add(STAT_NETNS_ERR_DENIED, denied - t->denied);
 		if (t->denied == 0)
-			log_notice("netns",
-				   "no permission to see the namespace of %llu processes; CAP_SYS_PTRACE shows all "
-				   "but those of outer user namespaces",
-				   (unsigned long long)denied);
+			log_notice(
+			    "netns",
+			    "no permission to see the namespace of %llu processes; CAP_SYS_PTRACE shows all "
+			    "but those of outer user namespaces",
+			    (unsigned long long)denied);
 	}
 	t->denied = denied;
 }

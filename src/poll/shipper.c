@@ -14,7 +14,6 @@ static void submit(struct shipper *s)
 	s->encoder.ops->end(&s->encoder, &s->envelope->body);
 	if (buf_ok(&s->envelope->body)) {
 		s->shipped += s->envelope->rows;
-		stat_add(STAT_ENVELOPES, 1);
 		dest_submit(s->dest, s->envelope);
 	} else {
 		s->oversize += s->envelope->rows;
