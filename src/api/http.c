@@ -284,9 +284,9 @@ static int readyz_url(const char *listen, char *url, size_t size)
 	if (listen_split(listen, host, port) < 0)
 		return -EINVAL;
 	if (!*host || strcmp(host, "0.0.0.0") == 0)
-		strcpy(host, "127.0.0.1");
+		snprintf(host, sizeof(host), "127.0.0.1");
 	else if (strcmp(host, "::") == 0)
-		strcpy(host, "::1");
+		snprintf(host, sizeof(host), "::1");
 	bool v6 = strchr(host, ':') != NULL;
 	snprintf(url, size, "http://%s%s%s:%s/readyz", v6 ? "[" : "", host, v6 ? "]" : "", port);
 	return 0;

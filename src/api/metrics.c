@@ -22,7 +22,10 @@
 
 static void family(struct buf *b, const char *name, const char *type, const char *help)
 {
-	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	const char *const parts[] = {"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		buf_str(b, parts[i]);
 }
 
 /* Whole cells are written exactly; scaled ones (nanoseconds) to the ninth digit. */
@@ -80,9 +83,13 @@ struct process_stat {
 static bool process_stat_read(struct process_stat *s)
 {
 	char text[1024];
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/stat", "re");
-	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	FILE *f = fopen("/proc/self/stat", "re");
+	size_t n = 0;
 
+	if (f) {
+		n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
 	text[n] = '\0';
 	/* The command name may hold blanks and parentheses: fields count from after the last one. */
 	const char *fields = strrchr(text, ')');

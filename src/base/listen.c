@@ -40,7 +40,7 @@ int listen_split(const char *address, char host[static LISTEN_HOST_MAX], char po
 	if (!digits || digits >= LISTEN_PORT_MAX || colon[1 + digits] || atoi(colon + 1) > UINT16_MAX)
 		return -EINVAL;
 	snprintf(host, LISTEN_HOST_MAX, "%.*s", (int)host_len, address);
-	strcpy(port, colon + 1);
+	snprintf(port, LISTEN_PORT_MAX, "%s", colon + 1);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CONFIG_INTERNAL_H
 #define CONFIG_INTERNAL_H
 /* Shared by the files of this stage only. */
+#include <errno.h>
 #include <stddef.h>
 
 #include "config/config.h"
@@ -24,8 +25,10 @@ const char *option_suggest(const char *name);
 
 /*
  * Writes an error line, with control characters (of a hostile value) made
- * visible as '?', so that it stays one line. Returns -EINVAL.
+ * visible as '?', so that it stays one line. config_error() is that and -EINVAL;
+ * a macro, so that static analysis sees that the result is an error.
  */
-int config_error(char *error, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void config_error_write(char *error, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define config_error(...) (config_error_write(__VA_ARGS__), -EINVAL)
 
 #endif

@@ -70,7 +70,7 @@ static int pair_assign(struct config *c, const char *key, const json_t *value, c
 		return config_error(error, size, "\"%s\": must be %s", key, json_wanted(option));
 	int r = option_assign(c, option, text, reason);
 	if (r < 0)
-		config_error(error, size, "\"%s\": %.80s: %s", key, text, reason);
+		config_error_write(error, size, "\"%s\": %.80s: %s", key, text, reason);
 	return r;
 }
 

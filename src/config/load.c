@@ -23,8 +23,6 @@
 /* The longest flag name looked at; what is longer is unknown anyway. */
 #define FLAG_NAME_MAX 64
 
-extern char **environ;
-
 struct given {
 	const struct option_info *option;
 	const char *text;
@@ -117,8 +115,8 @@ static int flags_apply(struct config *c, const struct given *given, size_t count
 	for (size_t i = 0; i < count; i++) {
 		int r = option_assign(c, given[i].option, given[i].text, reason);
 		if (r < 0) {
-			config_error(error, size, "-%s %.80s: %s", given[i].option->flag, given[i].text,
-				     reason);
+			config_error_write(error, size, "-%s %.80s: %s", given[i].option->flag, given[i].text,
+					   reason);
 			return r;
 		}
 	}
@@ -133,7 +131,7 @@ static int environment_apply(struct config *c, char *error, size_t size)
 		const char *text = *option_environment(o, name) ? getenv(name) : NULL;
 		int r = text ? option_assign(c, o, text, reason) : 0;
 		if (r < 0) {
-			config_error(error, size, "%s=%.80s: %s", name, text, reason);
+			config_error_write(error, size, "%s=%.80s: %s", name, text, reason);
 			return r;
 		}
 	}
@@ -196,7 +194,7 @@ static int file_apply(struct config *c, char *error, size_t size)
 	char reason[REASON_MAX + 128];
 	int r = config_load_json(c, (const char *)text.data, text.len, reason, sizeof(reason));
 	if (r < 0)
-		config_error(error, size, "-config %s: %s", path, reason);
+		config_error_write(error, size, "-config %s: %s", path, reason);
 	return r;
 }
 
@@ -221,15 +219,11 @@ static int bootstrap(struct config *c, const struct given *given, size_t count, 
 	return 0;
 }
 
-int config_load(struct config *c, int argc, char *const *argv, char *error, size_t size)
+/* Everything over everything, in order. */
+static int load(struct config *c, struct given *given, int argc, char *const *argv, char *error, size_t size)
 {
-	_cleanup_free_ struct given *given = calloc(argc > 0 ? (size_t)argc : 1, sizeof(*given));
 	size_t count = 0;
 
-	if (!given) {
-		config_error(error, size, "out of memory");
-		return -ENOMEM;
-	}
 	int r = flags_read(given, &count, argc, argv, error, size);
 	if (r == 0)
 		r = bootstrap(c, given, count, error, size);
@@ -248,4 +242,17 @@ int config_load(struct config *c, int argc, char *const *argv, char *error, size
 	environment_warn_unknown();
 	no_effect_warn(c);
 	return 0;
+}
+
+int config_load(struct config *c, int argc, char *const *argv, char *error, size_t size)
+{
+	struct given *given = calloc(argc > 0 ? (size_t)argc : 1, sizeof(*given));
+
+	if (!given) {
+		config_error_write(error, size, "out of memory");
+		return -ENOMEM;
+	}
+	int r = load(c, given, argc, argv, error, size);
+	free(given);
+	return r;
 }

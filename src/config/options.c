@@ -137,7 +137,7 @@ const char *option_suggest(const char *name)
 	return best;
 }
 
-int config_error(char *error, size_t size, const char *fmt, ...)
+void config_error_write(char *error, size_t size, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -148,5 +148,4 @@ int config_error(char *error, size_t size, const char *fmt, ...)
 		if (iscntrl((unsigned char)*p))
 			*p = '?';
 	}
-	return -EINVAL;
 }

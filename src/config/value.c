@@ -157,7 +157,7 @@ int config_set(struct config *c, const struct option_info *option, const char *t
 
 	int r = option_assign(c, option, text, reason);
 	if (r < 0)
-		config_error(error, size, "%s %.80s: %s", option->flag, text, reason);
+		config_error_write(error, size, "%s %.80s: %s", option->flag, text, reason);
 	return r;
 }
 
