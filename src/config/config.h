@@ -65,6 +65,8 @@ char *option_environment(const struct option_info *option, char name[static OPTI
 /* All defaults. 0 or -ENOMEM; config_free() is right after either, and for a zeroed struct. */
 int config_init(struct config *c);
 void config_free(struct config *c);
+/* A deep copy into `to`, whose former content is not looked at. 0, or -ENOMEM with `to` zeroed. */
+int config_copy(struct config *to, const struct config *from);
 
 /* Sets one option from text, checking type and range. 0, -EINVAL or -ENOMEM with one clear line in error. */
 int config_set(struct config *c, const struct option_info *option, const char *text, char *error,

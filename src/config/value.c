@@ -185,6 +185,24 @@ void config_free(struct config *c)
 	memset(c, 0, sizeof(*c));
 }
 
+int config_copy(struct config *to, const struct config *from)
+{
+	int r = 0;
+
+	*to = *from;
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (!is_string(o))
+			continue;
+		char *copy = strdup(value_of(from, o)->string);
+		value_of(to, o)->string = copy;
+		if (!copy)
+			r = -ENOMEM;
+	}
+	if (r < 0)
+		config_free(to);
+	return r;
+}
+
 void config_get_text(const struct config *c, const struct option_info *option, struct buf *b)
 {
 	const union value *v = value_of(c, option);
