@@ -211,7 +211,7 @@ static int start_http(struct daemon *d)
 		return 0;
 	d->http = http_start(d->loop, &options, error, sizeof(error));
 	if (!d->http)
-		log_err("xtcp2", "%s", error);
+		log_err("xtcp2", "-promListen %s", error);
 	return d->http ? 0 : -EINVAL;
 }
 
