@@ -257,8 +257,6 @@ static void captures_of_other_kernels_agree_with_ss(void **state)
 	};
 	const char *directory = captures_directory();
 
-	if (!directory)
-		skip();
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
 		char path[500];
 
@@ -312,8 +310,6 @@ static void congestion_groups_follow_the_algorithm(void **state)
 	};
 	const char *directory = captures_directory();
 
-	if (!directory)
-		skip();
 	for (size_t i = 0; i < ARRAY_SIZE(captures); i++) {
 		struct seen seen = {.info_len = captures[i].info_len};
 		char path[500];
@@ -330,9 +326,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(own_captures_decode_as_before),
+	    /* from here on with captures of other kernels */
 	    cmocka_unit_test(captures_of_other_kernels_agree_with_ss),
 	    cmocka_unit_test(congestion_groups_follow_the_algorithm),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (captures_directory())
+		return cmocka_run_group_tests(tests, NULL, NULL);
+	/* cmocka's TAP calls a skipped test "not ok": these are left out and named instead. */
+	printf("# not run, there is no directory XTCP2_CAPTURES: %s, %s\n", tests[1].name, tests[2].name);
+	return _cmocka_run_group_tests("own captures", tests, 1, NULL, NULL);
 }
