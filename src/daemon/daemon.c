@@ -136,7 +136,7 @@ static bool health_ready(void *data, struct buf *why)
 		ready = false;
 	}
 	if (!dest_healthy(d->dest)) {
-		buf_printf(why, "the destination %s cannot be reached\n", d->config->dest);
+		buf_printf(why, "the destination %s cannot be reached\n", dest_public_name(d->dest));
 		ready = false;
 	}
 	return ready;
@@ -274,7 +274,7 @@ static void log_ledger(const struct daemon *d)
 
 	log_info("xtcp2", "%llu polls, %llu records, %llu sent to %s, %llu lost",
 		 (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
-		 (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), d->config->dest,
+		 (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
 		 (unsigned long long)lost);
 }
 
@@ -322,7 +322,7 @@ int daemon_run(struct config *config, char *const *argv)
 	if (r == 0) {
 		log_info("xtcp2", "version %s, %u workers, every %lld ms, -dest %s -marshal %s",
 			 XTCP2_VERSION, config->netlinkers, (long long)(config->frequency_ns / NS_PER_MS),
-			 config->dest, config->marshal);
+			 dest_public_name(d.dest), config->marshal);
 		notify_send("READY=1");
 		r = loop_run(d.loop);
 		status = r < 0 ? 1 : d.status;

@@ -63,6 +63,9 @@ void dest_submit(struct dest *d, struct envelope *e);
 /* The largest envelope in bytes that can go out in one piece (datagrams), 0 for no limit. */
 size_t dest_max_envelope(const struct dest *d);
 
+/* What dest_new() was given, without credentials: for logs. Lives as long as the destination. */
+const char *dest_public_name(const struct dest *d);
+
 /* Whether the destination could be reached lately: for /readyz. Any thread. */
 bool dest_healthy(const struct dest *d);
 

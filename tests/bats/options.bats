@@ -125,6 +125,13 @@ effective() {
   [[ "$stderr" == 'config: -goMaxProcs 4: accepted but without effect: '* ]]
 }
 
+@test "logs and health show no credentials" {
+  run --separate-stderr unshare -n "$XTCP2" -dest file://user:sesame@nowhere/x -maxLoops 1 -flushTimeout 0 -promListen= -grpcPort 0
+  [ "$status" -eq 0 ]
+  [[ "$stderr" == *"file://user:@nowhere/x"* ]]
+  [[ "$stderr" != *sesame* ]]
+}
+
 @test "-conf shows no credentials" {
   run --separate-stderr "$XTCP2" -conf -dest 'http://user:pa@ss@host/x?token=sesame' -kafkaConfig 'sasl.username=u;sasl.password=sesame'
   [ "$status" -eq 0 ]
