@@ -212,7 +212,7 @@ int main(int argc, char **argv)
 
 	flags_parse(flags, argc, argv,
 		    "drives the namespace table and the netlink source by commands on stdin");
-	log_init(LOG_LEVEL_WARN);
+	log_init(LOG_LEVEL_NOTICE);
 	limits_raise_files();
 	privilege_keep(kept, ARRAY_SIZE(kept));
 	options.own_only = own_only;
