@@ -91,5 +91,7 @@ int config_check(const struct config *c, char *error, size_t size);
 
 /* The effective configuration as a JSON object, one key an option, readable by -config; credentials empty. */
 void config_to_json(const struct config *c, struct buf *b);
+/* The same with credentials, for a process that takes over. */
+void config_to_private_json(const struct config *c, struct buf *b);
 
 #endif
