@@ -102,7 +102,7 @@ static void *message_new(const ProtobufCMessageDescriptor *d)
 	return protobuf_c_message_unpack(d, NULL, 0, (const uint8_t *)"");
 }
 
-static deserializers_t *deserializers_to_message(const char *list)
+deserializers_t *deserializers_to_message(const char *list)
 {
 	deserializers_t *m = message_new(&xtcp_config__v1__enabled_deserializers__descriptor);
 	char bad[NAME_MAX_LEN];

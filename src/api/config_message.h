@@ -28,6 +28,9 @@ int config_from_message(struct config *c, const XtcpConfig__V1__XtcpConfig *m, c
 int config_set_duration(struct config *c, uint32_t proto_field, const Google__Protobuf__Duration *d,
 			char *error, size_t size);
 
+/* The map for a list as -deserializers spells it. NULL without memory. */
+XtcpConfig__V1__EnabledDeserializers *deserializers_to_message(const char *list);
+
 /* A duration in nanoseconds: 0, or -ERANGE when it is negative or beyond 63 bits. */
 int duration_from_message(const Google__Protobuf__Duration *d, int64_t *ns);
 Google__Protobuf__Duration duration_to_message(int64_t ns);
