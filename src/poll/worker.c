@@ -137,6 +137,7 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 		log_err("poll", "%s", error);
 		return r;
 	}
+	shipper_header(&w->shipper, number == 0);
 	w->number = number;
 	record_constants(&w->record, config);
 	w->source = w->crew->ops->create(source_config, number);
