@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmrun/autopsy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "vmrun/qmp.h"
+#include "vmrun/vm.h"
+
+/* A command that QEMU has not answered by then is given up. */
+#define REPLY_MS 1000
+
+#define SAMPLES	       10
+#define SAMPLE_GAP_MS  50
+#define VCPUS_SAMPLED  8
+#define TAIL_LINES     60
+/* "w" on a 97 KiB/s console; "t" writes a few hundred bytes a task. */
+#define SYSRQ_MS       700
+#define SYSRQ_TASKS_MS 3000
+
+struct reply {
+	struct vm *vm;
+	struct buf text;
+	bool done;
+};
+
+static void on_reply(const json_t *result, const char *error, void *data)
+{
+	struct reply *r = data;
+	char *dump = NULL;
+
+	if (error)
+		buf_str(&r->text, error);
+	else if (json_is_string(result))
+		buf_str(&r->text, json_string_value(result));
+	else if (result && (dump = json_dumps(result, JSON_INDENT(2))))
+		buf_str(&r->text, dump);
+	free(dump);
+	r->done = true;
+	loop_stop(r->vm->loop);
+}
+
+/*
+ * Asks and waits. The text is the caller's to free; "" without an answer. A reply
+ * may come after it was given up, so the object it goes to outlives this call.
+ */
+static const char *ask(struct reply *r, const char *command, bool human)
+{
+	buf_reset(&r->text);
+	r->done = false;
+	int failed = human ? qmp_human(r->vm->qmp, command, on_reply, r)
+			   : qmp_command(r->vm->qmp, command, NULL, on_reply, r);
+	for (int waited = 0; !failed && !r->done && r->vm->child.pid && waited < REPLY_MS; waited += 100)
+		vm_pump(r->vm, 100);
+	return buf_cstr(&r->text);
+}
+
+/* One virtual processor as the samples show it. */
+struct cpu {
+	char rip[SAMPLES][20];
+	int samples, halted;
+};
+
+/* Reads "CPU#n", "RIP=..." and "HLT=n" out of "info registers -a". */
+static void read_sample(struct cpu *cpus, const char *text)
+{
+	struct cpu *c = NULL;
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		int n;
+		const char *at;
+		line += *line == '\n';
+		if (sscanf(line, "CPU#%d", &n) == 1)
+			c = n >= 0 && n < VCPUS_SAMPLED ? &cpus[n] : NULL;
+		if (!c || c->samples == SAMPLES || strncmp(line, "RIP=", 4) != 0)
+			continue;
+		sscanf(line, "RIP=%19[0-9a-f]", c->rip[c->samples++]);
+		at = strstr(line, "HLT=");
+		c->halted += at && at[4] == '1';
+	}
+}
+
+/* The address most often seen, and how often. */
+static int commonest(const struct cpu *c, const char **rip)
+{
+	int best = 0;
+
+	for (int i = 0; i < c->samples; i++) {
+		int same = 0;
+		for (int k = 0; k < c->samples; k++)
+			same += strcmp(c->rip[i], c->rip[k]) == 0;
+		if (same > best) {
+			best = same;
+			*rip = c->rip[i];
+		}
+	}
+	return best;
+}
+
+static void sample_cpus(const struct autopsy *a, struct reply *r, FILE *f, char *summary, size_t cap)
+{
+	struct cpu cpus[VCPUS_SAMPLED] = {0};
+	size_t n = 0;
+
+	for (int i = 0; i < (a->paused ? 1 : SAMPLES); i++) {
+		const char *text = ask(r, "info registers -a", true);
+		read_sample(cpus, text ? text : "");
+		if (i == 0)
+			fprintf(f, "== registers\n%s\n", text ? text : "");
+		if (!a->paused)
+			vm_pump(a->vm, SAMPLE_GAP_MS);
+	}
+	fprintf(f, "== instruction pointer, %d samples\n", a->paused ? 1 : SAMPLES);
+	for (int c = 0; c < VCPUS_SAMPLED && cpus[c].samples; c++) {
+		const char *rip = "?";
+		int often = commonest(&cpus[c], &rip);
+		char line[160];
+		snprintf(line, sizeof(line), "vCPU %d: %d of %d samples at %.20s, %d halted", c, often,
+			 cpus[c].samples, rip, cpus[c].halted);
+		fprintf(f, "%s\n", line);
+		if (n < cap)
+			n += snprintf(summary + n, cap - n, "%s%s", n ? "; " : "", line);
+	}
+}
+
+/* Sends a BREAK and a key on the serial console: the kernel answers there, into the tail. */
+static void sysrq(const struct autopsy *a, char key, int ms)
+{
+	json_t *id = json_pack("{s:s}", "id", "xcon");
+
+	if (!a->vm->child.pid || qmp_command(a->vm->qmp, "chardev-send-break", id, NULL, NULL) < 0)
+		return;
+	vm_pump(a->vm, SAMPLE_GAP_MS);
+	vm_write(a->vm, CHANNEL_CONSOLE, &key, 1);
+	vm_pump(a->vm, ms);
+}
+
+/* Where the last `lines` lines of the text begin. */
+static size_t last_lines(const struct buf *b, int lines)
+{
+	size_t at = b->len;
+
+	while (at > 0 && lines >= 0) {
+		at--;
+		lines -= b->data[at] == '\n' && at + 1 < b->len;
+	}
+	return at ? at + 1 : 0;
+}
+
+static void write_tail(FILE *f, const char *title, const struct buf *tail, size_t from)
+{
+	fprintf(f, "== %s\n", title);
+	fwrite(tail->data + from, 1, tail->len - from, f);
+	fputs("\n", f);
+}
+
+/* The function that the first backtrace after `from` names ("RIP: 0010:func+0x1/0x2"), or "". */
+static void find_function(const struct buf *tail, size_t from, char *out, size_t cap)
+{
+	const char *at =
+	    from < tail->len ? memmem(tail->data + from, tail->len - from, "RIP: 0010:", 10) : NULL;
+	size_t n = 0;
+
+	for (at = at ? at + 10 : NULL; at && at < (const char *)tail->data + tail->len && n + 1 < cap; at++) {
+		if (*at == '/' || *at == '\n' || *at == ' ')
+			break;
+		out[n++] = *at;
+	}
+	out[n] = '\0';
+}
+
+void autopsy_run(const struct autopsy *a, const char *path, char summary[static AUTOPSY_SUMMARY_MAX])
+{
+	static struct reply r;
+	char cpus[256] = "", function[96] = "";
+	const char *text;
+
+	summary[0] = '\0';
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+	if (!f || !a->vm->child.pid || !a->vm->qmp) {
+		log_warn("vmrun", "no autopsy: %s", f ? "QEMU is gone" : strerror(errno));
+		return;
+	}
+	r.vm = a->vm;
+	size_t before = last_lines(a->tail, TAIL_LINES);
+	fprintf(f, "%s\nlast check: %s\n", a->why, a->last_check ? a->last_check : "none");
+	write_tail(f, "last console lines", a->tail, before);
+	text = ask(&r, "query-status", false);
+	fprintf(f, "== status\n%s\n", text ? text : "");
+	text = ask(&r, "query-cpus-fast", false);
+	fprintf(f, "== processors\n%s\n", text ? text : "");
+	sample_cpus(a, &r, f, cpus, sizeof(cpus));
+	text = ask(&r, "info usernet", true);
+	fprintf(f, "== network\n%s\n", text ? text : "");
+	if (!a->paused) {
+		/* l: backtraces of running processors, w: blocked tasks, t: all tasks. */
+		size_t mark = a->tail->len;
+		sysrq(a, 'l', SYSRQ_MS);
+		sysrq(a, 'w', SYSRQ_MS);
+		sysrq(a, 't', SYSRQ_TASKS_MS);
+		mark = mark < a->tail->len ? mark : 0;
+		find_function(a->tail, mark, function, sizeof(function));
+		write_tail(f, "SysRq l, w, t", a->tail, mark);
+	}
+	buf_free(&r.text);
+	snprintf(summary, AUTOPSY_SUMMARY_MAX, "%s%s%s", cpus, function[0] ? "; in " : "", function);
+}

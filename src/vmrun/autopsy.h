@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_AUTOPSY_H
+#define VMRUN_AUTOPSY_H
+/*
+ * What can still be learned from a machine that hangs or has panicked, before
+ * it is ended. Each step has its own short limit; nothing it finds is needed.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+struct vm;
+
+#define AUTOPSY_SUMMARY_MAX 512
+
+struct autopsy {
+	struct vm *vm;
+	const char *why;	/* one line: what led to it */
+	const char *last_check; /* the check that ran, or NULL */
+	const struct buf *tail; /* the last console lines so far; grows while the autopsy runs */
+	bool paused;		/* the guest's processors stand still (a panic) */
+};
+
+/* Writes the findings to path and a few words of them to summary. Blocks for at most some 10 s. */
+void autopsy_run(const struct autopsy *a, const char *path, char summary[static AUTOPSY_SUMMARY_MAX]);
+
+#endif

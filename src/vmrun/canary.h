@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_CANARY_H
+#define VMRUN_CANARY_H
+/*
+ * A boot of the real kernel with an init of a few bytes: the only honest answer
+ * to "does this accelerator work", since a nested KVM may pass every probe of
+ * its device and still hang in the firmware.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+struct canary {
+	bool ok;
+	int64_t ms;	  /* from launch to the init's first word */
+	char reason[256]; /* when it failed: how, in a few words */
+};
+
+/* Boots it; blocks for at most deadline_ms. Leaves no process and no file behind. */
+void canary_boot(struct canary *c, const char *qemu, const char *kernel, const char *accel, const char *cpu,
+		 int64_t deadline_ms);
+
+#endif

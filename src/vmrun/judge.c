@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation. Events arrive in the order in which the host saw them.
+ * Records carry the facts; the console's sentinels are a second witness. The
+ * judge accepts a record only with the run's nonce, a right check sum and the
+ * next sequence number. It collects, per check, what both witnesses said, and
+ * what the harness holds against the run ("findings"). At the end the truth
+ * table decides whether the results count at all; only then are they looked at:
+ * every planned check must have ended with PASS, OVERALL must agree, and no
+ * finding may stand.
+ */
+#include "vmrun/judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "vmrun/console.h"
+#include "vmrun/result_line.h"
+
+/* A flood of oopses or bad records is told by its first lines. */
+#define FINDINGS_MAX 50
+#define CHECKS_MAX   1000
+
+static const char NAME_AGREEMENT[] = "harness.channel_agreement";
+static const char NAME_RECORDS[] = "harness.records";
+static const char NAME_PLAN[] = "harness.plan";
+static const char NAME_OVERALL[] = "harness.overall";
+static const char NAME_CONSOLE[] = "harness.console";
+static const char OVERALL[] = "OVERALL";
+static const char NAME_ARTIFACT[] = "harness.artifact";
+
+void judge_init(struct judge *j)
+{
+	*j = (struct judge){.sentinels = json_object(),
+			    .metrics = json_object(),
+			    .artifacts = json_array(),
+			    .warnings = json_array(),
+			    .started_ms = -1,
+			    .plan_ms = -1,
+			    .bye_ms = -1,
+			    .exit_ms = -1};
+}
+
+void judge_free(struct judge *j)
+{
+	for (size_t i = 0; i < j->checks_n; i++) {
+		free(j->checks[i].name);
+		free(j->checks[i].reason);
+	}
+	for (size_t i = 0; i < j->findings_n; i++)
+		free(j->findings[i].text);
+	free(j->checks);
+	free(j->findings);
+	free(j->timeout_text);
+	free(j->error);
+	free(j->last_stderr);
+	free(j->panic_line);
+	free(j->stop_reason);
+	free(j->reason);
+	json_decref(j->run);
+	json_decref(j->sentinels);
+	json_decref(j->metrics);
+	json_decref(j->artifacts);
+	json_decref(j->warnings);
+	*j = (struct judge){0};
+}
+
+/* Keeps a copy of a text that came from the guest, made fit for terminals and for JSON. */
+static void set_string(char **to, const char *text)
+{
+	free(*to);
+	*to = text ? strdup(text) : NULL;
+	json_t *utf8 = text ? json_string(text) : NULL;
+	for (char *c = *to; c && *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+		else if (!utf8 && (unsigned char)*c > 0x7f)
+			*c = '?';
+	}
+	json_decref(utf8);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+finding(struct judge *j, const char *name, bool voids, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+
+	if (j->findings_n == FINDINGS_MAX)
+		return;
+	void *grown = realloc(j->findings, (j->findings_n + 1) * sizeof(*j->findings));
+	if (!grown)
+		return;
+	j->findings = grown;
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	j->findings[j->findings_n++] = (struct judge_finding){.name = name, .text = text, .voids = voids};
+}
+
+static struct judge_check *find_check(struct judge *j, const char *name)
+{
+	for (size_t i = 0; i < j->checks_n; i++) {
+		if (strcmp(j->checks[i].name, name) == 0)
+			return &j->checks[i];
+	}
+	return NULL;
+}
+
+static struct judge_check *add_check(struct judge *j, const char *name)
+{
+	if (j->checks_n == CHECKS_MAX)
+		return NULL;
+	void *grown = realloc(j->checks, (j->checks_n + 1) * sizeof(*j->checks));
+	if (!grown)
+		return NULL;
+	j->checks = grown;
+	struct judge_check *c = &j->checks[j->checks_n];
+	*c = (struct judge_check){.name = strdup(name), .begin_ms = -1, .end_ms = -1, .guest_ms = -1};
+	if (!c->name)
+		return NULL;
+	j->checks_n++;
+	return c;
+}
+
+/* Finds a check that a record names; one outside the plan is taken up and held against the run. */
+static struct judge_check *named_check(struct judge *j, const char *name)
+{
+	struct judge_check *c = find_check(j, name);
+
+	if (c)
+		return c;
+	finding(j, NAME_PLAN, false, "check %s is not in the plan", name);
+	c = add_check(j, name);
+	if (c)
+		c->unplanned = true;
+	return c;
+}
+
+static void on_plan(struct judge *j, const struct result_line *line, int64_t t_ms)
+{
+	const char *checks = result_line_get(line, "checks");
+	_cleanup_free_ char *copy = strdup(checks ? checks : "");
+	char *save = NULL;
+
+	if (j->planned) {
+		finding(j, NAME_PLAN, false, "the guest sent a second plan");
+		return;
+	}
+	j->planned = true;
+	j->plan_ms = t_ms;
+	for (char *name = copy ? strtok_r(copy, ",", &save) : NULL; name; name = strtok_r(NULL, ",", &save)) {
+		if (find_check(j, name))
+			finding(j, NAME_PLAN, false, "the plan names %s twice", name);
+		else
+			add_check(j, name);
+	}
+	/* The flavor's list is what the host asked for: a guest that plans less has not done its work. */
+	const json_t *wanted = json_object_get(j->run, "checks");
+	size_t i;
+	json_t *w;
+	json_array_foreach(wanted, i, w)
+	{
+		if (json_is_string(w) && !find_check(j, json_string_value(w)))
+			finding(j, NAME_PLAN, false, "the guest's plan lacks check %s of the flavor",
+				json_string_value(w));
+	}
+}
+
+static void on_begin(struct judge *j, const struct result_line *line, int64_t t_ms)
+{
+	const char *name = result_line_get(line, "check"), *timeout = result_line_get(line, "timeout_ms");
+	struct judge_check *c = name ? named_check(j, name) : NULL;
+
+	if (!c || c->state == CHECK_PASS || c->state == CHECK_FAIL) {
+		finding(j, NAME_PLAN, false, "BEGIN of check %s is out of place", name ? name : "?");
+		return;
+	}
+	c->state = CHECK_RUNNING;
+	c->begin_ms = t_ms;
+	c->timeout_ms = timeout ? strtoll(timeout, NULL, 10) : 0;
+}
+
+static void on_end(struct judge *j, const struct result_line *line, int64_t t_ms)
+{
+	const char *name = result_line_get(line, "check"), *verdict = result_line_get(line, "verdict"),
+		   *ms = result_line_get(line, "ms");
+	struct judge_check *c = name ? named_check(j, name) : NULL;
+
+	if (!c || !verdict)
+		return;
+	bool pass = strcmp(verdict, "PASS") == 0;
+	if (c->state == CHECK_PASS || c->state == CHECK_FAIL) {
+		finding(j, NAME_PLAN, false, "check %s ended twice", name);
+		if (c->state == CHECK_FAIL)
+			return;
+	}
+	c->state = pass ? CHECK_PASS : CHECK_FAIL;
+	c->end_ms = t_ms;
+	c->guest_ms = ms ? strtoll(ms, NULL, 10) : -1;
+	set_string(&c->reason, result_line_get(line, "reason"));
+}
+
+static void on_metric(struct judge *j, const struct result_line *line)
+{
+	for (size_t i = 0; i < line->pairs; i++) {
+		const char *value = line->pair[i].value;
+		char *end;
+		double number = strtod(value, &end);
+		json_t *json = *end || !*value		      ? json_string(value)
+			       : value[strcspn(value, ".eE")] ? json_real(number)
+							      : json_integer(strtoll(value, NULL, 10));
+		json_object_set_new(j->metrics, line->pair[i].key, json);
+	}
+}
+
+static void accept_record(struct judge *j, const struct result_line *line, int64_t t_ms)
+{
+	if (!j->planned && line->verb != RESULT_PLAN && line->verb != RESULT_NOTE &&
+	    line->verb != RESULT_METRIC && line->verb != RESULT_HEARTBEAT)
+		finding(j, NAME_PLAN, false, "%s came before the plan", result_verb_name(line->verb));
+	switch (line->verb) {
+	case RESULT_PLAN:
+		on_plan(j, line, t_ms);
+		break;
+	case RESULT_BEGIN:
+		on_begin(j, line, t_ms);
+		break;
+	case RESULT_END:
+		on_end(j, line, t_ms);
+		break;
+	case RESULT_METRIC:
+		on_metric(j, line);
+		break;
+	case RESULT_OVERALL: {
+		const char *verdict = result_line_get(line, "verdict");
+		j->overall = verdict && strcmp(verdict, "PASS") == 0 ? CHECK_PASS : CHECK_FAIL;
+		break;
+	}
+	case RESULT_BYE:
+		j->bye = true;
+		j->bye_ms = t_ms;
+		break;
+	case RESULT_NOTE:
+	case RESULT_HEARTBEAT:
+	case RESULT_VERBS:
+		break;
+	}
+}
+
+static void on_record(struct judge *j, const char *text, int64_t t_ms)
+{
+	static struct result_line line;
+	const char *nonce = json_string_value(json_object_get(j->run, "nonce"));
+	int r = result_line_parse(text, strlen(text), &line);
+
+	if (r == -ENOENT && !*text)
+		return;
+	if (r < 0) {
+		finding(j, NAME_RECORDS, true, "%s on the results port: %.80s",
+			r == -EBADMSG ? "a record with a wrong check sum" : "a line that is no record", text);
+		return;
+	}
+	if (!nonce || strcmp(line.nonce, nonce) != 0) {
+		json_array_append_new(j->warnings,
+				      json_sprintf("a record with a foreign nonce was ignored: %.80s", text));
+		return;
+	}
+	if (line.seq != j->next_seq)
+		finding(j, NAME_RECORDS, true, "record %llu came where %llu was due",
+			(unsigned long long)line.seq, (unsigned long long)j->next_seq);
+	j->next_seq = line.seq + 1;
+	accept_record(j, &line, t_ms);
+}
+
+static bool allowed(const struct judge *j, const char *line)
+{
+	const json_t *allow = json_object_get(j->run, "allow");
+	size_t i;
+	json_t *a;
+
+	json_array_foreach(allow, i, a)
+	{
+		if (json_is_string(a) && strstr(line, json_string_value(a)))
+			return true;
+	}
+	return false;
+}
+
+static int console_said(const struct judge *j, const char *name)
+{
+	return (int)json_integer_value(json_object_get(j->sentinels, name));
+}
+
+static void on_sentinel(struct judge *j, const struct console_sentinel *s)
+{
+	int said = console_said(j, s->name) | (s->pass ? SENTINEL_PASS : SENTINEL_FAIL);
+
+	if (json_object_size(j->sentinels) < CHECKS_MAX)
+		json_object_set_new(j->sentinels, s->name, json_integer(said));
+}
+
+static void on_console(struct judge *j, const char *line)
+{
+	struct console_sentinel s;
+
+	switch (console_classify(line, &s)) {
+	case CONSOLE_SENTINEL:
+		on_sentinel(j, &s);
+		break;
+	case CONSOLE_OOPS:
+		if (!allowed(j, line))
+			finding(j, NAME_CONSOLE, false, "%.200s", line);
+		break;
+	case CONSOLE_PANIC:
+		if (!j->panic_line)
+			set_string(&j->panic_line, line);
+		break;
+	case CONSOLE_PLAIN:
+	case CONSOLE_CLASSES:
+		break;
+	}
+}
+
+static void on_qmp(struct judge *j, const json_t *event)
+{
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	if (!name || j->end != END_NONE)
+		return;
+	if (strcmp(name, "GUEST_PANICKED") == 0)
+		j->end = END_PANIC;
+	else if (strcmp(name, "WATCHDOG") == 0)
+		j->end = END_WATCHDOG;
+	else if (strcmp(name, "SHUTDOWN") == 0 &&
+		 json_is_true(json_object_get(json_object_get(event, "data"), "guest")))
+		j->end = END_SHUTDOWN;
+}
+
+static void on_stop(struct judge *j, const char *reason)
+{
+	static const struct {
+		const char *reason;
+		enum truth_end end;
+	} stops[] = {
+	    {"bye", END_HOST_DONE},
+	    {"fail-fast", END_FAIL_FAST},
+	    {"interrupt", END_INTERRUPT},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(stops) && j->end == END_NONE; i++) {
+		if (reason && strcmp(reason, stops[i].reason) == 0)
+			j->end = stops[i].end;
+	}
+}
+
+static void on_exit_event(struct judge *j, const json_t *event, int64_t t_ms)
+{
+	j->exit_ms = t_ms;
+	if (json_is_true(json_object_get(event, "killed")))
+		j->exit = EXIT_KILLED;
+	else if (json_is_integer(json_object_get(event, "code")) &&
+		 json_integer_value(json_object_get(event, "code")) == 0)
+		j->exit = EXIT_CLEAN;
+	else
+		j->exit = EXIT_FAILED;
+}
+
+void judge_feed(struct judge *j, const json_t *event)
+{
+	const char *ev = json_string_value(json_object_get(event, "ev"));
+	int64_t t_ms = json_integer_value(json_object_get(event, "t_ms"));
+	const char *line = json_string_value(json_object_get(event, "line"));
+	const char *text = json_string_value(json_object_get(event, "text"));
+
+	if (!ev || j->finished)
+		return;
+	j->last_ms = t_ms;
+	if (strcmp(ev, "run") == 0) {
+		json_decref(j->run);
+		j->run = json_deep_copy(event);
+	} else if (strcmp(ev, "started") == 0) {
+		j->started = true;
+		j->started_ms = t_ms;
+	} else if (strcmp(ev, "record") == 0 && line) {
+		on_record(j, line, t_ms);
+	} else if (strcmp(ev, "console") == 0 && line) {
+		on_console(j, line);
+	} else if (strcmp(ev, "artifact") == 0) {
+		const char *error = json_string_value(json_object_get(event, "error"));
+		json_array_append_new(j->artifacts, json_deep_copy(event));
+		if (error)
+			finding(j, NAME_ARTIFACT, false, "artifact %s was lost: %s",
+				json_string_value(json_object_get(event, "name")), error);
+	} else if (strcmp(ev, "qmp") == 0) {
+		on_qmp(j, event);
+	} else if (strcmp(ev, "stderr") == 0) {
+		set_string(&j->last_stderr, line);
+	} else if (strcmp(ev, "timeout") == 0) {
+		set_string(&j->timeout_text, text);
+		if (j->end == END_NONE)
+			j->end = END_DEADLINE;
+	} else if (strcmp(ev, "stop") == 0) {
+		set_string(&j->stop_reason, json_string_value(json_object_get(event, "reason")));
+		on_stop(j, j->stop_reason);
+	} else if (strcmp(ev, "exit") == 0) {
+		on_exit_event(j, event, t_ms);
+	} else if (strcmp(ev, "error") == 0) {
+		set_string(&j->error, text);
+	}
+}
+
+const struct judge_check *judge_running(const struct judge *j)
+{
+	for (size_t i = 0; i < j->checks_n; i++) {
+		if (j->checks[i].state == CHECK_RUNNING)
+			return &j->checks[i];
+	}
+	return NULL;
+}
+
+bool judge_failing(const struct judge *j)
+{
+	for (size_t i = 0; i < j->checks_n; i++) {
+		if (j->checks[i].state == CHECK_FAIL)
+			return true;
+	}
+	return false;
+}
+
+int64_t judge_check_ms(const struct judge_check *c)
+{
+	if (c->guest_ms >= 0)
+		return c->guest_ms;
+	return c->begin_ms >= 0 && c->end_ms >= 0 ? c->end_ms - c->begin_ms : -1;
+}
+
+static void compare(struct judge *j, const char *name, enum check_state state)
+{
+	static const char *const said[] = {"nothing", "PASS", "FAIL", "PASS and FAIL"};
+	int record = state == CHECK_PASS ? SENTINEL_PASS : state == CHECK_FAIL ? SENTINEL_FAIL : 0;
+	int console = console_said(j, name) & (SENTINEL_PASS | SENTINEL_FAIL);
+
+	if (record != console)
+		finding(j, NAME_AGREEMENT, false, "%s: the record says %s, the console %s", name,
+			said[record], said[console]);
+}
+
+/* Compares what the two witnesses said, of every name that either knows. */
+static void check_agreement(struct judge *j)
+{
+	const char *name;
+	json_t *bits;
+
+	for (size_t i = 0; i < j->checks_n; i++)
+		compare(j, j->checks[i].name, j->checks[i].state);
+	compare(j, OVERALL, j->overall);
+	json_object_foreach(j->sentinels, name, bits)
+	{
+		if (!find_check(j, name) && strcmp(name, OVERALL) != 0)
+			finding(j, NAME_AGREEMENT, false,
+				"the console tells of check %s, which has no record", name);
+	}
+}
+
+/* The checks' own verdict, once the truth table has let them count. Returns how many are not passed. */
+static size_t judge_results(struct judge *j)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < j->checks_n; i++)
+		bad += j->checks[i].state != CHECK_PASS;
+	if (j->bye && j->overall == CHECK_PLANNED)
+		finding(j, NAME_OVERALL, false, "the guest said BYE without OVERALL");
+	else if (j->overall == CHECK_PASS && bad)
+		finding(j, NAME_OVERALL, false,
+			"the guest claims OVERALL PASS, but %zu of %zu checks did not pass", bad,
+			j->checks_n);
+	else if (j->overall == CHECK_FAIL && !bad)
+		finding(j, NAME_OVERALL, false, "the guest says OVERALL FAIL although every check passed");
+	if (!j->checks_n)
+		finding(j, NAME_PLAN, false, "the guest planned no check at all");
+	if (j->bye)
+		check_agreement(j);
+	return bad;
+}
+
+static enum truth_last last_record(const struct judge *j)
+{
+	return j->bye			     ? LAST_BYE
+	       : j->overall != CHECK_PLANNED ? LAST_OVERALL
+	       : j->planned		     ? LAST_PLAN
+					     : LAST_NOTHING;
+}
+
+/* What else is known about an end without a verdict, behind the table's text. */
+static const char *detail(const struct judge *j, enum truth_end end)
+{
+	if (end == END_NOT_STARTED)
+		return j->error ? j->error : j->last_stderr;
+	if (end == END_PANIC)
+		return j->panic_line;
+	if (end == END_DEADLINE)
+		return j->timeout_text;
+	return j->exit == EXIT_FAILED ? j->last_stderr : NULL;
+}
+
+/* A flavor without a self-test is there to be used: ending it is no failure. */
+static bool interactive(const struct judge *j)
+{
+	return !j->planned && !json_array_size(json_object_get(j->run, "checks"));
+}
+
+void judge_finish(struct judge *j)
+{
+	enum truth_end end = j->end;
+
+	if (!j->started && end != END_INTERRUPT)
+		end = END_NOT_STARTED;
+	else if (j->panic_line && (end == END_NONE || end == END_SHUTDOWN))
+		end = END_PANIC;
+	const struct truth_row *row = truth_lookup(end, last_record(j), j->exit);
+	const struct judge_check *running = judge_running(j);
+	const char *more = detail(j, end);
+	size_t bad = 0, voids = 0;
+	char *text = NULL;
+
+	j->verdict = row->verdict;
+	if (interactive(j) && (end == END_INTERRUPT || end == END_SHUTDOWN)) {
+		j->verdict = VERDICT_PASS;
+		set_string(&j->reason, "the machine ran until it was stopped");
+		j->finished = true;
+		return;
+	}
+	if (row->verdict == VERDICT_RESULTS) {
+		bad = judge_results(j);
+		for (size_t i = 0; i < j->findings_n; i++)
+			voids += j->findings[i].voids;
+		j->verdict = voids ? VERDICT_NONE : bad || j->findings_n ? VERDICT_FAIL : VERDICT_PASS;
+	}
+	int n;
+	if (row->verdict != VERDICT_RESULTS)
+		n = asprintf(&text, "%s%s%s%s%s%s", row->text, more ? ": " : "", more ? more : "",
+			     running ? " (during check " : "", running ? running->name : "",
+			     running ? ")" : "");
+	else if (voids)
+		n = asprintf(&text, "the results cannot be trusted: %s", j->findings[0].text);
+	else if (!bad && j->findings_n)
+		n = asprintf(&text, "%s: %s", j->findings[0].name,
+			     j->findings[0].text ? j->findings[0].text : "");
+	else if (bad)
+		n = asprintf(&text, "%zu of %zu checks did not pass%s%s", bad, j->checks_n,
+			     j->findings_n ? "; " : "", j->findings_n ? j->findings[0].text : "");
+	else
+		n = asprintf(&text, "%zu of %zu checks passed", j->checks_n, j->checks_n);
+	j->reason = n < 0 ? NULL : text;
+	j->finished = true;
+}

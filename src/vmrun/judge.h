@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_JUDGE_H
+#define VMRUN_JUDGE_H
+/*
+ * The judge: takes events (events.h) in order and says what the run is worth.
+ * It does no input or output and reads no clock, so a live run and a replayed
+ * recording of it get the same verdict.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmrun/truth.h"
+
+enum check_state { CHECK_PLANNED, CHECK_RUNNING, CHECK_PASS, CHECK_FAIL };
+
+struct judge_check {
+	char *name, *reason;
+	enum check_state state;
+	bool unplanned;
+	int64_t begin_ms, end_ms; /* host's clock, since launch; -1: not yet */
+	int64_t guest_ms;	  /* the duration the guest gave; -1: none */
+	int64_t timeout_ms;	  /* of a running check; 0: none given */
+};
+
+/* Something the harness itself holds against the run, reported as one more test. */
+struct judge_finding {
+	const char *name;
+	char *text;
+	bool voids; /* the results cannot be trusted: no verdict */
+};
+
+/* What the console said of a name: it may come before the record does, so it is compared at the end. */
+#define SENTINEL_PASS 1
+#define SENTINEL_FAIL 2
+
+struct judge {
+	json_t *sentinels; /* name -> SENTINEL_* bits */
+	json_t *run;	   /* the "run" event */
+	struct judge_check *checks;
+	size_t checks_n;
+	struct judge_finding *findings;
+	size_t findings_n;
+	json_t *metrics;	      /* name -> number or string, in order of arrival */
+	json_t *artifacts, *warnings; /* arrays: objects, strings */
+	char *timeout_text, *error, *last_stderr, *panic_line, *stop_reason;
+	uint64_t next_seq;
+	bool planned, bye, interrupted, started;
+	enum check_state overall;			       /* CHECK_PLANNED: no OVERALL record */
+	int64_t started_ms, plan_ms, bye_ms, exit_ms, last_ms; /* -1: did not happen */
+	enum truth_end end;
+	enum truth_exit exit;
+	/* Filled in by judge_finish(). */
+	enum truth_verdict verdict;
+	char *reason; /* one sentence */
+	bool finished;
+};
+
+void judge_init(struct judge *j);
+void judge_free(struct judge *j);
+void judge_feed(struct judge *j, const json_t *event);
+/* Draws the conclusion; nothing may be fed after it. */
+void judge_finish(struct judge *j);
+
+/* The check that runs now, or NULL. */
+const struct judge_check *judge_running(const struct judge *j);
+/* True when no end of the run can make it pass any more because a check failed. */
+bool judge_failing(const struct judge *j);
+/* The figures of a check for people: guest's duration, else the host's; -1 when unknown. */
+int64_t judge_check_ms(const struct judge_check *c);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_QEMU_H
+#define VMRUN_QEMU_H
+/*
+ * QEMU's command line. Every channel is an inherited descriptor
+ * (CHILD_FD_FIRST + enum channel), so runs side by side cannot collide and
+ * nothing of the early boot is lost; -S holds the guest until the runner has
+ * attached to all of them.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vmrun/flavor.h"
+
+/* The shell is the guest's second serial port: what is typed there stays out of the console's transcript. */
+enum channel { CHANNEL_CONSOLE, CHANNEL_SHELL, CHANNEL_RESULT, CHANNEL_ARTIFACT, CHANNEL_QMP, CHANNELS };
+
+#define QEMU_DEFAULT "qemu-system-x86_64"
+
+/* A NULL-terminated argument vector that owns its strings. */
+struct argv {
+	char **v;
+	size_t n;
+	bool failed; /* no memory: the vector is incomplete */
+};
+void argv_add(struct argv *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void argv_free(struct argv *a);
+/* As a JSON array, for the record. */
+json_t *argv_json(const struct argv *a);
+
+struct machine {
+	const char *qemu, *type; /* type: "q35" or "microvm" */
+	const char *accel, *cpu; /* "kvm" or "tcg"; QEMU's -cpu */
+	const char *kernel, *initrd, *root, *append;
+	const char *run_file; /* shown to the guest as fw_cfg opt/org.xtcp2/run; may be NULL */
+	const struct flavor *flavor;
+	bool ports_auto; /* the host's kernel picks the host ports */
+};
+
+/* The whole command line of a machine that the runner makes itself. */
+void qemu_argv(struct argv *a, const struct machine *m);
+
+/*
+ * What a launcher has to append to its own command line: channels, devices the
+ * runner needs, -S, forwards; no argument contains a blank.
+ */
+void qemu_launcher_args(struct argv *a, const struct machine *m);
+
+#endif

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation. One thread, one loop. Whatever happens becomes an event
+ * (events.h); the judge sees every event as it is written, and this file reacts
+ * to what the judge then knows: it answers BYE, starts and ends the progress
+ * lines, and ends the run when the machine panics, a deadline passes or the user
+ * says so. The order of a run is straight: run_vm() prepares, launches, turns the
+ * loop until the run is `over`, has the autopsy made if the machine hangs or has
+ * panicked, ends the machine, and only then lets the judge conclude.
+ *
+ * Deadlines are layered: QEMU's greeting, the boot up to the plan, no sign of
+ * life on any channel (not while a check with a limit of its own runs), the
+ * running check (enforced by the guest, the host only adds a grace), the way
+ * from BYE to power-off, and the whole run. All but the user's --timeout are
+ * scaled by the canary.
+ */
+#include "vmrun/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "vmrun/artifact.h"
+#include "vmrun/autopsy.h"
+#include "vmrun/console.h"
+#include "vmrun/events.h"
+#include "vmrun/judge.h"
+#include "vmrun/ports.h"
+#include "vmrun/progress.h"
+#include "vmrun/qmp.h"
+#include "vmrun/report.h"
+#include "vmrun/result_line.h"
+#include "vmrun/setup.h"
+#include "vmrun/shell.h"
+#include "vmrun/vm.h"
+
+/* Unscaled limits, in milliseconds. */
+#define GREETING_MS    15000
+#define BOOT_MS	       90000
+#define NO_PROGRESS_MS 45000
+#define CHECK_GRACE_MS 15000
+#define POWER_OFF_MS   20000
+
+/* Deadlines and the live line are looked at this often. */
+#define TICK_NS (200 * NS_PER_MS)
+
+/* The transcript of a guest that floods its console is cut here. */
+#define CONSOLE_LOG_MAX (INT64_C(64) << 20)
+/* Console lines kept for the autopsy, in bytes. */
+#define TAIL_MAX	(256 * 1024)
+/* Lines of trouble taken into events.jsonl; a broken guest writes them without end. */
+#define TROUBLE_MAX	1000
+
+#define LOG_NAME "xtcp2-vmrun"
+
+enum why_over { RUNNING, OVER_EXITED, OVER_STOPPED, OVER_HUNG, OVER_PANIC };
+
+struct run {
+	struct setup *setup;
+	const struct run_options *options;
+	struct loop *loop;
+	struct loop_watch tick, signals;
+	struct vm vm;
+	struct judge judge;
+	struct events *events;
+	struct progress progress;
+	struct artifacts *artifacts;
+	struct shell *shell;
+	struct line_reader *console, *records;
+	struct buf tail; /* the last console lines, clean */
+	int console_log;
+	int64_t console_bytes;
+	unsigned int troubles;
+	enum why_over over;
+	bool kept;     /* the verdict is out, the machine stays for the user */
+	bool answered; /* BYE was acknowledged */
+	int64_t launch_ns, activity_ns;
+};
+
+static int64_t scaled_ns(const struct run *r, int64_t ms)
+{
+	return ms * NS_PER_MS / 100 * r->setup->accel.scale_percent;
+}
+
+static void end_run(struct run *r, enum why_over why)
+{
+	if (r->over == RUNNING)
+		r->over = why;
+	loop_stop(r->loop);
+}
+
+static void emit_text(struct run *r, const char *ev, const char *key, const char *text)
+{
+	events_emit(r->events, ev, json_pack("{s:s}", key, text));
+}
+
+static void stop(struct run *r, const char *reason)
+{
+	if (r->over != RUNNING)
+		return;
+	emit_text(r, "stop", "reason", reason);
+	end_run(r, OVER_STOPPED);
+}
+
+/* A deadline has passed. Before the guest's first instruction that is a machine that cannot be run. */
+static void time_out(struct run *r, const char *kind, const char *text)
+{
+	if (r->judge.started)
+		events_emit(r->events, "timeout", json_pack("{s:s, s:s}", "kind", kind, "text", text));
+	else
+		emit_text(r, "error", "text", text);
+	end_run(r, OVER_HUNG);
+}
+
+static void print_ways_in(struct run *r)
+{
+	const json_t *ports = json_object_get(r->judge.run, "ports");
+	size_t i;
+	json_t *p;
+
+	json_array_foreach(ports, i, p) progress_line(&r->progress, "  %-12s 127.0.0.1:%d -> guest port %d",
+						      json_string_value(json_object_get(p, "name")),
+						      (int)json_integer_value(json_object_get(p, "host")),
+						      (int)json_integer_value(json_object_get(p, "guest")));
+}
+
+/* Opens the ways into a machine that stays up and says which they are. */
+static void keep(struct run *r)
+{
+	r->kept = true;
+	progress_line(&r->progress, "the machine stays up; Ctrl-C ends it. Ways in:");
+	if (r->shell && !r->options->debug_shell) {
+		int port = shell_listen(r->shell, r->options->ports_auto ? 0 : r->options->console_port);
+		if (port < 0)
+			log_warn(LOG_NAME, "no console port: 127.0.0.1:%d: %s", r->options->console_port,
+				 strerror(-port));
+		else
+			progress_line(&r->progress, "  %-12s nc 127.0.0.1 %d   (then ENTER)", "console",
+				      port);
+	}
+	print_ways_in(r);
+}
+
+/* Lets the judge conclude and writes the reports. */
+static void conclude(struct run *r)
+{
+	judge_finish(&r->judge);
+	progress_clear(&r->progress);
+	report_summary(stdout, &r->judge, r->options->debug_shell);
+	int failed = report_write(r->setup->report, &r->judge);
+	if (failed < 0)
+		log_err(LOG_NAME, "cannot write the report to %s: %s", r->setup->report, strerror(-failed));
+	fprintf(stdout, "report: %s\n", r->setup->report);
+	fflush(stdout);
+}
+
+/* The guest has said BYE: it gets its answer and, unless it is kept, goes down by itself. */
+static void answer_bye(struct run *r)
+{
+	r->answered = true;
+	vm_write(&r->vm, CHANNEL_RESULT, RESULT_ACK, strlen(RESULT_ACK));
+	if (!r->options->keep_alive) {
+		progress_step(&r->progress, "power-off");
+		return;
+	}
+	emit_text(r, "stop", "reason", "bye");
+	conclude(r);
+	keep(r);
+}
+
+/* Shows what the last record changed. */
+static void show_progress(struct run *r, bool was_planned, const struct judge_check *was_running)
+{
+	const struct judge *j = &r->judge;
+	const struct judge_check *running = judge_running(j);
+	/* The array may have moved: a check is known by its place only, so names are compared. */
+	if (!was_planned && j->planned)
+		progress_done(&r->progress, "boot", true, j->plan_ms, NULL);
+	for (size_t i = 0; was_running && i < j->checks_n; i++) {
+		const struct judge_check *c = &j->checks[i];
+		if (strcmp(c->name, was_running->name) == 0 &&
+		    (c->state == CHECK_PASS || c->state == CHECK_FAIL))
+			progress_done(&r->progress, c->name, c->state == CHECK_PASS, judge_check_ms(c),
+				      c->reason);
+	}
+	if (running && running->end_ms < 0 && strcmp(r->progress.step, running->name) != 0)
+		progress_step(&r->progress, running->name);
+}
+
+static void on_record_line(const char *line, size_t len, void *data)
+{
+	struct run *r = data;
+	bool was_planned = r->judge.planned;
+	const struct judge_check *running = judge_running(&r->judge);
+	struct judge_check was = running ? *running : (struct judge_check){0};
+
+	if (!len || r->kept)
+		return;
+	emit_text(r, "record", "line", line);
+	show_progress(r, was_planned, running ? &was : NULL);
+	if (r->judge.bye && !r->answered)
+		answer_bye(r);
+	else if (r->options->fail_fast && judge_failing(&r->judge))
+		stop(r, "fail-fast");
+}
+
+static void on_console_line(const char *line, size_t len, void *data)
+{
+	struct run *r = data;
+	struct console_sentinel s;
+
+	if (r->tail.len + len > TAIL_MAX)
+		buf_consume(&r->tail, r->tail.len / 2);
+	buf_append(&r->tail, line, len);
+	buf_byte(&r->tail, '\n');
+	/* What SysRq prints during the autopsy is the host's own doing. */
+	if (r->over == OVER_HUNG)
+		return;
+	enum console_class class = console_classify(line, &s);
+	if (class == CONSOLE_PLAIN || (class == CONSOLE_OOPS && r->troubles++ >= TROUBLE_MAX))
+		return;
+	events_emit(r->events, "console",
+		    json_pack("{s:s, s:s}", "class", console_class_name(class), "line", line));
+}
+
+static void on_artifact(const struct artifact_result *a, void *data)
+{
+	struct run *r = data;
+	const char *answer = a->error ? RESULT_NAK : RESULT_ACK;
+
+	events_emit(
+	    r->events, "artifact",
+	    json_pack("{s:s, s:I, s:s*}", "name", a->name, "size", (json_int_t)a->size, "error", a->error));
+	vm_write(&r->vm, CHANNEL_ARTIFACT, answer, strlen(answer));
+}
+
+static void on_bytes(enum channel channel, const void *bytes, size_t n, void *data)
+{
+	struct run *r = data;
+
+	r->activity_ns = clock_mono_ns();
+	if (channel == CHANNEL_RESULT) {
+		line_reader_feed(r->records, bytes, n);
+	} else if (channel == CHANNEL_ARTIFACT) {
+		artifacts_feed(r->artifacts, bytes, n);
+	} else if (channel == CHANNEL_SHELL) {
+		if (r->shell)
+			shell_output(r->shell, bytes, n);
+	} else {
+		if (r->console_bytes < CONSOLE_LOG_MAX && write(r->console_log, bytes, n) < 0 &&
+		    r->console_bytes == 0)
+			log_warn(LOG_NAME, "cannot write the transcript: %s", strerror(errno));
+		r->console_bytes += (int64_t)n;
+		line_reader_feed(r->console, bytes, n);
+	}
+}
+
+static void on_cont(const json_t *result, const char *error, void *data)
+{
+	struct run *r = data;
+
+	if (error) {
+		emit_text(r, "error", "text", error);
+		end_run(r, OVER_STOPPED);
+		return;
+	}
+	r->activity_ns = clock_mono_ns();
+	events_emit(r->events, "started", NULL);
+	if (!json_array_size(r->setup->flavor.checks)) {
+		progress_done(&r->progress, "boot", true, -1, "no self-test in this flavor");
+		keep(r);
+	}
+}
+
+/* The forwards as QEMU made them; with --ports auto only it knows the host's ports. */
+static void on_usernet(const json_t *result, const char *error, void *data)
+{
+	struct run *r = data;
+	const struct flavor *f = &r->setup->flavor;
+	const char *text = json_string_value(result);
+	json_t *ports = json_array();
+
+	for (size_t i = 0; i < f->forwards_n; i++) {
+		int host = text ? port_from_usernet(text, f->forwards[i].guest) : 0;
+		json_array_append_new(ports, json_pack("{s:s, s:i, s:i}", "name", f->forwards[i].name, "host",
+						       host ? host : f->forwards[i].host, "guest",
+						       f->forwards[i].guest));
+	}
+	json_object_set_new(r->judge.run, "ports", ports);
+	qmp_command(r->vm.qmp, "cont", NULL, on_cont, r);
+}
+
+static void on_qmp(const char *event, const json_t *message, void *data)
+{
+	struct run *r = data;
+
+	if (strcmp(event, "QMP") == 0) {
+		qmp_command(r->vm.qmp, "qmp_capabilities", NULL, NULL, NULL);
+		qmp_human(r->vm.qmp, "info usernet", on_usernet, r);
+		return;
+	}
+	events_emit(r->events, "qmp",
+		    json_pack("{s:s, s:O*}", "event", event, "data", json_object_get(message, "data")));
+	if (strcmp(event, "GUEST_PANICKED") == 0)
+		end_run(r, OVER_PANIC);
+	else if (strcmp(event, "WATCHDOG") == 0)
+		end_run(r, OVER_HUNG);
+}
+
+static void on_error_line(const char *line, void *data)
+{
+	struct run *r = data;
+
+	emit_text(r, "stderr", "line", line);
+}
+
+static void on_exited(int status, void *data)
+{
+	struct run *r = data;
+	json_t *fields = json_pack("{s:b}", "killed", r->vm.killed);
+
+	line_reader_finish(r->console);
+	line_reader_finish(r->records);
+	if (WIFSIGNALED(status))
+		json_object_set_new(fields, "signal", json_integer(WTERMSIG(status)));
+	else
+		json_object_set_new(fields, "code", json_integer(WEXITSTATUS(status)));
+	events_emit(r->events, "exit", fields);
+	end_run(r, OVER_EXITED);
+}
+
+static const struct vm_ops ops = {on_bytes, on_qmp, on_error_line, on_exited};
+
+/* Where each layer's deadline lies now; the first that has passed ends the run. */
+static void check_deadlines(struct run *r)
+{
+	const struct judge *j = &r->judge;
+	const struct judge_check *running = judge_running(j);
+	int64_t now = clock_mono_ns();
+	char text[256], limit[DURATION_TEXT_MAX];
+
+	if (now - r->launch_ns > r->setup->timeout_ns) {
+		snprintf(text, sizeof(text), "the whole run took more than %s",
+			 duration_format(r->setup->timeout_ns, limit));
+		time_out(r, "run", text);
+	} else if (!j->started) {
+		if (now - r->launch_ns > scaled_ns(r, GREETING_MS))
+			time_out(r, "greeting", "QEMU does not answer");
+	} else if (r->answered) {
+		/* The verdict is in: a guest that does not find its way down is ended, and told of. */
+		if (now - r->launch_ns - j->bye_ms * NS_PER_MS > scaled_ns(r, POWER_OFF_MS)) {
+			log_warn(LOG_NAME, "the guest did not power off after its self-test; it was ended");
+			stop(r, "bye");
+		}
+	} else if (!j->planned && now - r->launch_ns > scaled_ns(r, BOOT_MS)) {
+		time_out(r, "boot", "the guest did not come to its self-test");
+	} else if (running && running->timeout_ms > 0) {
+		int64_t since = now - r->launch_ns - running->begin_ms * NS_PER_MS;
+		if (since > running->timeout_ms * NS_PER_MS + scaled_ns(r, CHECK_GRACE_MS)) {
+			snprintf(text, sizeof(text), "check %s did not end", running->name);
+			time_out(r, "check", text);
+		}
+	} else if (now - r->activity_ns > scaled_ns(r, NO_PROGRESS_MS)) {
+		snprintf(text, sizeof(text), "no sign of life for %s",
+			 duration_format(scaled_ns(r, NO_PROGRESS_MS) / NS_PER_SEC * NS_PER_SEC, limit));
+		time_out(r, "progress", text);
+	}
+}
+
+static void on_tick(struct loop_watch *w, uint32_t events)
+{
+	struct run *r = w->data;
+
+	loop_timer_read(w);
+	progress_tick(&r->progress);
+	if (r->over == RUNNING && !r->kept)
+		check_deadlines(r);
+}
+
+static void on_signal(struct loop_watch *w, uint32_t events)
+{
+	struct run *r = w->data;
+	struct signalfd_siginfo info;
+
+	if (read(w->fd, &info, sizeof(info)) == sizeof(info))
+		stop(r, "interrupt");
+}
+
+static void on_shell_end(void *data)
+{
+	stop(data, "interrupt");
+}
+
+static int open_signals(struct run *r)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r->signals = (struct loop_watch){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC),
+					 .name = "signals",
+					 .fn = on_signal,
+					 .data = r};
+	return r->signals.fd < 0 ? -errno : loop_add(r->loop, &r->signals, EPOLLIN);
+}
+
+/* Everything on this side of the machine. 0 or -errno. */
+static int open_run(struct run *r)
+{
+	char path[PATH_MAX + 32];
+	int failed;
+
+	judge_init(&r->judge);
+	progress_init(&r->progress, r->options->debug_shell);
+	r->tick = (struct loop_watch){.fd = -1, .name = "tick", .fn = on_tick, .data = r};
+	snprintf(path, sizeof(path), "%s/console.log", r->setup->report);
+	r->console_log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (r->console_log < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/events.jsonl", r->setup->report);
+	r->events = events_open(path, &r->judge);
+	if (!r->events)
+		return -errno;
+	snprintf(path, sizeof(path), "%s/artifacts", r->setup->report);
+	r->artifacts = artifacts_new(path, r->setup->nonce, on_artifact, r);
+	r->console = line_reader_new(on_console_line, r);
+	r->records = line_reader_new(on_record_line, r);
+	r->loop = loop_new();
+	if (!r->artifacts || !r->console || !r->records || !r->loop)
+		return -ENOMEM;
+	failed = open_signals(r);
+	if (failed == 0)
+		failed = loop_timer_open(r->loop, &r->tick);
+	if (failed == 0)
+		failed = loop_timer_set(&r->tick, TICK_NS, TICK_NS);
+	return failed;
+}
+
+static void close_run(struct run *r)
+{
+	shell_free(r->shell);
+	events_close(r->events);
+	artifacts_free(r->artifacts);
+	line_reader_free(r->console);
+	line_reader_free(r->records);
+	if (r->loop) {
+		loop_timer_close(r->loop, &r->tick);
+		loop_remove(r->loop, &r->signals);
+	}
+	if (r->signals.fd >= 0)
+		close(r->signals.fd);
+	if (r->console_log >= 0)
+		close(r->console_log);
+	loop_free(r->loop);
+	buf_free(&r->tail);
+	judge_free(&r->judge);
+}
+
+static void emit_run(struct run *r)
+{
+	const struct setup *s = r->setup;
+	json_t *fields = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O, s:o}", "flavor",
+				   s->flavor.name, "nonce", s->nonce, "accel", s->accel.name, "accel_reason",
+				   s->accel.reason, "scale_percent", s->accel.scale_percent, "canary_ms",
+				   (json_int_t)s->accel.canary_ms, "checks", s->flavor.checks, "allow",
+				   s->flavor.console_allow, "image", s->image, "argv", argv_json(&s->argv));
+
+	events_launch(r->events);
+	r->launch_ns = r->activity_ns = clock_mono_ns();
+	events_emit(r->events, "run", fields);
+}
+
+static void launch(struct run *r)
+{
+	struct setup *s = r->setup;
+	char text[512], limit[DURATION_TEXT_MAX];
+
+	progress_line(&r->progress, "%s: accel %s (%s), %d MiB, %d vCPU, time-out %s", s->flavor.name,
+		      s->accel.name, s->accel.reason, s->flavor.memory_mib, s->flavor.vcpus,
+		      duration_format(s->timeout_ns / NS_PER_SEC * NS_PER_SEC, limit));
+	emit_run(r);
+	int failed = vm_start(&r->vm, r->loop, s->argv.v, &ops, r);
+	if (failed < 0) {
+		snprintf(text, sizeof(text), "cannot start %s: %s%s", s->argv.v[0], strerror(-failed),
+			 failed == -ENOENT ? " (is QEMU installed? Debian: qemu-system-x86)" : "");
+		emit_text(r, "error", "text", text);
+		end_run(r, OVER_STOPPED);
+		return;
+	}
+	events_emit(r->events, "spawn", json_pack("{s:i}", "pid", (int)r->vm.child.pid));
+	if (r->options->keep_alive || r->options->debug_shell || !json_array_size(s->flavor.checks))
+		r->shell = shell_new(r->loop, &r->vm, on_shell_end, r);
+	if (r->options->debug_shell && (!r->shell || shell_terminal(r->shell) < 0))
+		log_warn(LOG_NAME, "--debug-shell: standard input is no terminal");
+	else if (r->options->debug_shell)
+		progress_line(&r->progress,
+			      "the guest has this terminal; " SHELL_ESCAPE_NAME " ends the run\r");
+	progress_step(&r->progress, "boot");
+}
+
+static void examine(struct run *r)
+{
+	const struct judge_check *running = judge_running(&r->judge);
+	char path[PATH_MAX + 32], summary[AUTOPSY_SUMMARY_MAX];
+	struct autopsy a = {
+	    .vm = &r->vm,
+	    .why = r->judge.timeout_text ? r->judge.timeout_text : "kernel panic",
+	    .last_check = running ? running->name : NULL,
+	    .tail = &r->tail,
+	    .paused = r->over == OVER_PANIC,
+	};
+	snprintf(path, sizeof(path), "%s/autopsy.txt", r->setup->report);
+	progress_step(&r->progress, "autopsy");
+	autopsy_run(&a, path, summary);
+	progress_clear(&r->progress);
+	r->progress.step[0] = '\0';
+	fprintf(stderr, LOG_NAME ": %s; %s\n" LOG_NAME ": more in %s and console.log\n", a.why, summary,
+		path);
+}
+
+int run_vm(const struct run_options *o)
+{
+	static struct setup setup;
+	static char error[SETUP_ERROR_MAX];
+	struct run r = {.setup = &setup, .options = o, .console_log = -1, .signals.fd = -1, .tick.fd = -1};
+	int status = VERDICT_NOT_RUN;
+
+	if (setup_prepare(&setup, o, error) < 0) {
+		log_err(LOG_NAME, "%s", error);
+		setup_free(&setup);
+		return VERDICT_NOT_RUN;
+	}
+	int failed = open_run(&r);
+	if (failed < 0) {
+		log_err(LOG_NAME, "cannot set up the run in %s: %s", setup.report, strerror(-failed));
+	} else {
+		launch(&r);
+		while (r.over == RUNNING && loop_run(r.loop) == 0)
+			;
+		/* Whatever ended the machine, the shell has nothing to talk to any more. */
+		if (r.over == OVER_HUNG || r.over == OVER_PANIC)
+			examine(&r);
+		vm_stop(&r.vm);
+		if (!r.judge.finished)
+			conclude(&r);
+		status = r.judge.verdict;
+		if (status == VERDICT_NOT_RUN)
+			log_err(LOG_NAME, "%s",
+				r.judge.reason ? r.judge.reason : "the machine could not be run");
+	}
+	if (r.vm.loop)
+		vm_close(&r.vm);
+	close_run(&r);
+	setup_free(&setup);
+	return status;
+}

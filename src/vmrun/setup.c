@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "vmrun/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "vmrun/ports.h"
+
+/*
+ * What every guest kernel is told: where to log, to end at a panic (pvpanic
+ * tells the host first), to answer SysRq from the host, not to limit what the
+ * self-test logs, and to keep its addresses comparable between runs.
+ */
+#define KERNEL_APPEND "console=ttyS0 panic=-1 reboot=t nokaslr sysrq_always_enabled=1 printk.devkmsg=on"
+
+static int refuse(char error[static SETUP_ERROR_MAX], int r, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int refuse(char error[static SETUP_ERROR_MAX], int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(error, SETUP_ERROR_MAX, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+/* Makes the report directory, takes it for this run, and removes what an earlier run left. */
+static int take_report_dir(struct setup *s, char error[static SETUP_ERROR_MAX])
+{
+	static const char *const stale[] = {"events.jsonl", "results.json", "junit.xml",
+					    "results.tap",  "autopsy.txt",  "console.log"};
+	char path[PATH_MAX + 32];
+
+	for (char *slash = s->report + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		mkdir(s->report, 0777);
+		*slash = '/';
+	}
+	if (mkdir(s->report, 0777) < 0 && errno != EEXIST)
+		return refuse(error, -errno, "cannot make report directory %s: %s", s->report,
+			      strerror(errno));
+	s->lock_fd = open(s->report, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->lock_fd < 0)
+		return refuse(error, -errno, "cannot open report directory %s: %s", s->report,
+			      strerror(errno));
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return refuse(error, -EBUSY,
+			      "report directory %s belongs to a run under way; --report takes another",
+			      s->report);
+	for (size_t i = 0; i < ARRAY_SIZE(stale); i++) {
+		snprintf(path, sizeof(path), "%s/%s", s->report, stale[i]);
+		if (unlink(path) < 0 && errno != ENOENT)
+			return refuse(error, -errno, "cannot write to report directory %s: %s", s->report,
+				      strerror(errno));
+	}
+	return 0;
+}
+
+static int find_image_file(struct setup *s, const char *name, char path[static PATH_MAX],
+			   char error[static SETUP_ERROR_MAX])
+{
+	struct stat st;
+
+	if (snprintf(path, PATH_MAX, "%s/%s", s->options->image, name) >= PATH_MAX)
+		return refuse(error, -ENAMETOOLONG, "image directory: the path is too long");
+	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
+		return refuse(error, -errno, "image %s: %s: %s", s->options->image, name, strerror(errno));
+	if (!S_ISREG(st.st_mode) || !st.st_size)
+		return refuse(error, -EINVAL, "image %s: %s is damaged (empty or no file)", s->options->image,
+			      name);
+	json_object_set_new(s->image, name, json_integer(st.st_size));
+	return 0;
+}
+
+/* The manifest may tell each file's size, which catches a copy that was cut, and more kernel arguments. */
+static int read_manifest(struct setup *s, const char **append, json_t **manifest,
+			 char error[static SETUP_ERROR_MAX])
+{
+	char path[PATH_MAX + 16];
+	const char *name;
+	json_t *entry;
+	json_error_t where;
+
+	snprintf(path, sizeof(path), "%s/manifest.json", s->options->image);
+	*manifest = json_load_file(path, 0, &where);
+	if (!*manifest)
+		return refuse(error, -EINVAL, "image %s: manifest.json: %s", s->options->image, where.text);
+	json_object_foreach(json_object_get(*manifest, "files"), name, entry)
+	{
+		const json_t *size = json_object_get(entry, "size"), *found = json_object_get(s->image, name);
+		if (json_is_integer(size) && found && json_integer_value(size) != json_integer_value(found))
+			return refuse(error, -EINVAL,
+				      "image %s: %s is damaged: %" JSON_INTEGER_FORMAT
+				      " bytes instead of %" JSON_INTEGER_FORMAT,
+				      s->options->image, name, json_integer_value(found),
+				      json_integer_value(size));
+	}
+	*append = json_string_value(json_object_get(*manifest, "append"));
+	return 0;
+}
+
+static int check_image(struct setup *s, const char **append, json_t **manifest,
+		       char error[static SETUP_ERROR_MAX])
+{
+	int r = find_image_file(s, "vmlinuz", s->kernel, error);
+
+	if (r == 0)
+		r = find_image_file(s, "initrd.img", s->initrd, error);
+	if (r == 0)
+		r = find_image_file(s, "root.erofs", s->root, error);
+	return r == 0 ? read_manifest(s, append, manifest, error) : r;
+}
+
+static int check_ports(const struct setup *s, char error[static SETUP_ERROR_MAX])
+{
+	char who[PORT_HOLDER_MAX];
+
+	for (size_t i = 0; !s->options->ports_auto && i < s->flavor.forwards_n; i++) {
+		const struct forward *f = &s->flavor.forwards[i];
+		int r = port_probe(f->host);
+		if (r == 0)
+			continue;
+		if (r != -EADDRINUSE)
+			return refuse(error, r, "port %d (%s) on 127.0.0.1: %s", f->host, f->name,
+				      strerror(-r));
+		port_holder(f->host, who);
+		return refuse(error, r,
+			      "port %d (%s) on 127.0.0.1 is taken by %s; --ports auto picks free ones",
+			      f->host, f->name, who);
+	}
+	return 0;
+}
+
+static int make_nonce(struct setup *s)
+{
+	uint8_t bytes[NONCE_BYTES];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -EIO;
+	for (int i = 0; i < NONCE_BYTES; i++)
+		snprintf(s->nonce + (size_t)2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+/* Somebody may want to get in: the guest serves a shell. */
+static bool has_shell(const struct setup *s)
+{
+	return s->options->keep_alive || s->options->debug_shell || !json_array_size(s->flavor.checks);
+}
+
+/* What the guest is told, on the kernel command line and, one a line, in the file behind fw_cfg. */
+static int make_run_file(struct setup *s, const char *more, char error[static SETUP_ERROR_MAX])
+{
+	char params[512];
+
+	snprintf(params, sizeof(params),
+		 "xtcp2.flavor=%s\nxtcp2.nonce=%s\nxtcp2.duration=%" PRId64 "\nxtcp2.scale=%d\n%s%s",
+		 s->flavor.name, s->nonce, s->duration_ns / NS_PER_SEC, s->accel.scale_percent,
+		 s->options->keep_alive ? "xtcp2.keep_alive=1\n" : "", has_shell(s) ? "xtcp2.shell=1\n" : "");
+	snprintf(s->run_file, sizeof(s->run_file), "%s/run.env", s->report);
+	_cleanup_fclose_ FILE *f = fopen(s->run_file, "we");
+	if (!f || fputs(params, f) == EOF || fflush(f) != 0)
+		return refuse(error, -EIO, "cannot write %s: %s", s->run_file, strerror(errno));
+	for (char *c = params; *c; c++) {
+		if (*c == '\n')
+			*c = ' ';
+	}
+	int n = snprintf(s->append, sizeof(s->append), KERNEL_APPEND " %s%s%s%s", params, more ? more : "",
+			 s->options->append ? " " : "", s->options->append ? s->options->append : "");
+	if (n >= (int)sizeof(s->append))
+		return refuse(error, -E2BIG, "the kernel command line is too long");
+	return 0;
+}
+
+static int make_argv(struct setup *s, char error[static SETUP_ERROR_MAX])
+{
+	const struct run_options *o = s->options;
+	struct machine m = {
+	    .qemu = o->qemu,
+	    .type = o->machine,
+	    .accel = s->accel.name,
+	    .cpu = s->accel.cpu,
+	    .kernel = s->kernel,
+	    .initrd = s->initrd,
+	    .root = s->root,
+	    .append = s->append,
+	    .run_file = s->run_file,
+	    .flavor = &s->flavor,
+	    .ports_auto = o->ports_auto,
+	};
+	if (!o->launcher) {
+		qemu_argv(&s->argv, &m);
+		return s->argv.failed ? -ENOMEM : 0;
+	}
+	struct argv extra = {0};
+	struct buf text = {0};
+	int r = 0;
+	qemu_launcher_args(&extra, &m);
+	for (size_t i = 0; i < extra.n; i++) {
+		if (strpbrk(extra.v[i], " \t\n"))
+			r = refuse(error, -EINVAL,
+				   "report directory %s: a launcher needs a path without blanks", s->report);
+		buf_printf(&text, "%s%s", i ? " " : "", extra.v[i]);
+	}
+	if (r == 0 && buf_ok(&text)) {
+		setenv("XTCP2_VMRUN_QEMU_ARGS", buf_cstr(&text), 1);
+		setenv("XTCP2_VMRUN_ACCEL", s->accel.name, 1);
+		setenv("XTCP2_VMRUN_CPU", s->accel.cpu, 1);
+		argv_add(&s->argv, "%s", o->launcher);
+	}
+	argv_free(&extra);
+	buf_free(&text);
+	return r;
+}
+
+/* Time-outs: the flavor's or the user's, stretched by what the canary measured, plus the duration. */
+static void set_times(struct setup *s)
+{
+	s->duration_ns = s->options->duration_ns >= 0 ? s->options->duration_ns : s->flavor.duration_ns;
+	s->timeout_ns = s->options->timeout_ns >= 0
+			    ? s->options->timeout_ns
+			    : s->flavor.timeout_ns / 100 * s->accel.scale_percent + s->duration_ns;
+}
+
+static int choose_accel(struct setup *s, char error[static SETUP_ERROR_MAX])
+{
+	int r;
+
+	if (s->options->launcher) {
+		/* The launcher knows its kernel: without one there is no canary, and TCG always works. */
+		bool kvm = s->options->accel == ACCEL_KVM;
+		s->accel = (struct accel){
+		    .name = kvm ? "kvm" : "tcg", .cpu = kvm ? "host" : "max", .scale_percent = 100};
+		strcpy(s->accel.reason, "launcher: as asked for, TCG otherwise");
+		if (!s->kernel[0])
+			return 0;
+	}
+	r = accel_choose(&s->accel, s->options->accel, s->options->qemu, s->kernel);
+	if (r < 0)
+		return refuse(error, r, "%s: %s",
+			      s->options->accel == ACCEL_KVM ? "KVM does not work here"
+							     : "no accelerator works",
+			      s->accel.reason);
+	return 0;
+}
+
+int setup_prepare(struct setup *s, const struct run_options *o, char error[static SETUP_ERROR_MAX])
+{
+	const char *append = NULL;
+	json_t *manifest = NULL;
+	char flavor_error[FLAVOR_ERROR_MAX];
+
+	*s = (struct setup){.options = o, .lock_fd = -1, .image = json_object()};
+	if (flavor_load(&s->flavor, o->flavors, o->flavor, flavor_error) < 0)
+		return refuse(error, -EINVAL, "%s", flavor_error);
+	int n = o->report ? snprintf(s->report, sizeof(s->report), "%s", o->report)
+			  : snprintf(s->report, sizeof(s->report), "xtcp2-vm/%s", s->flavor.name);
+	if (n >= (int)sizeof(s->report))
+		return refuse(error, -ENAMETOOLONG, "the report directory's path is too long");
+	int r = o->image ? check_image(s, &append, &manifest, error) : 0;
+	if (r == 0)
+		r = check_ports(s, error);
+	if (r == 0)
+		r = take_report_dir(s, error);
+	if (r == 0)
+		r = make_nonce(s);
+	if (r == 0)
+		r = choose_accel(s, error);
+	if (r == 0) {
+		set_times(s);
+		r = make_run_file(s, append, error);
+	}
+	if (r == 0)
+		r = make_argv(s, error);
+	json_decref(manifest);
+	return r;
+}
+
+void setup_free(struct setup *s)
+{
+	flavor_free(&s->flavor);
+	argv_free(&s->argv);
+	json_decref(s->image);
+	if (s->lock_fd >= 0)
+		close(s->lock_fd);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_SETUP_H
+#define VMRUN_SETUP_H
+/*
+ * Everything that can be found wrong before a machine is started: flavor, image,
+ * QEMU, ports, accelerator, report directory. Each failure is one line.
+ */
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmrun/accel.h"
+#include "vmrun/flavor.h"
+#include "vmrun/qemu.h"
+
+struct run_options {
+	const char *flavors, *flavor, *image, *launcher, *qemu, *machine, *report, *append;
+	int64_t duration_ns, timeout_ns; /* -1: the flavor's */
+	enum accel_want accel;
+	bool keep_alive, debug_shell, ports_auto, fail_fast;
+	int console_port;
+};
+
+#define NONCE_BYTES 12
+
+struct setup {
+	const struct run_options *options;
+	struct flavor flavor;
+	struct accel accel;
+	struct argv argv;
+	char report[PATH_MAX], run_file[PATH_MAX + 16];
+	char kernel[PATH_MAX], initrd[PATH_MAX], root[PATH_MAX];
+	char nonce[2 * NONCE_BYTES + 1];
+	char append[2048];
+	json_t *image;			 /* file name -> bytes, and the manifest's id */
+	int64_t duration_ns, timeout_ns; /* the whole run's, scaled, with the duration */
+	int lock_fd;
+};
+
+#define SETUP_ERROR_MAX 1024
+
+/* 0, or -errno with one line in error. setup_free() is due either way. */
+int setup_prepare(struct setup *s, const struct run_options *o, char error[static SETUP_ERROR_MAX]);
+void setup_free(struct setup *s);
+
+#endif

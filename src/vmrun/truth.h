@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VMRUN_TRUTH_H
+#define VMRUN_TRUTH_H
+/*
+ * The truth table: how the machine ended x how far the results got x how the
+ * process ended -> what the run is worth. A pass needs positive proof; nothing
+ * that merely went silent passes. Pure; see truth.c for the rows.
+ */
+
+/* How the machine ended, from QMP events and from what the host did. */
+enum truth_end {
+	END_NONE,	 /* no event */
+	END_SHUTDOWN,	 /* SHUTDOWN by the guest: power-off or reset */
+	END_PANIC,	 /* GUEST_PANICKED, or a panic line on the console before a reset */
+	END_WATCHDOG,	 /* WATCHDOG */
+	END_DEADLINE,	 /* a deadline passed, the host ended the run */
+	END_HOST_DONE,	 /* the host ended the run after BYE */
+	END_FAIL_FAST,	 /* the host ended the run at the first failed check */
+	END_INTERRUPT,	 /* the user ended the run */
+	END_NOT_STARTED, /* the guest's first instruction was never reached */
+	TRUTH_ENDS
+};
+
+/* The last record that counts. */
+enum truth_last { LAST_NOTHING, LAST_PLAN, LAST_OVERALL, LAST_BYE, TRUTH_LASTS };
+
+enum truth_exit {
+	EXIT_UNKNOWN, /* the recording ends before the process */
+	EXIT_CLEAN,
+	EXIT_FAILED, /* status other than 0, or a signal not sent by the host */
+	EXIT_KILLED, /* by the host */
+	TRUTH_EXITS
+};
+
+/* The values are the runner's exit statuses. VERDICT_RESULTS leaves it to the checks. */
+enum truth_verdict {
+	VERDICT_PASS = 0,
+	VERDICT_FAIL = 1,
+	VERDICT_NONE = 2,
+	VERDICT_NOT_RUN = 3,
+	VERDICT_RESULTS
+};
+
+struct truth_row {
+	unsigned int ends, lasts, exits; /* bit sets of the enums above */
+	enum truth_verdict verdict;
+	const char *text;
+};
+
+/* The first row that matches; never NULL. */
+const struct truth_row *truth_lookup(enum truth_end end, enum truth_last last, enum truth_exit exit);
+/* "pass", "fail", "no verdict", "could not run" */
+const char *truth_verdict_name(enum truth_verdict v);
+
+#endif
