@@ -200,7 +200,7 @@ void engine_close(struct engine *engine)
 		return;
 	engine->api.close_conn(engine->keeper);
 	if (engine->api.shutdown())
-		log_warn("engine", "some engine threads could not be stopped");
+		log_info("engine", "some engine threads could not be stopped");
 	free(engine->path_option);
 	free(engine);
 }

@@ -47,12 +47,28 @@ __attribute__((format(printf, 2, 3))) static void config_add(struct config *c, c
 	c->count++;
 }
 
+#define INSTANCE_ID_MAX 96
+
+/* One and the same for this directory on this host. */
+static const char *instance_id(const char *data, char id[static INSTANCE_ID_MAX])
+{
+	char host[64] = "";
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+
+	gethostname(host, sizeof(host) - 1);
+	for (const char *p = data; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	snprintf(id, INSTANCE_ID_MAX, "xtcp2-clickhouse-%s-%016llx", host, (unsigned long long)hash);
+	return id;
+}
+
 /*
  * The engine's defaults are for a server with a machine of its own. Pools and
  * caches are cut down to what one table and a dashboard need.
  */
-static void config_fill(struct config *c, const struct options *o)
+static void config_fill(struct config *c, const struct options *o, const char *data)
 {
+	char id[INSTANCE_ID_MAX];
 	unsigned long long bytes = (unsigned long long)o->memory_mib << 20;
 
 	config_add(c, "max_server_memory_usage=%llu", bytes);
@@ -69,6 +85,18 @@ static void config_fill(struct config *c, const struct options *o)
 	config_add(c, "macros.kafka_brokers=%s", *o->kafka ? o->kafka : "127.0.0.1:19092");
 	config_add(c, "macros.kafka_topic=%s", o->topic);
 	config_add(c, "macros.kafka_group=%s", o->group);
+	/*
+	 * For librdkafka: a topic that comes to be after the start is seen within seconds,
+	 * not five minutes, and what is fetched ahead fits into the memory limit.
+	 */
+	config_add(c, "kafka=1");
+	config_add(c, "kafka.topic_metadata_refresh_interval_ms=5000");
+	config_add(c, "kafka.queued_max_messages_kbytes=16384");
+	/*
+	 * The engine does not leave its consumer group when it stops, and a group waits 45 s
+	 * for a member. A member that says that it is the same one is let in at once.
+	 */
+	config_add(c, "kafka.group_instance_id=%s", instance_id(data, id));
 	if (*o->engine_log) {
 		config_add(c, "logger.log=%s", o->engine_log);
 		config_add(c, "log-level=information");
@@ -186,7 +214,7 @@ int main(int argc, char **argv)
 					      : strerror(rc ? -rc : errno));
 		return fail("", &error);
 	}
-	config_fill(&config, &o);
+	config_fill(&config, &o, data);
 	if (tables_schema(data, &error))
 		return fail("", &error);
 	struct engine *engine = engine_open(*o.library ? o.library : NULL, data, config.argv, &error);

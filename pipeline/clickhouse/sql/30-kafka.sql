@@ -4,7 +4,8 @@
 
 -- A message is one envelope of 100 to 10,000 rows. The block is kept small because the
 -- engine sets aside room for a full block of each column: with its default of 65,505 rows
--- that is gigabytes. kafka_schema names the row, not the envelope, and without the package.
+-- that is gigabytes. A poll takes few messages at a time for the same reason: behind a
+-- backlog, a thousand of 768 KiB would be held at once. kafka_schema names the row, not the envelope, and without the package.
 CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_kafka
 (
     schema_version UInt32,
@@ -190,6 +191,7 @@ SETTINGS
     kafka_schema = 'xtcp_flat_record.proto:XtcpFlatRecord',
     kafka_num_consumers = 1,
     kafka_max_block_size = 1024,
+    kafka_poll_max_batch_size = 16,
     kafka_flush_interval_ms = 2000,
     kafka_handle_error_mode = 'stream';
 
