@@ -245,7 +245,8 @@ struct http_server *http_start(struct loop *loop, const struct http_options *opt
 		http_stop(s);
 		return NULL;
 	}
-	log_info("http", "%s on %s (port %u)", path, options->listen, (unsigned int)s->port);
+	log_info("http", "%s, /healthz and /readyz on %s, port %u", path, options->listen,
+		 (unsigned int)s->port);
 	return s;
 }
 

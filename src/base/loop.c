@@ -78,7 +78,8 @@ int loop_run(struct loop *loop)
 			return -errno;
 		}
 		loop->pending = n;
-		for (int i = 0; i < n; i++) {
+		/* What is left after a stop is level-triggered and comes again in the next run. */
+		for (int i = 0; i < n && !loop->stop; i++) {
 			struct loop_watch *w = loop->events[i].data.ptr;
 			if (w)
 				w->fn(w, loop->events[i].events);

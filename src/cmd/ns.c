@@ -19,7 +19,8 @@
 #include "source/source.h"
 
 /* Directories in -netnsDirs. */
-#define DIRECTORIES_MAX 64
+#define DIRECTORIES_MAX	     64
+#define DIRECTORIES_TEXT_MAX 8192
 
 /* A namespace that takes longer than this to count is shown without its number. */
 #define COUNT_LIMIT_NS (60 * NS_PER_SEC)
@@ -99,13 +100,14 @@ int main(int argc, char **argv)
 	struct source_config config = {.recv_timeout_ns = NS_PER_SEC, .first_seq = 1};
 	struct record_sink sink = {.emit = count_nothing_more};
 	struct record record = {0};
-	char bad[64];
+	char bad[64], text[DIRECTORIES_TEXT_MAX];
 	size_t count;
 
 	flags_parse(flags, argc, argv, "lists the network namespaces that xtcp2 would read");
-	_cleanup_free_ char *text = strdup(directories_text);
-	if (!text || !split(text, directories)) {
-		fprintf(stderr, "ns: -netnsDirs takes at most %d directories\n", DIRECTORIES_MAX);
+	if ((size_t)snprintf(text, sizeof(text), "%s", directories_text) >= sizeof(text) ||
+	    !split(text, directories)) {
+		fprintf(stderr, "ns: -netnsDirs takes at most %d directories and %d bytes\n", DIRECTORIES_MAX,
+			DIRECTORIES_TEXT_MAX - 1);
 		return 2;
 	}
 	log_init(LOG_LEVEL_WARN);

@@ -47,13 +47,15 @@ static const struct flag flags[] = {
     {0},
 };
 
-/* A ring: the oldest is replaced by the newest. */
 struct space {
 	bool made;
 	uint32_t number;
 	int *fds; /* listener and both ends of each connection; conns * 2 + 1 with -traffic */
 	size_t fd_count;
 };
+
+/* A ring of `initial` ones: the oldest is replaced by the newest. */
+static struct space *spaces;
 
 static void path_of(uint32_t number, char *path, size_t size)
 {
@@ -193,7 +195,7 @@ static bool sleep_or_end(const sigset_t *signals, int64_t ns)
 	return r > 0;
 }
 
-static int run(struct space *spaces, const sigset_t *signals, int self_fd)
+static int run(const sigset_t *signals, int self_fd)
 {
 	uint32_t next = 0, round;
 	size_t oldest = 0;
@@ -236,11 +238,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "nsTest: cannot make the directory %s: %s\n", directory, strerror(errno));
 		return 1;
 	}
-	_cleanup_free_ struct space *spaces = calloc((size_t)initial + 1, sizeof(*spaces));
+	spaces = calloc((size_t)initial + 1, sizeof(*spaces));
 	if (!spaces)
 		return 1;
-	int status = run(spaces, &signals, self_fd);
+	int status = run(&signals, self_fd);
 	for (uint32_t i = 0; i < initial; i++)
 		space_remove(&spaces[i]);
+	free(spaces);
 	return status;
 }

@@ -31,6 +31,7 @@ static const struct flag flags[] = {
 };
 
 static struct loop *loop;
+static struct loop_watch *listeners;
 
 struct connection {
 	struct loop_watch watch;
@@ -150,7 +151,7 @@ int main(int argc, char **argv)
 	loop = loop_new();
 	struct loop_watch signal_watch = {.name = "signals", .fn = on_signal};
 	signal_watch.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	struct loop_watch *listeners = calloc((size_t)count + 1, sizeof(*listeners));
+	listeners = calloc((size_t)count + 1, sizeof(*listeners));
 	if (!loop || !listeners || loop_add(loop, &signal_watch, EPOLLIN) < 0) {
 		perror("tcp_server");
 		return 1;

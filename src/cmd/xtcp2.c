@@ -4,10 +4,11 @@
 
 #include "api/http.h"
 #include "base/log.h"
+#include "cmd/sections.h"
 #include "config/config.h"
 #include "config/doc.h"
 #include "daemon/daemon.h"
-#include "cmd/sections.h"
+#include "daemon/reexec.h"
 #include "daemon/replay.h"
 #include "version.h"
 
@@ -34,6 +35,7 @@ static int run(struct config *config, int argc, char **argv)
 		fprintf(stderr, "xtcp2: %s\n", error);
 		return 2;
 	}
+	reexec_taken_over(config);
 	log_init(level_of(config->debug_level));
 	if (config->print_help) {
 		doc_help(&b, help_sections());

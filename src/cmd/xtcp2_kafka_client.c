@@ -7,9 +7,10 @@
 
 #include "base/clock.h"
 #include "base/flags.h"
+#include "base/protowire.h"
 #include "cmd/kafka_tool.h"
 #include "record/encoder.h"
-#include "record/message.h"
+#include "record/wire_decode.h"
 
 static const char *broker = "localhost:19092", *topic = "xtcp", *group = "", *offset = "earliest",
 		  *columns = "";
@@ -41,14 +42,30 @@ struct printer {
 	uint64_t records, bad;
 };
 
-static int print_row(void *arg, const struct record *r)
-{
-	struct printer *p = arg;
+/* Field number of Envelope.row. */
+#define ENVELOPE_ROW 10
 
-	p->records++;
-	if (!p->silent)
-		p->encoder.ops->row(&p->encoder, &p->out, r);
-	return 0;
+/* The rows of varint(size) || Envelope. False when the bytes are no such thing; rows before the damage are
+ * printed. */
+static bool print_rows(struct printer *p, struct str message)
+{
+	struct protowire envelope = protowire_of(message);
+	struct protowire_field field;
+	struct record r;
+	uint64_t size;
+
+	if (!protowire_varint(&envelope, &size) || size != (uint64_t)(envelope.end - envelope.p))
+		return false;
+	while (protowire_next(&envelope, &field)) {
+		if (field.number != ENVELOPE_ROW || field.type != PROTOWIRE_LEN)
+			continue;
+		if (wire_decode(&r, field.bytes))
+			return false;
+		p->records++;
+		if (!p->silent)
+			p->encoder.ops->row(&p->encoder, &p->out, &r);
+	}
+	return !envelope.bad;
 }
 
 static int print_message(void *arg, const struct kafka_message *m)
@@ -57,7 +74,7 @@ static int print_message(void *arg, const struct kafka_message *m)
 
 	if (!p->silent)
 		p->encoder.ops->begin(&p->encoder, &p->out);
-	if (record_each(m->data, m->len, print_row, p)) {
+	if (!print_rows(p, (struct str){(const char *)m->data, (uint32_t)m->len})) {
 		fprintf(stderr,
 			"xtcp2_kafka_client: partition %d, offset %lld: %zu bytes that are no envelope\n",
 			m->partition, (long long)m->offset, m->len);

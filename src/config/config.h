@@ -65,6 +65,8 @@ char *option_environment(const struct option_info *option, char name[static OPTI
 /* All defaults. 0 or -ENOMEM; config_free() is right after either, and for a zeroed struct. */
 int config_init(struct config *c);
 void config_free(struct config *c);
+/* A deep copy into `to`, whose former content is not looked at. 0, or -ENOMEM with `to` zeroed. */
+int config_copy(struct config *to, const struct config *from);
 
 /* Sets one option from text, checking type and range. 0, -EINVAL or -ENOMEM with one clear line in error. */
 int config_set(struct config *c, const struct option_info *option, const char *text, char *error,
@@ -89,5 +91,7 @@ int config_check(const struct config *c, char *error, size_t size);
 
 /* The effective configuration as a JSON object, one key an option, readable by -config; credentials empty. */
 void config_to_json(const struct config *c, struct buf *b);
+/* The same with credentials, for a process that takes over. */
+void config_to_private_json(const struct config *c, struct buf *b);
 
 #endif

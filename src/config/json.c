@@ -96,11 +96,13 @@ int config_load_json(struct config *c, const char *json, size_t len, char *error
 	return 0;
 }
 
-static json_t *json_value(const struct config *c, const struct option_info *option)
+typedef void (*text_fn)(const struct config *c, const struct option_info *option, struct buf *b);
+
+static json_t *json_value(const struct config *c, const struct option_info *option, text_fn get_text)
 {
 	_cleanup_(buf_free) struct buf b = {0};
 
-	config_get_public_text(c, option, &b);
+	get_text(c, option, &b);
 	const char *text = buf_cstr(&b);
 	if (!text)
 		return NULL;
@@ -116,12 +118,12 @@ static json_t *json_value(const struct config *c, const struct option_info *opti
 	return string ? string : json_string("");
 }
 
-void config_to_json(const struct config *c, struct buf *b)
+static void render(const struct config *c, struct buf *b, text_fn get_text)
 {
 	_cleanup_(json_unrefp) json_t *root = json_object();
 
 	for (const struct option_info *o = option_table; root && o->flag; o++) {
-		if (has_key(o) && json_object_set_new(root, o->flag, json_value(c, o)) < 0) {
+		if (has_key(o) && json_object_set_new(root, o->flag, json_value(c, o, get_text)) < 0) {
 			b->failed = true;
 			return;
 		}
@@ -133,4 +135,14 @@ void config_to_json(const struct config *c, struct buf *b)
 	}
 	buf_str(b, text);
 	buf_byte(b, '\n');
+}
+
+void config_to_json(const struct config *c, struct buf *b)
+{
+	render(c, b, config_get_public_text);
+}
+
+void config_to_private_json(const struct config *c, struct buf *b)
+{
+	render(c, b, config_get_text);
 }

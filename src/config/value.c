@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/credentials.h"
 #include "base/duration.h"
 #include "config/internal.h"
 
@@ -185,6 +185,24 @@ void config_free(struct config *c)
 	memset(c, 0, sizeof(*c));
 }
 
+int config_copy(struct config *to, const struct config *from)
+{
+	int r = 0;
+
+	*to = *from;
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (!is_string(o))
+			continue;
+		char *copy = strdup(value_of(from, o)->string);
+		value_of(to, o)->string = copy;
+		if (!copy)
+			r = -ENOMEM;
+	}
+	if (r < 0)
+		config_free(to);
+	return r;
+}
+
 void config_get_text(const struct config *c, const struct option_info *option, struct buf *b)
 {
 	const union value *v = value_of(c, option);
@@ -211,51 +229,16 @@ void config_get_text(const struct config *c, const struct option_info *option, s
 	}
 }
 
-/* Whether "name=" ending at `equals` is a property that holds a secret. start bounds the search. */
-static bool names_secret(const char *start, const char *equals)
-{
-	static const char *const words[] = {"password", "secret",      "token",
-					    "private",	"ssl.key.pem", "sasl.jaas.config"};
-
-	for (const char *p = start; p < equals; p++) {
-		for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-			size_t n = strlen(words[i]);
-			if (n <= (size_t)(equals - p) && strncasecmp(p, words[i], n) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
-/*
- * Credentials are recognised by their shape, whatever the option: the password
- * of "scheme://user:password@host", and the value of a "name=value" property
- * whose name says secret. Properties end at a semicolon, an ampersand or a comma.
- */
 void config_get_public_text(const struct config *c, const struct option_info *option, struct buf *b)
 {
 	if (!is_string(option)) {
 		config_get_text(c, option, b);
 		return;
 	}
-	const char *text = value_of(c, option)->string;
-	const char *scheme = strstr(text, "://");
-	const char *authority = scheme ? scheme + 3 : NULL;
-	const char *at = NULL;
-	if (authority) {
-		/* The last '@' before the path: a password may hold one itself. */
-		for (const char *p = authority; *p && !strchr("/?#", *p); p++)
-			at = *p == '@' ? p : at;
-	}
-	const char *name = text;
-	for (const char *p = text; *p; p++) {
-		buf_byte(b, (uint8_t)*p);
-		if (at && p >= authority && p < at && *p == ':') {
-			p = at - 1;
-		} else if (strchr(";&,?", *p)) {
-			name = p + 1;
-		} else if (*p == '=' && names_secret(name, p)) {
-			p += strcspn(p + 1, ";&,");
-		}
-	}
+	char *text = credentials_hide(value_of(c, option)->string);
+	if (text)
+		buf_str(b, text);
+	else
+		b->failed = true;
+	free(text);
 }

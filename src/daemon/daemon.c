@@ -25,31 +25,13 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/notify.h"
-#include "daemon/setup.h"
+#include "daemon/control.h"
+#include "daemon/reexec.h"
+#include "daemon/state.h"
 #include "poll/poll.h"
 #include "source/capture.h"
 #include "stats/stats.h"
 #include "version.h"
-
-/* Directories in -netnsDirs. */
-#define NETNS_DIRS_MAX 16
-
-struct daemon {
-	struct config *config;
-	struct loop *loop;
-	struct loop_watch signals, watchdog, reconcile, dest_ended;
-	struct source_config source;
-	struct netns_options netns;
-	char *dirs_text; /* -netnsDirs cut at its commas */
-	const char *dirs[NETNS_DIRS_MAX + 1];
-	struct netns_table *table;
-	struct dest *dest;
-	struct poll *poll;
-	struct http_server *http;
-	uint64_t loops;
-	bool scan_due; /* a directory changed while a cycle ran */
-	int status;
-};
 
 static void on_signal(struct loop_watch *w, uint32_t events)
 {
@@ -107,6 +89,7 @@ static void on_poll_done(void *data, const struct poll_result *result)
 	struct daemon *d = data;
 
 	d->loops++;
+	grpc_server_poll_done(d->grpc);
 	if (d->config->max_loops && d->loops >= d->config->max_loops) {
 		loop_stop(d->loop);
 		return;
@@ -126,7 +109,7 @@ static bool health_alive(void *data, struct buf *why)
 	return false;
 }
 
-static bool health_ready(void *data, struct buf *why)
+bool daemon_ready(void *data, struct buf *why)
 {
 	struct daemon *d = data;
 	bool ready = health_alive(data, why);
@@ -136,7 +119,7 @@ static bool health_ready(void *data, struct buf *why)
 		ready = false;
 	}
 	if (!dest_healthy(d->dest)) {
-		buf_printf(why, "the destination %s cannot be reached\n", d->config->dest);
+		buf_printf(why, "the destination %s cannot be reached\n", dest_public_name(d->dest));
 		ready = false;
 	}
 	return ready;
@@ -149,6 +132,7 @@ static int start_signals(struct daemon *d)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	/* Blocked before any thread starts, so that only the descriptor sees them. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -204,14 +188,14 @@ static int start_http(struct daemon *d)
 	    .listen = d->config->prom_listen,
 	    .prom_path = d->config->prom_path,
 	    .healthy = health_alive,
-	    .ready = health_ready,
+	    .ready = daemon_ready,
 	    .data = d,
 	};
 	if (!d->config->prom_listen[0])
 		return 0;
 	d->http = http_start(d->loop, &options, error, sizeof(error));
 	if (!d->http)
-		log_err("xtcp2", "%s", error);
+		log_err("xtcp2", "-promListen %s", error);
 	return d->http ? 0 : -EINVAL;
 }
 
@@ -249,6 +233,8 @@ static int start_running(struct daemon *d)
 	if (r == 0)
 		r = start_http(d);
 	if (r == 0)
+		r = control_start(d);
+	if (r == 0)
 		r = setup_privileges(d->config, &d->netns);
 	if (r == 0)
 		r = start_table(d);
@@ -274,14 +260,18 @@ static void log_ledger(const struct daemon *d)
 
 	log_info("xtcp2", "%llu polls, %llu records, %llu sent to %s, %llu lost",
 		 (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
-		 (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), d->config->dest,
+		 (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
 		 (unsigned long long)lost);
 }
+
+/* Clients get this long to take what is queued for them. */
+#define GRPC_DRAIN_MS 1000
 
 static void stop(struct daemon *d)
 {
 	notify_send("STOPPING=1");
 	poll_free(d->poll);
+	grpc_server_free(d->grpc, GRPC_DRAIN_MS);
 	if (d->poll) {
 		dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns);
 		log_ledger(d);
@@ -322,13 +312,18 @@ int daemon_run(struct config *config, char *const *argv)
 	if (r == 0) {
 		log_info("xtcp2", "version %s, %u workers, every %lld ms, -dest %s -marshal %s",
 			 XTCP2_VERSION, config->netlinkers, (long long)(config->frequency_ns / NS_PER_MS),
-			 config->dest, config->marshal);
+			 dest_public_name(d.dest), config->marshal);
 		notify_send("READY=1");
 		r = loop_run(d.loop);
-		status = r < 0 ? 1 : d.status;
+		status = r < 0 ? 1 : 0;
 	}
 	if (r < 0 && r != -EINVAL)
 		log_err("xtcp2", "%s", strerror(-r));
 	stop(&d);
+	if (d.successor) {
+		status = reexec(d.successor, argv[0]);
+		config_free(d.successor);
+		free(d.successor);
+	}
 	return status;
 }

@@ -43,6 +43,7 @@ static int replay_into(const struct config *config, const struct source_config *
 		log_err("replay", "%s", record ? error : "no memory");
 		return 1;
 	}
+	shipper_header(&shipper, true);
 	record_constants(record, config);
 	int r = replay_file(config->replay, &source->decode, record, &shipper.sink, &result, error,
 			    sizeof(error));

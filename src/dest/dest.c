@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/credentials.h"
 #include "dest/state.h"
 
 /* What dest_stop() gives the thread beyond the deadline before it leaves it behind. */
@@ -145,6 +146,11 @@ size_t dest_max_envelope(const struct dest *d)
 	return d->io->max_envelope;
 }
 
+const char *dest_public_name(const struct dest *d)
+{
+	return d->spec;
+}
+
 bool dest_healthy(const struct dest *d)
 {
 	return __atomic_load_n(&d->up, __ATOMIC_RELAXED);
@@ -215,7 +221,7 @@ static struct dest *dest_alloc(const char *spec, const struct dest_config *confi
 		d->config.queue_bytes = QUEUE_BYTES_DEFAULT;
 	if (d->config.send_timeout_ns <= 0)
 		d->config.send_timeout_ns = SEND_TIMEOUT_DEFAULT_NS;
-	d->spec = strdup(spec);
+	d->spec = credentials_hide(spec);
 	d->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	d->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	d->ended_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -10,8 +10,8 @@
  * logged at most once a minute: submitting never blocks, so a dead destination
  * never delays a poll. The thread reconnects with back-off (doubling, bounded,
  * with jitter); an envelope whose send failed is tried again on the new
- * connection, so a peer may see a cut one but not lose a whole one. Stopping
- * flushes what is queued until a deadline; what is left then is counted.
+ * connection, so a peer may see a cut one or one twice, but not lose a whole
+ * one. Stopping flushes what is queued until a deadline; what is left then is counted.
  * Records submitted = sent + queue_full + send_failed + shutdown_deadline,
  * always: the ledger that tests check.
  */
@@ -24,6 +24,7 @@
 struct envelope {
 	struct envelope *next; /* the queue's */
 	struct buf body;
+	uint64_t mark; /* a destination's own while it keeps the envelope */
 	uint32_t rows;
 	bool copied; /* -destWriteFiles has it: one that is tried again is kept once */
 };
@@ -62,6 +63,9 @@ void dest_submit(struct dest *d, struct envelope *e);
 
 /* The largest envelope in bytes that can go out in one piece (datagrams), 0 for no limit. */
 size_t dest_max_envelope(const struct dest *d);
+
+/* What dest_new() was given, without credentials: for logs. Lives as long as the destination. */
+const char *dest_public_name(const struct dest *d);
 
 /* Whether the destination could be reached lately: for /readyz. Any thread. */
 bool dest_healthy(const struct dest *d);

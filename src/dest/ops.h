@@ -28,12 +28,14 @@ struct dest_io {
 	struct dest *dest;
 	const struct dest_config *config;
 	size_t max_envelope;	/* parse() may set it; 0 for no limit */
+	int64_t tick_ns;	/* while above 0, service() is called at least this often */
 	char why[DEST_WHY_MAX]; /* reason of the last failure */
 };
 
 struct dest_ops {
 	size_t state_size; /* of the zeroed struct that starts with struct dest_io */
 	bool whole_spec;   /* parse() is given "http://..." rather than what follows the scheme's colon */
+	bool lazy; /* connecting proves nothing: up only when an envelope is sent, or dest_set_up() says so */
 	/* Reads the address; no network, no blocking. 0, or -errno with a clause ("has no port") in why. */
 	int (*parse)(struct dest_io *io, const char *address);
 	/* NULL when there is nothing to connect. 0 or -errno, with why. */

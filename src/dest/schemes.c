@@ -10,6 +10,10 @@ const struct dest_scheme dest_table[] = {
     {"stdout", "stdout", "standard output", &dest_stdout_ops},
     {"stderr", "stderr", "standard error", &dest_stderr_ops},
     {"file", "file:PATH", "appends to a file", &dest_file_ops},
+    {"udp", "udp:HOST:PORT", "one datagram an envelope", &dest_udp_ops},
+    {"tcp", "tcp:HOST:PORT", "a stream of envelopes", &dest_tcp_ops},
+    {"unix", "unix:PATH", "a stream of envelopes over a UNIX socket; @NAME is abstract", &dest_unix_ops},
+    {"unixgram", "unixgram:PATH", "one datagram an envelope over a UNIX socket", &dest_unixgram_ops},
     {NULL},
 };
 

@@ -17,6 +17,8 @@
 #define BACKOFF_MAX_NS (10 * NS_PER_SEC)
 /* How long DEST_BUSY waits at most when nothing wakes the thread. */
 #define BUSY_NS	       (100 * NS_PER_MS)
+/* Up this long, the next failure is news. */
+#define STEADY_NS      (10 * NS_PER_SEC)
 /* Drops and failures are logged at most this often. */
 #define REPORT_NS      (60 * NS_PER_SEC)
 
@@ -135,31 +137,33 @@ static int64_t jitter(int64_t ns)
 	return ns - ns / 4 + ns / 2 * r / UINT16_MAX;
 }
 
-static void disconnect(struct dest *d)
+/* in_hand, which may be NULL, goes back to the queue behind what the destination gives back: that is older.
+ */
+static void disconnect(struct dest *d, struct envelope *in_hand)
 {
 	if (d->ops->disconnect)
 		d->ops->disconnect(d->io);
 	d->connected = false;
+	if (in_hand)
+		settle(d, in_hand, DEST_RETRY);
 	give_back(d);
 }
 
 /* After a failed connect, send or a lost connection: says so and backs off. */
 static void back_off(struct dest *d)
 {
-	uint64_t suppressed;
 	int64_t wait = jitter(d->backoff_ns);
 
 	stat_add(STAT_DEST_ERRORS, 1);
 	d->next_attempt_ns = clock_mono_ns() + wait;
 	d->backoff_ns = d->backoff_ns * 2 > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : d->backoff_ns * 2;
-	/* The first failure after a success is always said; the rest only now and then. */
-	if (__atomic_load_n(&d->up, __ATOMIC_RELAXED))
-		d->failure_limit = (struct log_limit){0};
-	if (log_limit_pass(&d->failure_limit, REPORT_NS, &suppressed))
-		log_warn(DEST_SUBSYSTEM,
-			 "%s: %s; trying again, first in %" PRId64 " ms (%" PRIu64 " failures not shown)",
-			 d->spec, d->io->why, wait / NS_PER_MS, suppressed);
-	set_up(d, false);
+	dest_set_up(d->io, false);
+}
+
+static void note_success(struct dest *d)
+{
+	d->backoff_ns = BACKOFF_MIN_NS;
+	dest_set_up(d->io, true);
 }
 
 static void end(struct dest *d)
@@ -178,7 +182,7 @@ static bool goes_on(struct dest *d, enum dest_result r)
 		return false;
 	}
 	if (r == DEST_RETRY) {
-		disconnect(d);
+		disconnect(d, NULL);
 		back_off(d);
 		return false;
 	}
@@ -201,14 +205,13 @@ static void try_connect(struct dest *d)
 	d->io->why[0] = '\0';
 	int r = d->ops->connect ? d->ops->connect(d->io, now + d->config.send_timeout_ns) : 0;
 	if (r < 0) {
-		disconnect(d);
+		disconnect(d, NULL);
 		back_off(d);
 		return;
 	}
 	d->connected = true;
 	stat_add(STAT_DEST_CONNECTS, 1);
-	/* A destination with a service function connects in the background and says itself when it is up. */
-	if (!d->ops->service)
+	if (!d->ops->lazy)
 		dest_set_up(d->io, true);
 }
 
@@ -228,22 +231,22 @@ static void send_one(struct dest *d, struct envelope *e)
 		return;
 	}
 	d->in_hand = NULL;
-	if (r == DEST_SENT) {
-		dest_set_up(d->io, true);
-		d->backoff_ns = BACKOFF_MIN_NS;
-	}
+	if (r == DEST_SENT)
+		note_success(d);
 	if (r == DEST_LOST) {
 		stat_add(STAT_DEST_ERRORS, 1);
-		if (log_limit_pass(&d->failure_limit, REPORT_NS, &suppressed))
+		if (log_limit_pass(&d->lost_limit, REPORT_NS, &suppressed))
 			log_warn(DEST_SUBSYSTEM,
 				 "%s: an envelope of %u records and %zu bytes is lost: %s (%" PRIu64
 				 " failures not shown)",
 				 d->spec, e->rows, e->body.len, d->io->why, suppressed);
 	}
-	if (r != DEST_TAKEN)
+	if (r == DEST_RETRY) {
+		disconnect(d, e);
+		back_off(d);
+	} else if (r != DEST_TAKEN) {
 		settle(d, e, r);
-	if (r == DEST_RETRY)
-		goes_on(d, r);
+	}
 }
 
 static bool finished(struct dest *d)
@@ -273,7 +276,10 @@ static void step(struct dest *d)
 		send_one(d, e);
 		return;
 	}
-	short revents = sleep_until(d, INT64_MAX, true);
+	if (finished(d)) /* service() may just have completed the last one */
+		return;
+	int64_t until = d->io->tick_ns > 0 ? clock_mono_ns() + d->io->tick_ns : INT64_MAX;
+	short revents = sleep_until(d, until, true);
 	if (revents)
 		goes_on(d, d->ops->idle(d->io, revents));
 }
@@ -285,11 +291,7 @@ void *dest_sender_run(void *dest)
 	d->backoff_ns = BACKOFF_MIN_NS;
 	while (!finished(d))
 		step(d);
-	if (d->in_hand) {
-		settle(d, take_ptr(d->in_hand), DEST_RETRY);
-		give_back(d);
-	}
-	disconnect(d);
+	disconnect(d, take_ptr(d->in_hand));
 	report_drops(d, true);
 	d->left = dest_close_queue(d, d->ended ? STAT_RECORDS_SEND_FAILED : STAT_RECORDS_DEADLINE);
 	set_up(d, false);
@@ -349,21 +351,40 @@ int dest_stop_fd(struct dest_io *io)
 void dest_complete(struct dest_io *io, struct envelope *e, enum dest_result result)
 {
 	if (result == DEST_SENT)
-		io->dest->backoff_ns = BACKOFF_MIN_NS;
+		note_success(io->dest);
 	settle(io->dest, e, result);
 }
 
+/*
+ * The first failure after some time of success is always logged, the rest only
+ * now and then; that it is up again is logged when its failure was. A peer that
+ * flaps cannot fill the log.
+ */
 void dest_set_up(struct dest_io *io, bool up)
 {
 	struct dest *d = io->dest;
+	int64_t now = clock_mono_ns();
+	uint64_t suppressed;
 
-	if (__atomic_load_n(&d->up, __ATOMIC_RELAXED) == up)
+	bool was_up = __atomic_load_n(&d->up, __ATOMIC_RELAXED);
+	if (up && was_up)
 		return;
-	if (up)
-		log_info(DEST_SUBSYSTEM, "%s: up", d->spec);
-	else
-		log_warn(DEST_SUBSYSTEM, "%s: down: %s", d->spec, io->why);
 	set_up(d, up);
+	if (up) {
+		if (!d->was_ever_up || d->failure_logged)
+			log_info(DEST_SUBSYSTEM, "%s: up", d->spec);
+		d->was_ever_up = true;
+		d->failure_logged = false;
+		d->up_since_ns = now;
+		return;
+	}
+	if (was_up && now - d->up_since_ns >= STEADY_NS)
+		d->failure_limit = (struct log_limit){0};
+	if (!log_limit_pass(&d->failure_limit, REPORT_NS, &suppressed))
+		return;
+	d->failure_logged = true;
+	log_warn(DEST_SUBSYSTEM, "%s: %s; trying again (%" PRIu64 " failures not shown)", d->spec, io->why,
+		 suppressed);
 }
 
 const char *dest_name(struct dest_io *io)

@@ -19,7 +19,7 @@ struct dest {
 	const struct dest_ops *ops;
 	struct dest_io *io;
 	struct dest_config config;
-	char *spec;
+	char *spec; /* without credentials */
 	struct envelope_pool pool;
 	int wake_fd, stop_fd, ended_fd;
 	pthread_t thread;
@@ -41,7 +41,9 @@ struct dest {
 	bool connected, ended;
 	int64_t next_attempt_ns, backoff_ns;
 	int64_t next_drop_report_ns;
-	struct log_limit failure_limit;
+	bool was_ever_up, failure_logged;
+	int64_t up_since_ns;
+	struct log_limit failure_limit, lost_limit;
 	uint32_t copies; /* of envelopes, made for -destWriteFiles */
 	size_t left;	 /* at the end */
 };

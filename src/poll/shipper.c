@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "dest/dest.h"
 #include "stats/stats.h"
 #include "version.h"
@@ -50,7 +51,6 @@ static void append_within_limit(struct shipper *s, const struct record *record)
 	for (int attempt = 0; attempt < 2; attempt++) {
 		size_t before = s->envelope ? s->envelope->body.len : 0;
 		bool first = s->envelope == NULL;
-		bool header_done = s->encoder.header_done;
 
 		if (!append(s, record)) {
 			s->oversize++;
@@ -60,7 +60,6 @@ static void append_within_limit(struct shipper *s, const struct record *record)
 			return;
 		s->envelope->rows--;
 		if (first) {
-			s->encoder.header_done = header_done;
 			dest_envelope_put(s->dest, s->envelope);
 			s->envelope = NULL;
 			s->oversize++;
@@ -132,6 +131,29 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 	    .max_bytes = dest_max_envelope(dest),
 	};
 	return encoder_init(&s->encoder, config->marshal, config->columns, error, size);
+}
+
+void shipper_header(struct shipper *s, bool send)
+{
+	struct envelope *e = NULL;
+
+	if (!s->encoder.ops->columns)
+		return;
+	if (send)
+		e = dest_envelope_get(s->dest);
+	if (e) {
+		s->encoder.ops->begin(&s->encoder, &e->body);
+		s->encoder.ops->end(&s->encoder, &e->body);
+		if (!s->max_bytes || e->body.len <= s->max_bytes) {
+			dest_submit(s->dest, e);
+		} else {
+			log_warn("poll",
+				 "the %s header of %zu bytes does not fit into a datagram of %zu: left out",
+				 s->encoder.ops->name, e->body.len, s->max_bytes);
+			dest_envelope_put(s->dest, e);
+		}
+	}
+	s->encoder.header_done = true;
 }
 
 void shipper_free(struct shipper *s)

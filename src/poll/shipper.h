@@ -38,6 +38,11 @@ struct shipper {
 
 /* dest is borrowed. 0, or -EINVAL (marshal, columns: with a sentence in error) or -ENOMEM. */
 int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size);
+/*
+ * Shippers of one destination share a stream, whose csv or tsv header stands
+ * ahead of all records: one of them sends it, before any has a record.
+ */
+void shipper_header(struct shipper *s, bool send);
 /* Gives back an envelope that was not submitted. A zeroed shipper is fine. */
 void shipper_free(struct shipper *s);
 

@@ -18,6 +18,7 @@
 
 struct worker {
 	struct poll_crew *crew;
+	unsigned number;
 	pthread_t thread;
 	bool started;
 	struct source *source;
@@ -34,6 +35,11 @@ struct poll_crew {
 	pthread_mutex_t lock; /* guards what follows up to `next` */
 	pthread_cond_t wake;
 	uint64_t cycle; /* grows with each cycle; a worker that sees a new number goes to work */
+	/*
+	 * Workers of this cycle: never more than jobs, the first ones first, so that
+	 * a host with few namespaces warms and fills the memory of few workers.
+	 */
+	unsigned taking_part;
 	unsigned busy;
 	bool stop;
 	struct poll_tap *tap;
@@ -99,6 +105,8 @@ static void *worker_main(void *data)
 		if (crew->cycle == seen)
 			break;
 		seen = crew->cycle;
+		if (w->number >= crew->taking_part)
+			continue;
 		w->shipper.tap = crew->tap;
 		pthread_mutex_unlock(&crew->lock);
 
@@ -129,6 +137,8 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 		log_err("poll", "%s", error);
 		return r;
 	}
+	shipper_header(&w->shipper, number == 0);
+	w->number = number;
 	record_constants(&w->record, config);
 	w->source = w->crew->ops->create(source_config, number);
 	if (!w->source)
@@ -225,7 +235,11 @@ int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t c
 		crew->deadline_ns = deadline_ns;
 		crew->next = 0;
 		crew->result = (struct poll_result){0};
-		crew->busy = crew->count;
+		crew->taking_part = crew->job_count < crew->count ? crew->job_count : crew->count;
+		/* Without a job the cycle still has an end for somebody to report. */
+		if (crew->taking_part == 0)
+			crew->taking_part = 1;
+		crew->busy = crew->taking_part;
 		crew->cycle++;
 		pthread_cond_broadcast(&crew->wake);
 	}

@@ -6,10 +6,10 @@
  * from fields.def. A tag is a constant of one to three bytes. The most that a
  * row can need is known before it is written (a constant for all numbers, plus
  * the lengths of the strings), so room is made once a row and bytes are stored
- * without further checks. Varints are spread with shifts and masks rather than a
- * loop, because lengths vary from socket to socket and a mispredicted branch
- * costs more than the arithmetic: every store is 8 bytes wide and the next one
- * overwrites what was too much.
+ * without further checks. Varints of more than one byte are spread with shifts and masks
+ * rather than a loop, because their lengths vary from socket to socket and a
+ * mispredicted branch costs more than the arithmetic: every store is 8 bytes wide
+ * and the next one overwrites what was too much.
  *
  * Lengths stand before what they measure. A row is written as if its length took
  * two bytes (128 to 16,383) and an envelope as if it took three (16 KiB to
@@ -61,9 +61,13 @@ static inline uint8_t *put_varint_loop(uint8_t *p, uint64_t v)
 	return p;
 }
 
-/* Writes 8 bytes, of which the varint's own count. */
+/* Writes up to 8 bytes more than the varint has. */
 static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
 {
+	if (v < 0x80) {
+		*p = (uint8_t)v;
+		return p + 1;
+	}
 	if (__builtin_expect(v >> 56 != 0, 0))
 		return put_varint_loop(p, v);
 	/* 7 bits a byte: 28 + 28, then 14 + 14 twice, then 7 + 7 four times */

@@ -6,48 +6,48 @@
 #include <sys/mman.h>
 
 /* One page of slots to begin with: enough for a small namespace. */
-#define COOKIE_SET_MIN_BITS 9
+#define COOKIE_SET_MIN_ORDER 8
 
 /* Beyond this (a gigabyte of slots) it does not grow; see cookie_set_add(). */
-#define COOKIE_SET_MAX_BITS 27
+#define COOKIE_SET_MAX_ORDER 26
 
 /* Shrinks when the last use filled less than one slot in this many. */
 #define COOKIE_SET_SPARSE 32
 
-static size_t bytes_of(uint32_t bits)
+static size_t bytes_of(uint32_t order)
 {
-	return sizeof(uint64_t) << bits;
+	return sizeof(struct cookie_block) << order;
 }
 
-static uint64_t *slots_new(uint32_t bits)
+static struct cookie_block *slots_new(uint32_t order)
 {
-	void *p = mmap(NULL, bytes_of(bits), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, bytes_of(order), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Cookies are handed out in runs: the multiplication spreads neighbours over the table. */
-static uint64_t *slot_of(const struct cookie_set *s, uint64_t cookie)
+/* The slot of the block, or the free one where it belongs. */
+static struct cookie_block *slot_of(const struct cookie_set *s, uint64_t base)
 {
-	size_t at = (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - s->bits);
+	size_t at = (base * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - s->order);
 
-	while (s->slots[at] && s->slots[at] != cookie)
-		at = (at + 1) & (((size_t)1 << s->bits) - 1);
+	while (s->slots[at].bits && s->slots[at].base != base)
+		at = (at + 1) & (((size_t)1 << s->order) - 1);
 	return &s->slots[at];
 }
 
 static bool grow(struct cookie_set *s)
 {
-	struct cookie_set larger = {.bits = s->bits + 1, .used = s->used};
+	struct cookie_set larger = {.order = s->order + 1, .used = s->used};
 
-	if (larger.bits > COOKIE_SET_MAX_BITS)
+	if (larger.order > COOKIE_SET_MAX_ORDER)
 		return false;
-	larger.slots = slots_new(larger.bits);
+	larger.slots = slots_new(larger.order);
 	if (!larger.slots)
 		return false;
-	for (size_t i = 0; i < (size_t)1 << s->bits; i++) {
-		if (s->slots[i])
-			*slot_of(&larger, s->slots[i]) = s->slots[i];
+	for (size_t i = 0; i < (size_t)1 << s->order; i++) {
+		if (s->slots[i].bits)
+			*slot_of(&larger, s->slots[i].base) = s->slots[i];
 	}
 	cookie_set_free(s);
 	*s = larger;
@@ -56,34 +56,40 @@ static bool grow(struct cookie_set *s)
 
 int cookie_set_reset(struct cookie_set *s)
 {
-	if (s->slots && s->bits > COOKIE_SET_MIN_BITS && s->used * COOKIE_SET_SPARSE < (size_t)1 << s->bits)
+	if (s->slots && s->order > COOKIE_SET_MIN_ORDER &&
+	    s->used * COOKIE_SET_SPARSE < (size_t)1 << s->order)
 		cookie_set_free(s);
 	if (s->slots) {
 		if (s->used)
-			memset(s->slots, 0, bytes_of(s->bits));
+			memset(s->slots, 0, bytes_of(s->order));
 		s->used = 0;
 		return 0;
 	}
-	s->bits = COOKIE_SET_MIN_BITS;
+	s->order = COOKIE_SET_MIN_ORDER;
 	s->used = 0;
-	s->slots = slots_new(s->bits);
+	s->slots = slots_new(s->order);
 	return s->slots ? 0 : -ENOMEM;
 }
 
 bool cookie_set_add(struct cookie_set *s, uint64_t cookie)
 {
+	uint64_t base = cookie / 64, bit = UINT64_C(1) << cookie % 64;
+	struct cookie_block *slot = slot_of(s, base);
+
 	if (cookie == 0)
 		return true;
-	uint64_t *slot = slot_of(s, cookie);
-	if (*slot == cookie)
-		return false;
+	if (slot->bits) {
+		bool fresh = !(slot->bits & bit);
+		slot->bits |= bit;
+		return fresh;
+	}
 	/* At most three quarters full, so that a probe always ends. */
-	if ((s->used + 1) * 4 > (size_t)3 << s->bits) {
+	if ((s->used + 1) * 4 > (size_t)3 << s->order) {
 		if (!grow(s))
 			return true;
-		slot = slot_of(s, cookie);
+		slot = slot_of(s, base);
 	}
-	*slot = cookie;
+	*slot = (struct cookie_block){.base = base, .bits = bit};
 	s->used++;
 	return true;
 }
@@ -91,6 +97,6 @@ bool cookie_set_add(struct cookie_set *s, uint64_t cookie)
 void cookie_set_free(struct cookie_set *s)
 {
 	if (s->slots)
-		munmap(s->slots, bytes_of(s->bits));
+		munmap(s->slots, bytes_of(s->order));
 	*s = (struct cookie_set){0};
 }

@@ -56,11 +56,6 @@
 
 #define NL_LOG_NS (60 * NS_PER_SEC)
 
-/* Until the capture files are part of the library: config.capture is NULL without them. */
-#pragma weak capture_begin
-#pragma weak capture_write
-#pragma weak capture_end
-
 struct source {
 	struct source_config config;
 	unsigned worker;

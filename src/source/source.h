@@ -21,7 +21,7 @@ struct source_config {
 	uint8_t ext;	 /* idiag_ext */
 	uint32_t states; /* idiag_states: bit N for TCP state N */
 	struct decode_options decode;
-	uint32_t recv_size;	 /* receive buffer in bytes; 0, or too small for a batch: the source's own choice */
+	uint32_t recv_size;	 /* receive buffer in bytes; the source enlarges one too small for a batch */
 	int64_t recv_timeout_ns; /* one receive call waits at most this long (-nltimeout) */
 	uint32_t first_seq;	 /* -nlmsgSeq */
 	struct capture *capture; /* raw bytes go here as well; NULL for none. Not owned */

@@ -7,8 +7,8 @@
  * Commands on stdin drive it (one a line), so that a test decides what happens
  * between two steps; each answer ends with a line that begins with the command.
  *   scan            scans; answers "scan NAMESPACES"
- *   dump            dumps all namespaces, records as jsonl; answers "dump RECORDS NAMESPACES-READ"
- *   count           as dump, without printing records
+ *   dump FILE       dumps all namespaces, records as jsonl to FILE; answers "dump RECORDS NAMESPACES-READ"
+ *   count           as dump, without writing records
  *   fds             answers "fds OPEN-FILES THREADS"
  *   names           prints name, inode, cookie, state of each; answers "names N"
  *   stat ID         answers "stat VALUE"
@@ -57,7 +57,7 @@ struct printer {
 	struct record_sink sink;
 	struct encoder encoder;
 	struct buf buf;
-	bool print;
+	FILE *out; /* NULL: count only */
 	uint64_t records;
 };
 
@@ -69,13 +69,13 @@ static struct printer printer;
 static int print_record(struct record_sink *sink, struct record *record)
 {
 	printer.records++;
-	if (!printer.print)
+	if (!printer.out)
 		return 0;
 	buf_reset(&printer.buf);
 	printer.encoder.ops->begin(&printer.encoder, &printer.buf);
 	printer.encoder.ops->row(&printer.encoder, &printer.buf, record);
 	printer.encoder.ops->end(&printer.encoder, &printer.buf);
-	fwrite(printer.buf.data, 1, printer.buf.len, stdout);
+	fwrite(printer.buf.data, 1, printer.buf.len, printer.out);
 	return 0;
 }
 
@@ -175,11 +175,12 @@ static void command(const char *verb, const char *argument)
 		netns_table_entries(table, &count);
 		printf("scan %zu\n", count);
 	} else if (strcmp(verb, "dump") == 0 || strcmp(verb, "count") == 0) {
-		printer.print = *verb == 'd';
+		_cleanup_fclose_ FILE *out = *verb == 'd' ? fopen(argument, "w") : NULL;
+		printer.out = out;
 		count = dump_all(60 * NS_PER_SEC, &cut);
+		printer.out = NULL;
 		printf("%s %" PRIu64 " %zu\n", verb, printer.records, count);
 	} else if (strcmp(verb, "cut") == 0) {
-		printer.print = false;
 		dump_all(atoll(argument), &cut);
 		printf("cut %" PRIu64 " %zu\n", printer.records, cut);
 	} else if (strcmp(verb, "fds") == 0) {
@@ -212,7 +213,7 @@ int main(int argc, char **argv)
 
 	flags_parse(flags, argc, argv,
 		    "drives the namespace table and the netlink source by commands on stdin");
-	log_init(LOG_LEVEL_WARN);
+	log_init(LOG_LEVEL_NOTICE);
 	limits_raise_files();
 	privilege_keep(kept, ARRAY_SIZE(kept));
 	options.own_only = own_only;

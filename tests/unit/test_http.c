@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
@@ -225,6 +226,33 @@ static void healthcheck_tells_ready_from_not(void **state)
 	assert_int_equal(http_healthcheck("nonsense"), 1);
 }
 
+static size_t descriptors(void)
+{
+	size_t count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void stopping_closes_everything(void **state)
+{
+	struct http_options options = {.listen = "127.0.0.1:0", .prom_path = "/metrics"};
+	struct fixture f = {.loop = loop_new()};
+	char error[256];
+	size_t before = descriptors();
+
+	f.server = http_start(f.loop, &options, error, sizeof(error));
+	assert_non_null(f.server);
+	int fd = client(&f);
+	assert_true(descriptors() > before + 1);
+	http_stop(f.server);
+	close(fd);
+	assert_int_equal(descriptors(), before);
+	http_stop(NULL);
+	loop_free(f.loop);
+}
+
 static void a_taken_port_is_named(void **state)
 {
 	struct fixture *f = *state;
@@ -287,6 +315,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(huge_requests_are_refused, start, stop),
 	    cmocka_unit_test_setup_teardown(healthcheck_tells_ready_from_not, start, stop),
 	    cmocka_unit_test_setup_teardown(a_taken_port_is_named, start, stop),
+	    cmocka_unit_test(stopping_closes_everything),
 	    cmocka_unit_test(listen_addresses_are_split),
 	};
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);

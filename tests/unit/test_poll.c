@@ -112,7 +112,7 @@ static int rig_setup(void **state)
 static void rig_run(struct rig *rig, unsigned cycles)
 {
 	char error[256];
-	struct dest_config dest = {.queue_bytes = 1 << 20,
+	struct dest_config dest = {.queue_bytes = 1 << 28,
 				   .encoder = &encoder_table[0],
 				   .send_timeout_ns = NS_PER_SEC,
 				   .capture_path = ".",
@@ -222,7 +222,7 @@ static void triggers_run_beside_the_timer(void **state)
 	rig->cycles = 0;
 
 	char error[256];
-	struct dest_config dest = {.queue_bytes = 1 << 20,
+	struct dest_config dest = {.queue_bytes = 1 << 28,
 				   .encoder = &encoder_table[0],
 				   .send_timeout_ns = NS_PER_SEC,
 				   .capture_path = ".",

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034 # most variables are for those who read this file
+# Shared by the scripts that build and run guests: one line an error, exit 3 (could not run).
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/xtcp2
+# Fixed time stamps make equal inputs give equal images.
+export SOURCE_DATE_EPOCH=1700000000
+
+die() {
+  echo "${0##*/}: $*" >&2
+  exit 3
+}
+
+# Rows of a list file, without comments.
+rows() {
+  sed 's/#.*//; /^ *$/d' "$@"
+}
+
+# need_packages NAME...: ends with one line naming the command when Debian packages are
+# missing; installs them instead when told to (--install, or CI=true) and allowed to.
+need_packages() {
+  local missing
+  command -v dpkg-query >/dev/null || die "this is no Debian or Ubuntu machine: use nix run .#microvm-x86_64-FLAVOR"
+  missing=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+    awk '$2 == "installed" { print $1 }' | sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u) | paste -sd' ')
+  [ -n "$missing" ] || return 0
+  if [ "${install:-${CI:-}}" = true ] && [ "$(id -u)" = 0 ]; then
+    # shellcheck disable=SC2086 # a list of words
+    apt-get -qq update >&2 && apt-get -qq install -y --no-install-recommends $missing >&2 && return 0
+  fi
+  die "packages are missing: sudo apt-get install -y --no-install-recommends $missing"
+}
+
+# need_space DIR MIB
+need_space() {
+  local free
+  free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge "$2" ] || die "$1 has $free MiB free, building a guest image needs $2"
+}
+
+# hash_files FILE...: one hash over names and contents.
+hash_files() {
+  sha256sum -- "$@" | sha256sum | cut -c1-16
+}
+
+# check_sums DIR: the files of a cached image against its manifest.
+check_sums() {
+  jq -er '.files | to_entries[] | "\(.value)  \(.key)"' "$1/manifest.json" 2>/dev/null |
+    (cd "$1" && sha256sum --status -c -)
+}
+
+# cached DIR BUILD MIB: prints DIR, after the function BUILD filled it when it is not there
+# or damaged. It is filled elsewhere and appears at once, or not at all; one builder at a time.
+cached() {
+  local dir=$1 temp
+  mkdir -p "${dir%/*}" 2>/dev/null || die "cannot create ${dir%/*}"
+  exec 9>"${dir%/*}/.lock-${dir##*/}"
+  flock 9
+  if [ -d "$dir" ] && ! check_sums "$dir"; then
+    echo "${0##*/}: the cached $dir is damaged: building it again" >&2
+    rm -rf "$dir"
+  fi
+  if [ ! -d "$dir" ]; then
+    need_space "${dir%/*}" "$3"
+    need_space "${TMPDIR:-/tmp}" "$3"
+    temp=$(mktemp -d "${dir%/*}/.new-XXXXXX")
+    # shellcheck disable=SC2064 # this very directory
+    trap "rm -rf '$temp'" EXIT
+    chmod 755 "$temp"
+    "$2" "$temp"
+    mv -T "$temp" "$dir"
+  fi
+  echo "$dir"
+}
+
+# Files of a directory with their hashes as a JSON object.
+sums_json() {
+  (cd "$1" && sha256sum -- "${@:2}") | jq -Rn '[inputs | split("  ") | {(.[1]): .[0]}] | add'
+}
+
+# The packages that compiling the tree needs, out of the one list.
+build_packages() {
+  rows "$top/ci/packages" | grep -E -- '-dev$|^(gcc|meson|ninja-build|pkg-config|protobuf-.*compiler)$' | grep -vE 'libcmocka|libclang'
+}

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Verbs of the checks: . "$XTCP2_SELF_TEST/lib.bash"
+
+# What a check started, undone in reverse order when it ends, however it ends.
+undo=()
+cleanup() {
+  local i
+  for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
+    eval "${undo[i]}" 2>/dev/null
+  done
+}
+trap cleanup EXIT
+trap 'exit 124' TERM
+
+pass() {
+  echo "$*"
+  exit 0
+}
+
+fail() {
+  echo "$*"
+  exit 1
+}
+
+# Sleeps without a process: waiting costs nothing where a fork costs milliseconds.
+exec {never}<> <(:)
+nap() { read -rt "$1" -u "$never" || :; }
+
+# wait_for DESCRIPTION COMMAND...: until the command succeeds. The check's own
+# limit ends it; the description is then the last line printed, so the reason.
+wait_for() {
+  echo "waiting for $1"
+  until "${@:2}"; do
+    nap 0.1
+  done
+}
+
+# http_get PATH: the body of a 200 answer from the daemon, else failure.
+http_get() {
+  local host=${XTCP2_METRICS%:*} port=${XTCP2_METRICS##*:} fd status line
+  { exec {fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 1
+  printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$host" >&"$fd"
+  read -r _ status _ <&"$fd"
+  while read -r line <&"$fd" && [ "$line" != $'\r' ]; do :; done
+  cat <&"$fd"
+  exec {fd}>&-
+  [ "$status" = 200 ]
+}
+
+# value NAME: a metric's value, summed over its labels; 0 when absent.
+value() {
+  http_get /metrics | awk -v name="$1" '{ n = $1; sub(/{.*/, "", n) } n == name { sum += $NF } END { printf "%d\n", sum }'
+}
+
+# count FUNCTION VARIABLE: a sample of the family xtcp_counts.
+count() {
+  http_get /metrics |
+    awk -v f="function=\"$1\"" -v v="variable=\"$2\"" '/^xtcp_counts{/ && index($0, f) && index($0, v) { sum += $NF } END { printf "%d\n", sum }'
+}
+
+# grew BEFORE VERB...: whether VERB's number is now above BEFORE.
+grew() {
+  local now
+  now=$("${@:2}")
+  [ "${now:-0}" -gt "$1" ]
+}
+
+# started_namespaces, ended_namespaces: how many the daemon has seen come and go.
+started_namespaces() { count netNamespaceInstance start; }
+ended_namespaces() { count netNamespaceInstance complete; }
+
+# hold_netns: a process (its pid in $holder) that keeps a network namespace of its own alive.
+holder=
+hold_netns() {
+  local fd
+  exec {fd}< <(exec unshare -n bash -c 'echo; exec sleep 1000')
+  holder=$!
+  undo+=("kill $holder")
+  read -r _ <&"$fd"
+}
+
+# bin NAME: the path of one of the tree's programs, or a failure that says so.
+bin() {
+  grep -m1 "/$1\$" "$XTCP2_BINARIES" || { echo "the program $1 is not installed" >&2; return 1; }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_STATE_H
+#define DAEMON_STATE_H
+/* The daemon's parts, shared by the files of this folder. Main thread only. */
+#include "api/grpc_server.h"
+#include "api/http.h"
+#include "base/loop.h"
+#include "daemon/setup.h"
+#include "poll/poll.h"
+
+/* Directories in -netnsDirs. */
+#define NETNS_DIRS_MAX 16
+
+struct daemon {
+	struct config *config;
+	struct loop *loop;
+	struct loop_watch signals, watchdog, reconcile, dest_ended;
+	struct source_config source;
+	struct netns_options netns;
+	char *dirs_text; /* -netnsDirs cut at its commas */
+	const char *dirs[NETNS_DIRS_MAX + 1];
+	struct netns_table *table;
+	struct dest *dest;
+	struct poll *poll;
+	struct http_server *http;
+	struct grpc_server *grpc;
+	struct grpc_backend control; /* what the server asks of us */
+	struct config *successor;    /* re-execute with this one after the way down; owned; NULL for none */
+	uint64_t loops;
+	bool scan_due; /* a directory changed while a cycle ran */
+};
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEST_ADDRESS_H
+#define DEST_ADDRESS_H
+/*
+ * HOST:PORT, where HOST is an IPv4 address, an [IPv6 address] or a name; and
+ * the path of a UNIX socket. Reading is pure; only address_connect() looks a
+ * name up.
+ */
+#include <netdb.h>
+#include <sys/un.h>
+
+#include "dest/ops.h"
+
+struct host_port {
+	char host[NI_MAXHOST];
+	char port[6];
+};
+
+/* 0, or -EINVAL with a clause in io->why. */
+int host_port_parse(struct dest_io *io, const char *text, struct host_port *out);
+
+/* A leading '@' is an abstract name. Sets *len for bind(2) and connect(2). 0, or -EINVAL with a clause in
+ * io->why. */
+int unix_path_parse(struct dest_io *io, const char *text, struct sockaddr_un *out, socklen_t *len);
+
+/*
+ * A connected, non-blocking socket of type SOCK_STREAM or SOCK_DGRAM to the
+ * first address of the host that answers; -errno with why. The second is for
+ * one known address. The caller closes.
+ */
+int host_port_connect(struct dest_io *io, const struct host_port *hp, int type, int64_t deadline_ns);
+int address_connect(struct dest_io *io, const struct sockaddr *sa, socklen_t len, int type,
+		    int64_t deadline_ns);
+
+#endif

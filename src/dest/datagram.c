@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * udp:HOST:PORT and unixgram:PATH, one datagram an envelope. dest_max_envelope()
+ * tells whoever fills envelopes where to cut; one that is too large all the
+ * same (EMSGSIZE) is lost and counted. A peer that is not there (ECONNREFUSED,
+ * ENOENT) or does not read (its queue is full) makes the envelope wait: the
+ * queue bounds how much. UDP itself promises nothing: what is counted as sent
+ * was handed to the network, unless a refusal was back at once, as it is from
+ * a port of this machine.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "dest/address.h"
+
+/* The largest UDP payload over IPv4: 65535 - 20 (IP) - 8 (UDP). */
+#define UDP_PAYLOAD_MAX	  65507
+/* Asked for as send buffer of a UNIX socket; the kernel gives at most twice net.core.wmem_max. */
+#define UNIXGRAM_SNDBUF	  (256 << 10)
+/* af_unix: a datagram of more than the buffer less this is EMSGSIZE. */
+#define UNIXGRAM_OVERHEAD 32
+
+struct datagram_dest {
+	struct dest_io io;
+	struct host_port host; /* udp */
+	struct sockaddr_un path;
+	socklen_t path_len;
+	int fd;
+};
+
+static int udp_parse(struct dest_io *io, const char *address)
+{
+	struct datagram_dest *g = (struct datagram_dest *)io;
+
+	g->fd = -1;
+	io->max_envelope = UDP_PAYLOAD_MAX;
+	return host_port_parse(io, address, &g->host);
+}
+
+/* The largest datagram that fits into the send buffer that fd gets. */
+static int grow_buffer(int fd)
+{
+	int bytes = UNIXGRAM_SNDBUF;
+	socklen_t size = sizeof(bytes);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, size) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &size) < 0)
+		return -errno;
+	return bytes - UNIXGRAM_OVERHEAD;
+}
+
+static int unixgram_parse(struct dest_io *io, const char *address)
+{
+	struct datagram_dest *g = (struct datagram_dest *)io;
+	_cleanup_close_ int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	g->fd = -1;
+	int max = probe < 0 ? -errno : grow_buffer(probe);
+	if (max <= 0) {
+		dest_why(io, -max, "cannot make a socket");
+		return max;
+	}
+	io->max_envelope = max;
+	return unix_path_parse(io, address, &g->path, &g->path_len);
+}
+
+static int udp_connect(struct dest_io *io, int64_t deadline_ns)
+{
+	struct datagram_dest *g = (struct datagram_dest *)io;
+	int fd = host_port_connect(io, &g->host, SOCK_DGRAM, deadline_ns);
+
+	g->fd = fd;
+	return fd < 0 ? fd : 0;
+}
+
+static int unixgram_connect(struct dest_io *io, int64_t deadline_ns)
+{
+	struct datagram_dest *g = (struct datagram_dest *)io;
+
+	g->fd = address_connect(io, (struct sockaddr *)&g->path, g->path_len, SOCK_DGRAM, deadline_ns);
+	if (g->fd < 0)
+		return g->fd;
+	int max = grow_buffer(g->fd);
+	return max < 0 ? max : 0;
+}
+
+/* The refusal of what was just sent, when it is back already; 0 otherwise. */
+static int refusal(int fd)
+{
+	struct pollfd p = {.fd = fd};
+	int err = 0;
+	socklen_t size = sizeof(err);
+
+	if (poll(&p, 1, 0) == 1 && p.revents & POLLERR &&
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) == 0)
+		return err;
+	return 0;
+}
+
+static enum dest_result datagram_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
+{
+	struct datagram_dest *g = (struct datagram_dest *)io;
+
+	for (;;) {
+		int err = send(g->fd, e->body.data, e->body.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0
+			      ? errno
+			      : refusal(g->fd);
+		if (err == 0)
+			return DEST_SENT;
+		if (err == EMSGSIZE) {
+			dest_why(io, err, "a datagram of %zu bytes", e->body.len);
+			return DEST_LOST;
+		}
+		if (err == EAGAIN || err == EINTR)
+			err = -dest_wait(io, g->fd, POLLOUT, deadline_ns);
+		if (err) {
+			dest_why(io, err, "send");
+			return DEST_RETRY;
+		}
+	}
+}
+
+static void datagram_disconnect(struct dest_io *io)
+{
+	struct datagram_dest *g = (struct datagram_dest *)io;
+
+	if (g->fd >= 0)
+		close(g->fd);
+	g->fd = -1;
+}
+
+static int datagram_idle_fd(struct dest_io *io, short *events)
+{
+	*events = 0; /* only errors: a late refusal, or the end of a UNIX peer */
+	return ((struct datagram_dest *)io)->fd;
+}
+
+static enum dest_result datagram_idle(struct dest_io *io, short revents)
+{
+	int err = refusal(((struct datagram_dest *)io)->fd);
+
+	dest_why(io, err, "the peer is gone");
+	return DEST_RETRY;
+}
+
+const struct dest_ops dest_udp_ops = {
+    .state_size = sizeof(struct datagram_dest),
+    .lazy = true,
+    .parse = udp_parse,
+    .connect = udp_connect,
+    .send = datagram_send,
+    .disconnect = datagram_disconnect,
+    .idle_fd = datagram_idle_fd,
+    .idle = datagram_idle,
+};
+
+const struct dest_ops dest_unixgram_ops = {
+    .state_size = sizeof(struct datagram_dest),
+    .parse = unixgram_parse,
+    .connect = unixgram_connect,
+    .send = datagram_send,
+    .disconnect = datagram_disconnect,
+    .idle_fd = datagram_idle_fd,
+    .idle = datagram_idle,
+};

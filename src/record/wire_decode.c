@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/wire_decode.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/protowire.h"
+#include "record/field.h"
+#include "record/kernel_abi.h"
+
+/* Which attribute brings each section; INET_DIAG_NONE: it is always there. */
+static const uint8_t section_attribute[] = {
+#define S(name, attr) [RECORD_SECTION_##name] = INET_DIAG_##attr,
+    RECORD_SECTIONS(S)
+#undef S
+};
+static_assert(ARRAY_SIZE(section_attribute) == RECORD_SECTION_MAX_, "an attribute for each section");
+
+/* Fields come in ascending number from our encoder: the search goes on where the last one ended. */
+static const struct record_field *field_of(size_t *cursor, uint32_t number)
+{
+	size_t i = *cursor;
+
+	if (i == record_field_count || record_fields[i].number > number)
+		i = 0;
+	while (i < record_field_count && record_fields[i].number < number)
+		i++;
+	*cursor = i;
+	return i < record_field_count && record_fields[i].number == number ? &record_fields[i] : NULL;
+}
+
+/* false when the wire type does not fit the field. */
+static bool field_set(struct record *r, const struct record_field *f, const struct protowire_field *w)
+{
+	uint8_t *at = (uint8_t *)r + f->offset;
+	bool bytes = f->kind == FIELD_STR || f->kind == FIELD_BYTES || f->kind == FIELD_ADDR;
+	uint32_t u32 = (uint32_t)w->value;
+
+	if (w->type != (bytes ? PROTOWIRE_LEN : PROTOWIRE_VARINT))
+		return false;
+	if (bytes)
+		memcpy(at, &w->bytes, sizeof(w->bytes));
+	else if (f->kind == FIELD_U64 || f->kind == FIELD_TIME)
+		memcpy(at, &w->value, sizeof(w->value));
+	else
+		memcpy(at, &u32, sizeof(u32));
+	r->sections |= f->needs | UINT32_C(1) << record_field_section(f);
+	return true;
+}
+
+int wire_decode(struct record *r, struct str bytes)
+{
+	struct protowire reader = protowire_of(bytes);
+	struct protowire_field w;
+	size_t cursor = 0;
+
+	memset(r, 0, sizeof(*r));
+	while (protowire_next(&reader, &w)) {
+		const struct record_field *f = field_of(&cursor, w.number);
+		if (f && !field_set(r, f, &w))
+			return -EBADMSG;
+	}
+	if (reader.bad)
+		return -EBADMSG;
+	for (size_t i = 0; i < RECORD_SECTION_MAX_; i++) {
+		uint8_t attribute = section_attribute[i];
+		if (attribute == INET_DIAG_NONE || r->inet_diag_attributes >> attribute & 1)
+			r->sections |= UINT32_C(1) << i;
+	}
+	/* Attributes that the daemon was told to leave out are named as well; tcp_info always brings its
+	 * length. */
+	if (r->tcp_info_len == 0 && r->tcp_info_state == 0)
+		r->sections &= ~RECORD_HAS(TCP_INFO);
+	else if (r->tcp_info_len == 0)
+		r->tcp_info_len = sizeof(struct abi_tcp_info); /* from a daemon that does not send it */
+	return 0;
+}

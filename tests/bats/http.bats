@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# Metrics and health of a running daemon over HTTP.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+  XTCP2=$(bin xtcp2)
+  export XTCP2 BATS_TEST_DIRNAME BUILD
+  cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# Runs the shell text of standard input in a fresh network namespace with verbs about a daemon.
+inside() {
+  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
+    daemon=
+    trap '[ -z \"\$daemon\" ] || kill \"\$daemon\"' EXIT
+    # start FLAGS: runs it in the background until it listens, its log in the file log.
+    start() {
+      \"\$XTCP2\" -dest null -frequency 100ms -timeout 50ms -grpcPort 0 \"\$@\" 2>log & daemon=\$!
+      wait_for 5 test_listeners 1 || { cat log; return 1; }
+    }
+    get() { curl -sS --max-time 5 --noproxy '*' \"\$@\"; }
+    status_of() { get -o body -w '%{http_code}' \"\$@\"; }
+    ready() { [ \"\$(status_of http://127.0.0.1:9088/readyz)\" = 200 ]; }
+    $(cat)"
+}
+
+@test "promtool accepts the metrics of a running daemon" {
+  command -v promtool
+  inside <<'E2'
+    start
+    wait_for 5 ready
+    get http://127.0.0.1:9088/metrics >metrics
+    promtool check metrics <metrics >complaints 2>&1 || { cat complaints; exit 1; }
+    [ ! -s complaints ]
+E2
+}
+
+@test "counts are those of this run, in both families" {
+  inside <<'E2'
+    start -maxLoops 0
+    wait_for 5 ready
+    get http://127.0.0.1:9088/metrics >metrics
+    value() { awk -v name="$1" '$1 == name { print $2 }' metrics; }
+    messages=$(value xtcp2_netlink_messages_total)
+    [ "$messages" -gt 0 ]
+    [ "$(value 'xtcp_counts{function="Netlinker",variable="p",type="count"}')" -eq "$messages" ]
+    [ "$(value xtcp2_polls_total)" -gt 0 ]
+    [ "$(value process_threads)" -eq "$(ls "/proc/$daemon/task" | wc -l)" ]
+    [ "$(value "xtcp2_build_info{version=\"$("$XTCP2" -v | cut -d' ' -f2)\"}")" -eq 1 ]
+    # Resident memory in bytes, not in pages: as proc(5) has it, within a factor of two.
+    rss=$(awk '/^VmRSS/ { print $2 * 1024 }' "/proc/$daemon/status")
+    [ "$(value process_resident_memory_bytes)" -gt $((rss / 2)) ]
+    [ "$(value process_resident_memory_bytes)" -lt $((rss * 2)) ]
+E2
+}
+
+@test "paths, methods and content types" {
+  inside <<'E2'
+    start -promPath /numbers
+    url=http://127.0.0.1:9088
+    [ "$(status_of $url/numbers)" = 200 ]
+    [ "$(get -o /dev/null -w '%{content_type}' $url/numbers)" = 'text/plain; version=0.0.4; charset=utf-8' ]
+    [ "$(status_of $url/metrics)" = 404 ]
+    grep -qx 'not found; there is /numbers, /healthz, /readyz' body
+    [ "$(status_of -X POST -d x $url/numbers)" = 405 ]
+    [ "$(status_of -X DELETE $url/healthz)" = 405 ]
+    get -I $url/numbers | grep -q '^HTTP/1.1 200 '
+    get -X PUT -D - -o /dev/null $url/numbers | grep -qi '^allow: GET, HEAD'
+    [ "$(status_of $url/healthz)" = 200 ]
+E2
+}
+
+@test "ready after the first poll; not ready, with the reason, while the destination is away" {
+  inside <<'E2'
+    start
+    wait_for 5 ready
+    "$XTCP2" -healthcheck
+    kill "$daemon"
+    wait "$daemon"
+    status=0
+    "$XTCP2" -healthcheck 2>err || status=$?
+    [ "$status" -eq 1 ]
+    [ "$(wc -l <err)" -eq 1 ]
+
+    start -dest file:nowhere/out
+    away() { [ "$(status_of http://127.0.0.1:9088/readyz)" = 503 ] && grep -q 'file:nowhere/out cannot be reached' body; }
+    wait_for 5 away
+    [ "$(status_of http://127.0.0.1:9088/healthz)" = 200 ]
+    status=0
+    "$XTCP2" -healthcheck 2>err || status=$?
+    [ "$status" -eq 1 ]
+    [ "$(wc -l <err)" -eq 1 ]
+    grep -q 'status 503: not ok;.*file:nowhere/out' err
+E2
+}
+
+@test "addresses: all, IPv6, a name, none" {
+  inside <<'E2'
+    start -promListen :9099
+    [ "$(status_of http://127.0.0.1:9099/healthz)" = 200 ]
+    [ "$(status_of 'http://[::1]:9099/healthz')" = 200 ]
+    "$XTCP2" -healthcheck -promListen :9099
+    kill "$daemon"; wait "$daemon"
+    start -promListen '[::1]:9099'
+    [ "$(status_of 'http://[::1]:9099/healthz')" = 200 ]
+    "$XTCP2" -healthcheck -promListen '[::1]:9099'
+    kill "$daemon"; wait "$daemon"
+    start -promListen localhost:9099
+    [ "$(status_of http://localhost:9099/healthz)" = 200 ]
+    kill "$daemon"; wait "$daemon"
+    daemon=
+    "$XTCP2" -dest null -promListen= -grpcPort 0 -maxLoops 1
+E2
+}
+
+@test "a taken address ends the start with one line that names it" {
+  inside <<'E2'
+    start
+    status=0
+    "$XTCP2" -dest null -grpcPort 0 -d 3 2>err || status=$?
+    [ "$status" -ne 0 ]
+    [ "$(cat err)" = 'xtcp2: -promListen 127.0.0.1:9088: Address already in use' ]
+E2
+}
+
+@test "clients that connect and say nothing delay neither answers nor polls" {
+  inside <<'E2'
+    start
+    wait_for 5 ready
+    fds=()
+    for _ in {1..40}; do
+      exec {fd}<>/dev/tcp/127.0.0.1/9088
+      fds+=("$fd")
+      printf 'GET /met' >&"$fd"
+    done
+    polls() { get http://127.0.0.1:9088/metrics | awk '$1 == "xtcp2_polls_total" { print $2 }'; }
+    before=$(polls)
+    more() { [ "$(polls)" -gt $((before + 2)) ]; }
+    wait_for 5 more
+E2
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stands in for libFuzzer: runs a harness over files, so that every build
+ * replays the corpus. Usage: replay_NAME [FILE or DIRECTORY]..., by default the
+ * captures in tests/data and the corpus in tests/fuzz/corpus, from the source root.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "fuzz.h"
+
+/* A corpus file is small; this bounds what is read of one. */
+#define INPUT_MAX (1 << 20)
+
+static size_t run_file(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_free_ uint8_t *data = malloc(INPUT_MAX);
+	size_t n;
+
+	if (!f || !data) {
+		perror(path);
+		exit(1);
+	}
+	n = fread(data, 1, INPUT_MAX, f);
+	LLVMFuzzerTestOneInput(data, n);
+	return 1;
+}
+
+static size_t run(const char *path)
+{
+	struct dirent *entry;
+	DIR *d = opendir(path);
+	size_t n = 0;
+
+	if (!d)
+		return run_file(path);
+	while ((entry = readdir(d))) {
+		_cleanup_free_ char *file = NULL;
+
+		if (entry->d_name[0] == '.' || asprintf(&file, "%s/%s", path, entry->d_name) < 0)
+			continue;
+		n += run_file(file);
+	}
+	closedir(d);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	size_t n = 0;
+
+	for (int i = 1; i < argc; i++)
+		n += run(argv[i]);
+	if (argc < 2)
+		n = run("tests/data") + run("tests/fuzz/corpus");
+	printf("%zu inputs\n", n);
+	return n ? 0 : 1;
+}

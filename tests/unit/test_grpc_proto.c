@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/config_message.h"
+#include "api/grpc_proto.h"
+#include "base/clock.h"
+#include "base/protowire.h"
+
+static void timeouts_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} good[] = {
+	    {"1n", 1},
+	    {"5u", 5000},
+	    {"250m", 250 * NS_PER_MS},
+	    {"10S", 10 * NS_PER_SEC},
+	    {"2M", 120 * NS_PER_SEC},
+	    {"1H", 3600 * NS_PER_SEC},
+	    {"99999999n", 99999999},
+	    {"99999999H", INT64_MAX},
+	};
+	static const char *const bad[] = {"", "1", "S", "-1S", "1s", "1 S", "100000000n", "1.5S", "1SS"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		int64_t ns = -1;
+		assert_int_equal(grpc_timeout_parse(str_of(good[i].text), &ns), 0);
+		assert_int_equal(ns, good[i].ns);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		int64_t ns;
+		assert_int_equal(grpc_timeout_parse(str_of(bad[i]), &ns), -EINVAL);
+	}
+}
+
+static void timeouts_are_written_fine_and_never_short(void **state)
+{
+	static const int64_t values[] = {1,	   99999999, 100000000, 3 * NS_PER_SEC, 3600 * NS_PER_SEC + 1,
+					 INT64_MAX};
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		char text[GRPC_TIMEOUT_TEXT];
+		int64_t ns = 0;
+		grpc_timeout_format(values[i], text);
+		assert_int_equal(grpc_timeout_parse(str_of(text), &ns), 0);
+		assert_true(ns >= values[i]);
+		assert_true(ns - values[i] <= values[i] / 1000);
+	}
+}
+
+static void messages_are_percent_encoded(void **state)
+{
+	struct buf encoded = {0}, decoded = {0};
+	const char *text = "100% \"na\xc3\xafve\"\n~";
+
+	grpc_percent_encode(&encoded, text);
+	assert_string_equal(buf_cstr(&encoded), "100%25 \"na%C3%AFve\"%0A~");
+	grpc_percent_decode(&decoded, str_of(buf_cstr(&encoded)));
+	assert_string_equal(buf_cstr(&decoded), text);
+	buf_reset(&decoded);
+	grpc_percent_decode(&decoded, str_of("%4a%4%zz%"));
+	assert_string_equal(buf_cstr(&decoded), "J%4%zz%");
+	buf_free(&encoded);
+	buf_free(&decoded);
+}
+
+static void content_types_are_told_apart(void **state)
+{
+	static const char *const good[] = {"application/grpc", "application/grpc+proto",
+					   "application/grpc;charset=x", "application/grpc+proto; a=b"};
+	static const char *const bad[] = {"", "application/json", "application/grpc-web",
+					  "application/grpc+json", "application/grp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(grpc_content_type_ok(str_of(good[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(grpc_content_type_ok(str_of(bad[i])));
+}
+
+static void prefixes_and_names(void **state)
+{
+	uint8_t prefix[GRPC_PREFIX];
+
+	grpc_prefix_put(prefix, 0x01020304);
+	assert_int_equal(grpc_prefix_len(prefix), 0x01020304);
+	assert_int_equal(prefix[0], 0);
+	assert_string_equal(grpc_code_name(GRPC_INVALID_ARGUMENT), "INVALID_ARGUMENT");
+	assert_string_equal(grpc_code_name(GRPC_UNIMPLEMENTED), "UNIMPLEMENTED");
+	assert_string_equal(grpc_code_name(99), "UNKNOWN");
+}
+
+static void wire_reader_stops_at_damage(void **state)
+{
+	static const struct {
+		const char *bytes;
+		uint32_t len, fields;
+		bool bad;
+	} cases[] = {
+	    {"", 0, 0, false},
+	    {"\x08\x96\x01", 3, 1, false},
+	    {"\x12\x03"
+	     "abc",
+	     5, 1, false},
+	    {"\x08", 1, 0, true}, /* no value */
+	    {"\x12\x04"
+	     "abc",
+	     5, 0, true},						   /* past the end */
+	    {"\x0b\x0c", 2, 0, true},					   /* a group */
+	    {"\x00\x01", 2, 0, true},					   /* field 0 */
+	    {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 11, 0, true}, /* endless varint */
+	    {"\x0d\x01\x02\x03\x04\x08\x01", 7, 2, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct protowire r = protowire_of((struct str){cases[i].bytes, cases[i].len});
+		struct protowire_field f;
+		uint32_t fields = 0;
+		while (protowire_next(&r, &f))
+			fields++;
+		assert_int_equal(fields, cases[i].fields);
+		assert_int_equal(r.bad, cases[i].bad);
+	}
+}
+
+/* Configuration and message */
+
+struct configs {
+	struct config *c, *back;
+	XtcpConfig__V1__XtcpConfig *m;
+	char error[600];
+};
+
+static int configs_make(void **state)
+{
+	struct configs *s = calloc(1, sizeof(*s));
+	struct config *c = calloc(1, sizeof(*c));
+
+	assert_int_equal(config_init(c), 0);
+	s->c = c;
+	*state = s;
+	return 0;
+}
+
+static int configs_free(void **state)
+{
+	struct configs *s = *state;
+
+	if (s->m)
+		xtcp_config__v1__xtcp_config__free_unpacked(s->m, NULL);
+	config_delete(s->c);
+	config_delete(s->back);
+	free(s);
+	return 0;
+}
+
+static void set(struct configs *s, const char *flag, const char *text)
+{
+	assert_int_equal(config_set(s->c, option_find(flag), text, s->error, sizeof(s->error)), 0);
+}
+
+/* Every option that has a field comes back from the message as it went in. */
+static void configuration_round_trips(void **state)
+{
+	struct configs *s = *state;
+
+	set(s, "frequency", "1m30s");
+	set(s, "timeout", "2s");
+	set(s, "maxLoops", "18446744073709551615");
+	set(s, "netlinkers", "7");
+	set(s, "ioUring", "true");
+	set(s, "tag", "a tag");
+	set(s, "deserializers", "info,bbr");
+	s->m = config_to_message(s->c);
+	assert_non_null(s->m);
+	assert_int_equal(s->m->poll_frequency->seconds, 90);
+	assert_string_equal(s->m->tag, "a tag");
+	assert_true(*s->m->daemon_version);
+
+	s->back = calloc(1, sizeof(*s->back));
+	assert_int_equal(config_init(s->back), 0);
+	assert_int_equal(config_from_message(s->back, s->m, s->error, sizeof(s->error)), 0);
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		struct buf a = {0}, b = {0};
+		if (o->proto_field) {
+			config_get_text(s->c, o, &a);
+			config_get_text(s->back, o, &b);
+			assert_string_equal(buf_cstr(&a), buf_cstr(&b));
+		}
+		buf_free(&a);
+		buf_free(&b);
+	}
+}
+
+/* A field number in options.def that the schema does not have would silently do nothing. */
+static void every_field_of_an_option_exists(void **state)
+{
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (o->proto_field)
+			assert_non_null(protobuf_c_message_descriptor_get_field(
+			    &xtcp_config__v1__xtcp_config__descriptor, o->proto_field));
+	}
+}
+
+static void refuse(struct configs *s, const char *expected)
+{
+	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), -EINVAL);
+	if (!strstr(s->error, expected))
+		fail_msg("\"%s\" does not contain \"%s\"", s->error, expected);
+}
+
+static void refusals_name_the_field(void **state)
+{
+	struct configs *s = *state;
+
+	s->m = config_to_message(s->c);
+	s->m->netlinkers = 65;
+	refuse(s, "netlinkers: ");
+	refuse(s, "between 1 and 64");
+	s->m->netlinkers = 4;
+	s->m->uplink_count = 1;
+	refuse(s, "uplink_count: ");
+	s->m->uplink_count = 0;
+	s->m->poll_timeout->seconds = -1;
+	refuse(s, "poll_timeout: ");
+	s->m->poll_timeout->seconds = 20;
+	refuse(s, "poll_frequency: ");
+	s->m->poll_timeout->seconds = 5;
+	s->m->enabled_deserializers->enabled[0]->key[0] = 'X';
+	refuse(s, "enabled_deserializers: ");
+}
+
+/* What Get hides, Set leaves as it is. */
+static void credentials_stay(void **state)
+{
+	struct configs *s = *state;
+
+	set(s, "dest", "http://user:secret@127.0.0.1:80/");
+	s->m = config_to_message(s->c);
+	assert_null(strstr(s->m->dest, "secret"));
+	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), 0);
+	assert_string_equal(s->c->dest, "http://user:secret@127.0.0.1:80/");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(timeouts_are_read),
+	    cmocka_unit_test(timeouts_are_written_fine_and_never_short),
+	    cmocka_unit_test(messages_are_percent_encoded),
+	    cmocka_unit_test(content_types_are_told_apart),
+	    cmocka_unit_test(prefixes_and_names),
+	    cmocka_unit_test(wire_reader_stops_at_damage),
+	    cmocka_unit_test_setup_teardown(configuration_round_trips, configs_make, configs_free),
+	    cmocka_unit_test(every_field_of_an_option_exists),
+	    cmocka_unit_test_setup_teardown(refusals_name_the_field, configs_make, configs_free),
+	    cmocka_unit_test_setup_teardown(credentials_stay, configs_make, configs_free),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
