@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
+/* "unused": a variable that only exists to be released is one to clang. */
+#define _cleanup_(fn) __attribute__((cleanup(fn), unused))
 
 static inline void cleanup_freep(void *p)
 {

@@ -18,7 +18,8 @@ union value {
 	uint64_t u64;
 	int64_t duration;
 	char *string;
-};
+	/* A member stands where struct config has it, at its own alignment, not the widest. */
+} __attribute__((packed, may_alias));
 
 static union value *value_of(const struct config *c, const struct option_info *option)
 {

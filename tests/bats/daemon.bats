@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The daemon as a user meets it: started, watched, stopped.
 
+# shellcheck disable=SC2154  # run sets stderr
 bats_require_minimum_version 1.5.0
 load lib
 
@@ -31,7 +32,7 @@ private_netns_names() {
     kill $server
 E2
   [ "$status" -eq 0 ]
-  [ "$(jq -s 'map(select(.netns == "self" and .inet_diag_msg_state == "LISTEN")) | map(.inet_diag_msg_socket_source_port) | sort == [4000, 4001, 9088]' <<<"$output")" = true ]
+  [ "$(jq -s 'map(select(.netns == "self" and .inet_diag_msg_state == "LISTEN")) | map(.inet_diag_msg_socket_source_port) | sort == [4000, 4001, 8889, 9088]' <<<"$output")" = true ]
   [[ "$stderr" == *"xtcp2: "*"1 polls, "*" 0 lost"* ]]
 }
 

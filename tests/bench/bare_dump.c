@@ -87,7 +87,7 @@ static void dump(int fd, int family)
 			die("recv");
 		bytes += n;
 		/* Only the first header of a batch is looked at: DONE comes alone or last. */
-		int left = n;
+		unsigned left = n;
 		for (struct nlmsghdr *h = (void *)buffer; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
 			if (h->nlmsg_type == NLMSG_DONE)
 				return;
