@@ -46,7 +46,7 @@ hash_files() {
 
 # check_sums DIR: the files of a cached image against its manifest.
 check_sums() {
-  jq -er '.files | to_entries[] | "\(.value)  \(.key)"' "$1/manifest.json" 2>/dev/null |
+  jq -er '.files | to_entries[] | "\(.value.sha256)  \(.key)"' "$1/manifest.json" 2>/dev/null |
     (cd "$1" && sha256sum --status -c -)
 }
 
@@ -74,12 +74,14 @@ cached() {
   echo "$dir"
 }
 
-# Files of a directory with their hashes as a JSON object.
-sums_json() {
-  (cd "$1" && sha256sum -- "${@:2}") | jq -Rn '[inputs | split("  ") | {(.[1]): .[0]}] | add'
+# files_json DIR FILE...: their sizes and hashes, as a manifest has them.
+files_json() {
+  (cd "$1" && stat -c %s -- "${@:2}" | paste -d' ' - <(sha256sum -- "${@:2}")) |
+    jq -Rn '[inputs | capture("^(?<size>[0-9]+) (?<sha256>[0-9a-f]+)  (?<name>.*)$") | {(.name): {size: (.size | tonumber), sha256}}] | add'
 }
 
 # The packages that compiling the tree needs, out of the one list.
+# shellcheck disable=SC2154 # top is the caller's
 build_packages() {
   rows "$top/ci/packages" | grep -E -- '-dev$|^(gcc|meson|ninja-build|pkg-config|protobuf-.*compiler)$' | grep -vE 'libcmocka|libclang'
 }
