@@ -129,7 +129,7 @@ static int capture_open(struct capture *c, struct capture_file *file, uint64_t n
 	    .snaplen = PCAP_SNAPLEN,
 	    .linktype = LINKTYPE_NETLINK,
 	};
-	const char *version = family == AF_INET ? "ipv4" : "ipv6";
+	const char *version = family == AF_UNSPEC ? "tcp" : family == AF_INET ? "ipv4" : "ipv6";
 	_cleanup_close_ int fd = -1;
 
 	if (asprintf(&file->name, "%s/netns-%" PRIu64 "-%s-%u.pcap", c->directory, netns_ino, version, n) <
@@ -181,7 +181,8 @@ static void blank_keys(uint8_t *data, size_t len)
 	struct attr a;
 
 	nl_for_each_msg (nlh, messages) {
-		if (nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY || nlh->nlmsg_len < base)
+		if ((nlh->nlmsg_type != SOCK_DIAG_BY_FAMILY && nlh->nlmsg_type != TCPDIAG_GETSOCK) ||
+		    nlh->nlmsg_len < base)
 			continue;
 		struct nl_walk attributes = {(const uint8_t *)nlh + base, nlh->nlmsg_len - base};
 

@@ -21,7 +21,7 @@ struct capture *capture_new(const char *directory, uint32_t files);
 void capture_free(struct capture *c);
 
 /*
- * A dump of one namespace and family begins: returns a handle for
+ * A dump of one namespace and family (AF_UNSPEC: both) begins: returns a handle for
  * capture_write(), or -1 when enough files were written. Any thread.
  */
 int capture_begin(struct capture *c, uint64_t netns_ino, int family);

@@ -2,11 +2,17 @@
 /*
  * Theory of operation: netlink source
  *
- * A dump is one request for each address family on the sock_diag socket of the
- * namespace: AF_UNSPEC has no handler there. The kernel answers with batches of
- * at most 32 KiB, each built by the receive call that fetches it, so a batch is
- * stamped with the time of its own receive, and nothing waits in a queue: a
- * receive that has to wait at all is an exception, and ends at -nltimeout.
+ * A dump walks the host's whole table of sockets whatever namespace and family
+ * it asks for, and that walk is most of its cost. So both families are asked for
+ * at once: only the first generation of the request, TCPDIAG_GETSOCK, can do that
+ * (SOCK_DIAG_BY_FAMILY has no AF_UNSPEC), with the same attributes in the answer;
+ * it halves the cost of a namespace with few sockets. A kernel that refuses it is
+ * asked family by family from then on.
+ *
+ * The kernel answers with batches of at most 32 KiB, each built by the receive
+ * call that fetches it, so a batch is stamped with the time of its own receive,
+ * and nothing waits in a queue: a receive that has to wait at all is an
+ * exception, and ends at -nltimeout.
  *
  * Listening sockets come in the same dump as the others. A separate one would
  * be cheap (0.5 ms, its table is small) but buys nothing: what it would protect
@@ -14,7 +20,7 @@
  * large exist only for a reader with CAP_NET_ADMIN, which is never in effect here.
  *
  * Decisions, each with a counter:
- *   NLM_F_DUMP_INTR, MSG_TRUNC    the rest of the dump is read, then the family is dumped once more
+ *   NLM_F_DUMP_INTR, MSG_TRUNC    the rest of the dump is read, then it is asked for once more
  *   NLMSG_ERROR, errno in DONE    the dump is over; once more
  *   ENOBUFS, NLMSG_OVERRUN, other errors of send and receive, a receive that timed out
  *                                 the socket is replaced, since the rest of the dump may still come; once
@@ -51,7 +57,7 @@
  */
 #define RECV_SIZE_MIN (8 * 1024)
 
-/* Times one family is asked for in one dump of a namespace. */
+/* Times one request is made in one dump of a namespace. */
 #define DUMP_ATTEMPTS 2
 
 #define NL_LOG_NS (60 * NS_PER_SEC)
@@ -60,11 +66,22 @@ struct source {
 	struct source_config config;
 	unsigned worker;
 	size_t size;
+	bool ask_by_family; /* the kernel has refused to give both at once */
 	struct cookie_set seen;
 	struct decode_counts decode; /* of the dump that runs */
 	uint64_t count[STAT_MAX_];   /* what the dump that runs adds to the stats */
 	_Alignas(struct nlmsghdr) uint8_t buffer[];
 };
+
+struct request {
+	uint16_t type;
+	uint8_t family;
+	const char *shown;
+};
+
+static const struct request both_at_once = {TCPDIAG_GETSOCK, AF_UNSPEC, "IPv4 and IPv6"};
+static const struct request by_family[] = {{SOCK_DIAG_BY_FAMILY, AF_INET, "IPv4"},
+					   {SOCK_DIAG_BY_FAMILY, AF_INET6, "IPv6"}};
 
 /* One request and what came of it. */
 struct attempt {
@@ -75,6 +92,7 @@ struct attempt {
 	int64_t deadline_ns;
 	int capture; /* handle, -1 for none */
 	uint64_t messages;
+	bool refused;	/* an ERROR came */
 	bool ended;	/* DONE or ERROR came: the socket is clean */
 	bool damaged;	/* something was lost on the way */
 	bool timed_out; /* at deadline_ns */
@@ -103,30 +121,36 @@ static void netlink_free(struct source *s)
 	free(s);
 }
 
-static int send_request(struct attempt *a, int family)
+static int send_request(struct attempt *a, const struct request *q)
 {
 	struct source *s = a->source;
 	struct netns *ns = a->ns;
 	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct {
 		struct nlmsghdr nlh;
-		struct inet_diag_req_v2 diag;
-	} request = {
-	    .nlh = {.nlmsg_len = sizeof(request),
-		    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-	    .diag = {.sdiag_family = family,
-		     .sdiag_protocol = IPPROTO_TCP,
-		     .idiag_ext = s->config.ext,
-		     .idiag_states = s->config.states},
-	};
+		union {
+			struct inet_diag_req first;
+			struct inet_diag_req_v2 second;
+		};
+	} request = {.nlh = {.nlmsg_type = q->type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
 
+	if (q->type == TCPDIAG_GETSOCK) {
+		request.nlh.nlmsg_len = NLMSG_LENGTH(sizeof(request.first));
+		request.first.idiag_ext = s->config.ext;
+		request.first.idiag_states = s->config.states;
+	} else {
+		request.nlh.nlmsg_len = NLMSG_LENGTH(sizeof(request.second));
+		request.second.sdiag_family = q->family;
+		request.second.sdiag_protocol = IPPROTO_TCP;
+		request.second.idiag_ext = s->config.ext;
+		request.second.idiag_states = s->config.states;
+	}
 	ns->nl_seq = ns->nl_seq ? ns->nl_seq + 1 : s->config.first_seq;
 	if (ns->nl_seq == 0) /* 0 stands for "none yet" */
 		ns->nl_seq = 1;
 	request.nlh.nlmsg_seq = ns->nl_seq;
 	s->count[STAT_NL_DUMPS]++;
-	while (sendto(ns->nl_fd, &request, sizeof(request), 0, (const struct sockaddr *)&kernel,
+	while (sendto(ns->nl_fd, &request, request.nlh.nlmsg_len, 0, (const struct sockaddr *)&kernel,
 		      sizeof(kernel)) < 0) {
 		if (errno == EINTR)
 			continue;
@@ -250,7 +274,7 @@ static int take_control(struct attempt *a, const struct nlmsghdr *h)
 		count[error ? STAT_NL_ERR_DONE : STAT_NL_DONE]++;
 		return error;
 	case NLMSG_ERROR:
-		a->ended = true;
+		a->ended = a->refused = true;
 		count[STAT_NL_ERR_NLMSG]++;
 		error = payload_errno(h);
 		return error ? error : -EPROTO;
@@ -277,7 +301,7 @@ static int walk_batch(struct attempt *a, size_t len, bool *stop)
 			continue;
 		}
 		interrupted |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY) {
+		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY || h->nlmsg_type == TCPDIAG_GETSOCK) {
 			r = take_socket(a, h);
 			*stop = r < 0;
 		} else {
@@ -318,8 +342,8 @@ static int read_dump(struct attempt *a, bool *stop)
 	return a->damaged ? -EINTR : 0;
 }
 
-/* Asks for one family once. As read_dump(); afterwards the socket is clean or closed. */
-static int dump_once(struct attempt *a, int family, bool *stop)
+/* Makes one request once. As read_dump(); afterwards the socket is clean or closed. */
+static int dump_once(struct attempt *a, const struct request *q, bool *stop)
 {
 	struct source *s = a->source;
 	int r = netns_open(a->ns);
@@ -329,8 +353,8 @@ static int dump_once(struct attempt *a, int family, bool *stop)
 	a->ns->state = NETNS_DUMPING;
 	a->record->socket_fd = a->ns->nl_fd;
 	a->record->netns_cookie = a->ns->cookie;
-	a->capture = s->config.capture ? capture_begin(s->config.capture, a->ns->ino, family) : -1;
-	r = send_request(a, family);
+	a->capture = s->config.capture ? capture_begin(s->config.capture, a->ns->ino, q->family) : -1;
+	r = send_request(a, q);
 	if (r == 0)
 		r = read_dump(a, stop);
 	if (a->capture >= 0)
@@ -341,22 +365,62 @@ static int dump_once(struct attempt *a, int family, bool *stop)
 	return r;
 }
 
-/* Asks for one family, twice at need. 0, or the last error. */
-static int dump_family(struct attempt *a, int family, bool *stop)
+static void log_failure(const struct netns *ns, const struct request *q, int error)
 {
-	uint64_t *count = a->source->count;
+	static struct log_limit limit;
+	uint64_t suppressed;
+
+	if (log_limit_pass(&limit, NL_LOG_NS, &suppressed))
+		log_warn("netlink",
+			 "dump of namespace %s, %s, failed: %s; %llu more like this in the last minute",
+			 ns->name, q->shown, strerror(-error), (unsigned long long)suppressed);
+}
+
+/* Makes one request, twice at need. 0, or the last error; counts and marks what stays partial. */
+static int dump_request(struct attempt *a, const struct request *q, struct dump_result *result, bool *stop)
+{
 	int r = 0;
 
 	for (int i = 0; i < DUMP_ATTEMPTS; i++) {
 		if (i > 0)
-			count[STAT_NL_RETRIES]++;
-		a->ended = a->damaged = false;
-		r = dump_once(a, family, stop);
-		if (r == 0 || *stop || a->timed_out || a->ns->state == NETNS_GONE ||
-		    a->ns->state == NETNS_BLOCKED)
+			a->source->count[STAT_NL_RETRIES]++;
+		a->refused = a->ended = a->damaged = false;
+		r = dump_once(a, q, stop);
+		if (r == 0 || *stop)
+			return r;
+		if (a->timed_out || a->ns->state == NETNS_GONE || a->ns->state == NETNS_BLOCKED)
 			break;
 	}
+	if (q == &both_at_once && a->refused && a->messages == 0) {
+		a->source->ask_by_family = true;
+		log_info("netlink", "this kernel does not give %s at once (%s): asking for each", q->shown,
+			 strerror(-r));
+		return r;
+	}
+	result->partial = true;
+	a->source->count[STAT_NL_PARTIAL]++;
+	if (!a->timed_out)
+		log_failure(a->ns, q, r);
 	return r;
+}
+
+/* Makes the requests that bring all of the namespace. 0, the last error, or what emit() returned with *stop
+ * set. */
+static int dump_all(struct attempt *a, struct dump_result *result, bool *stop)
+{
+	int r = 0, error = 0;
+
+	if (!a->source->ask_by_family) {
+		r = dump_request(a, &both_at_once, result, stop);
+		if (!a->source->ask_by_family)
+			return r;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(by_family) && !*stop && !a->timed_out; i++) {
+		r = dump_request(a, &by_family[i], result, stop);
+		if (r < 0)
+			error = r;
+	}
+	return error;
 }
 
 static void set_meta(struct source *s, const struct netns *ns, struct record *record)
@@ -380,26 +444,13 @@ static void publish(struct source *s)
 	stat_add(STAT_DECODE_INFO_TAIL, d->info_tails);
 }
 
-static void log_failure(const struct netns *ns, int family, int error)
-{
-	static struct log_limit limit;
-	uint64_t suppressed;
-
-	if (log_limit_pass(&limit, NL_LOG_NS, &suppressed))
-		log_warn("netlink",
-			 "dump of namespace %s, IPv%d, failed: %s; %llu more like this in the last minute",
-			 ns->name, family == AF_INET ? 4 : 6, strerror(-error),
-			 (unsigned long long)suppressed);
-}
-
 static int netlink_dump(struct source *s, struct netns *ns, struct record *record, struct record_sink *sink,
 			int64_t deadline_ns, struct dump_result *result)
 {
-	static const int families[] = {AF_INET, AF_INET6};
 	struct attempt a = {
 	    .source = s, .ns = ns, .record = record, .sink = sink, .deadline_ns = deadline_ns};
 	bool stop = false;
-	int r = netns_open(ns), error = 0;
+	int r = netns_open(ns);
 
 	*result = (struct dump_result){0};
 	if (r < 0)
@@ -410,23 +461,12 @@ static int netlink_dump(struct source *s, struct netns *ns, struct record *recor
 	memset(s->count, 0, sizeof(s->count));
 	s->decode = (struct decode_counts){0};
 	set_meta(s, ns, record);
-	for (size_t i = 0; i < ARRAY_SIZE(families) && !stop && !a.timed_out; i++) {
-		r = dump_family(&a, families[i], &stop);
-		if (r == 0 || stop)
-			continue;
-		error = r;
-		s->count[STAT_NL_PARTIAL]++;
-		result->partial = true;
-		if (!a.timed_out)
-			log_failure(ns, families[i], r);
-	}
+	r = dump_all(&a, result, &stop);
 	result->messages = a.messages;
 	result->timed_out = a.timed_out;
 	s->count[STAT_NL_MESSAGES] = a.messages;
 	publish(s);
-	if (stop)
-		return r;
-	return a.messages == 0 && error ? error : 0;
+	return stop || a.messages == 0 ? r : 0;
 }
 
 const struct source_ops source_netlink = {

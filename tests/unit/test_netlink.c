@@ -36,7 +36,7 @@ struct batch {
 static struct {
 	struct batch batches[BATCHES];
 	unsigned count, next;
-	uint8_t families[BATCHES]; /* of the requests, in order */
+	uint8_t families[BATCHES]; /* of the requests, in order; 0 for both at once */
 	unsigned requests, opens;
 	int send_error; /* of the first request */
 	int open_error; /* of every open after the first */
@@ -63,16 +63,19 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const str
 		      socklen_t to_len)
 {
 	const struct nlmsghdr *h = data;
-	const struct inet_diag_req_v2 *request = NLMSG_DATA(h);
+	const struct inet_diag_req *first = NLMSG_DATA(h);
+	const struct inet_diag_req_v2 *second = NLMSG_DATA(h);
+	bool both = h->nlmsg_type == TCPDIAG_GETSOCK;
 
 	assert_int_equal(fd, ns.nl_fd);
 	assert_int_equal(h->nlmsg_len, len);
 	assert_int_equal(h->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
 	assert_int_equal(h->nlmsg_seq, FIRST_SEQ + script.requests);
-	assert_int_equal(request->idiag_ext, 0x42);
-	assert_int_equal(request->idiag_states, 0x1ffe);
+	assert_int_equal(len, NLMSG_LENGTH(both ? sizeof(*first) : sizeof(*second)));
+	assert_int_equal(both ? first->idiag_ext : second->idiag_ext, 0x42);
+	assert_int_equal(both ? first->idiag_states : second->idiag_states, 0x1ffe);
 	assert_true(script.requests < BATCHES);
-	script.families[script.requests++] = request->sdiag_family;
+	script.families[script.requests++] = both ? AF_UNSPEC : second->sdiag_family;
 	if (script.send_error) {
 		errno = script.send_error;
 		script.send_error = 0;
@@ -149,7 +152,7 @@ static struct nlmsghdr *append(struct batch *b, unsigned request, uint16_t type,
 
 static struct nlmsghdr *add_socket(struct batch *b, unsigned request, uint32_t cookie)
 {
-	struct nlmsghdr *h = append(b, request, SOCK_DIAG_BY_FAMILY, sizeof(struct inet_diag_msg));
+	struct nlmsghdr *h = append(b, request, TCPDIAG_GETSOCK, sizeof(struct inet_diag_msg));
 	struct inet_diag_msg m = {.idiag_family = AF_INET, .idiag_state = 1, .id.idiag_cookie = {cookie, 0}};
 
 	memcpy(NLMSG_DATA(h), &m, sizeof(m));
@@ -164,8 +167,8 @@ static void add_end(struct batch *b, unsigned request, uint16_t type, int error)
 	memcpy(NLMSG_DATA(h), &error, sizeof(error));
 }
 
-/* A batch that ends a family with nothing in it. */
-static void empty_family(unsigned request)
+/* A batch that ends a dump with nothing in it. */
+static void empty_dump(unsigned request)
 {
 	add_end(batch_new(), request, NLMSG_DONE, 0);
 }
@@ -227,7 +230,7 @@ static void assert_taken(unsigned count, const uint64_t *cookies)
 	assert_memory_equal(taken.cookies, cookies, count * sizeof(*cookies));
 }
 
-static void reads_both_families_over_many_batches(void **state)
+static void reads_both_families_at_once_over_many_batches(void **state)
 {
 	struct dump_result result;
 	struct batch *b = batch_new();
@@ -235,23 +238,44 @@ static void reads_both_families_over_many_batches(void **state)
 	add_socket(b, 0, 1);
 	add_socket(b, 0, 2);
 	add_socket(batch_new(), 0, 3);
-	empty_family(0);
 	b = batch_new(); /* DONE may share the batch with sockets */
-	add_socket(b, 1, 4);
-	add_end(b, 1, NLMSG_DONE, 0);
+	add_socket(b, 0, 4);
+	add_end(b, 0, NLMSG_DONE, 0);
 
 	assert_int_equal(dump(&result), 0);
 	assert_taken(4, (uint64_t[]){1, 2, 3, 4});
 	assert_int_equal(result.messages, 4);
 	assert_false(result.partial);
-	assert_int_equal(script.requests, 2);
-	assert_int_equal(script.families[0], AF_INET);
-	assert_int_equal(script.families[1], AF_INET6);
+	assert_int_equal(script.requests, 1);
+	assert_int_equal(script.families[0], AF_UNSPEC);
 	assert_int_equal(ns.state, NETNS_OPEN);
-	assert_counted(STAT_NL_DUMPS, 2);
-	assert_counted(STAT_NL_DONE, 2);
-	assert_counted(STAT_NL_RECVS, 4);
+	assert_counted(STAT_NL_DUMPS, 1);
+	assert_counted(STAT_NL_DONE, 1);
+	assert_counted(STAT_NL_RECVS, 3);
 	assert_counted(STAT_NL_MESSAGES, 4);
+}
+
+static void asks_by_family_where_both_at_once_are_refused(void **state)
+{
+	struct dump_result result;
+
+	add_end(batch_new(), 0, NLMSG_ERROR, -EOPNOTSUPP);
+	add_end(batch_new(), 1, NLMSG_ERROR, -EOPNOTSUPP);
+	for (unsigned request = 2; request < 6; request++) {
+		struct batch *b = batch_new();
+		add_socket(b, request, request)->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+		add_end(b, request, NLMSG_DONE, 0);
+	}
+	assert_int_equal(dump(&result), 0);
+	assert_false(result.partial);
+	assert_taken(2, (uint64_t[]){2, 3});
+	/* From then on without trying. */
+	assert_int_equal(dump(&result), 0);
+	assert_taken(4, (uint64_t[]){2, 3, 4, 5});
+	assert_int_equal(script.requests, 6);
+	for (unsigned request = 2; request < 6; request++)
+		assert_int_equal(script.families[request], request % 2 ? AF_INET6 : AF_INET);
+	assert_counted(STAT_NL_PARTIAL, 0);
 }
 
 static void drops_repeats_by_cookie(void **state)
@@ -263,10 +287,9 @@ static void drops_repeats_by_cookie(void **state)
 	add_socket(b, 0, 1);
 	add_socket(b, 0, 0); /* no cookie: never a repeat */
 	add_socket(b, 0, 0);
-	add_end(b, 0, NLMSG_DONE, 0);
 	b = batch_new();
-	add_socket(b, 1, 1);
-	add_end(b, 1, NLMSG_DONE, 0);
+	add_socket(b, 0, 1);
+	add_end(b, 0, NLMSG_DONE, 0);
 
 	assert_int_equal(dump(&result), 0);
 	assert_taken(3, (uint64_t[]){1, 0, 0});
@@ -287,7 +310,6 @@ static void skips_what_is_not_the_answer(void **state)
 	add_socket(b, 0, 1);
 	append(b, 0, NLMSG_NOOP, 0);
 	add_end(b, 0, NLMSG_DONE, 0);
-	empty_family(1);
 
 	assert_int_equal(dump(&result), 0);
 	assert_taken(1, (uint64_t[]){1});
@@ -311,18 +333,16 @@ static void asks_again_after_damage(void **state)
 		b->flags = MSG_TRUNC;
 	if (counter == STAT_DECODE_SHORT)
 		add_socket(b, 0, 66)->nlmsg_len += 8;
-	empty_family(0);
+	empty_dump(0);
 	b = batch_new();
 	add_socket(b, 1, 1);
 	add_socket(b, 1, 2);
 	add_end(b, 1, NLMSG_DONE, 0);
-	empty_family(2);
 
 	assert_int_equal(dump(&result), 0);
 	assert_taken(2, (uint64_t[]){1, 2});
 	assert_false(result.partial);
-	assert_int_equal(script.families[1], AF_INET);
-	assert_int_equal(script.families[2], AF_INET6);
+	assert_int_equal(script.requests, 2);
 	assert_counted(counter, 1);
 	assert_counted(STAT_NL_RETRIES, 1);
 	assert_counted(STAT_NL_PARTIAL, 0);
@@ -339,17 +359,14 @@ static void takes_the_second_failure_as_partial(void **state)
 	b = batch_new();
 	add_socket(b, 1, 2);
 	add_end(b, 1, NLMSG_ERROR, -EBUSY);
-	b = batch_new();
-	add_socket(b, 2, 3);
-	add_end(b, 2, NLMSG_DONE, 0);
 
 	assert_int_equal(dump(&result), 0);
-	assert_taken(3, (uint64_t[]){1, 2, 3});
+	assert_taken(2, (uint64_t[]){1, 2});
 	assert_true(result.partial);
 	assert_counted(STAT_NL_ERR_DONE, 1);
 	assert_counted(STAT_NL_ERR_NLMSG, 1);
 	assert_counted(STAT_NL_PARTIAL, 1);
-	assert_counted(STAT_NL_DONE, 1);
+	assert_counted(STAT_NL_DONE, 0);
 	assert_int_equal(ns.state, NETNS_OPEN); /* both ended: the socket is clean */
 }
 
@@ -357,11 +374,11 @@ static void says_so_when_nothing_could_be_read(void **state)
 {
 	struct dump_result result;
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 6; i++) /* twice both families at once, then twice each */
 		add_end(batch_new(), i, NLMSG_ERROR, -ENOENT);
 	assert_int_equal(dump(&result), -ENOENT);
 	assert_true(result.partial);
-	assert_int_equal(script.requests, 4);
+	assert_int_equal(script.requests, 6);
 	assert_counted(STAT_NL_PARTIAL, 2);
 }
 
@@ -390,7 +407,6 @@ static void replaces_the_socket(void **state)
 	add_socket(b, 1, 1);
 	add_socket(b, 1, 2);
 	add_end(b, 1, NLMSG_DONE, 0);
-	empty_family(2);
 
 	assert_int_equal(dump(&result), 0);
 	assert_taken(2, (uint64_t[]){1, 2});
@@ -418,8 +434,7 @@ static void stops_at_the_deadline(void **state)
 	assert_counted(STAT_NL_RETRIES, 0);
 
 	/* The next dump starts clean, with a number of its own. */
-	empty_family(1);
-	empty_family(2);
+	empty_dump(1);
 	assert_int_equal(dump(&result), 0);
 	assert_false(result.timed_out);
 	assert_int_equal(script.opens, 2);
@@ -501,7 +516,8 @@ static void states_are_read_in_any_spelling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    test(reads_both_families_over_many_batches),
+	    test(reads_both_families_at_once_over_many_batches),
+	    test(asks_by_family_where_both_at_once_are_refused),
 	    test(drops_repeats_by_cookie),
 	    test(skips_what_is_not_the_answer),
 	    test_with(asks_again_after_damage, 0),
