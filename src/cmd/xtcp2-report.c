@@ -78,7 +78,7 @@ static void find_nonce(char nonce[static RESULT_NONCE_MAX])
 			return;
 		}
 	}
-	strcpy(nonce, "none");
+	snprintf(nonce, RESULT_NONCE_MAX, "none");
 }
 
 /* Opens the port of that name; waits while another process holds it. fd or -errno (-ENODEV: there is none).

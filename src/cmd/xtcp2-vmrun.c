@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* xtcp2-vmrun: boots a test machine, follows its self-test and judges it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "version.h"
+#include "vmrun/child.h"
 #include "vmrun/events.h"
 #include "vmrun/judge.h"
 #include "vmrun/report.h"
@@ -231,9 +233,27 @@ static int cmd_replay(int argc, char **argv)
 	return status;
 }
 
+/* Writes the first line that "qemu --version" prints. False when it cannot be run. */
+static bool qemu_version(const char *qemu, char *line, size_t cap)
+{
+	char *const argv[] = {(char *)qemu, "--version", NULL};
+	struct child child = {0};
+	int fds[2], status = -1;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	_cleanup_close_ int out = fds[0];
+	int r = child_spawn(&child, argv, NULL, 0, fds[1]);
+	close(fds[1]);
+	ssize_t n = r == 0 ? read(out, line, cap - 1) : 0;
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return child_reap(&child, true, &status) && status == 0;
+}
+
 static int cmd_doctor(int argc, char **argv)
 {
-	char kernel[PATH_MAX], command[PATH_MAX], line[256] = "not found (Debian: qemu-system-x86)\n";
+	char kernel[PATH_MAX], version[256];
 	struct run_options o;
 	struct accel accel;
 	struct utsname host;
@@ -244,14 +264,11 @@ static int cmd_doctor(int argc, char **argv)
 	uname(&host);
 	printf("host      %s %s, %ld cores\n", host.sysname, host.release, sysconf(_SC_NPROCESSORS_ONLN));
 	printf("/dev/kvm  %s\n", access("/dev/kvm", R_OK | W_OK) == 0 ? "can be opened" : strerror(errno));
-	snprintf(command, sizeof(command), "'%s' --version 2>/dev/null", o.qemu);
-	FILE *qemu = strchr(o.qemu, '\'') ? NULL : popen(command, "re");
-	bool found = qemu && fgets(line, sizeof(line), qemu);
-	if (qemu)
-		pclose(qemu);
-	printf("qemu      %s", line);
-	if (!found)
+	if (!qemu_version(o.qemu, version, sizeof(version))) {
+		printf("qemu      %s cannot be run (Debian: qemu-system-x86)\n", o.qemu);
 		return VERDICT_NOT_RUN;
+	}
+	printf("qemu      %s\n", version);
 	if (!o.image) {
 		puts("accel     not tried: needs the kernel of an image (--image DIR)");
 		return 0;

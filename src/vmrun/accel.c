@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "vmrun/canary.h"
+#include "vmrun/child.h"
 #include "vmrun/crc32c.h"
 
 /* A sound KVM answers in less than a second. */
@@ -61,22 +62,6 @@ static uint32_t file_sum(const char *path)
 	return crc;
 }
 
-/* Finds a program in PATH as execvp(3) would; the name itself when it has a slash or is nowhere. */
-static void find_program(const char *name, char path[static PATH_MAX])
-{
-	const char *dirs = getenv("PATH");
-	_cleanup_free_ char *copy = strdup(dirs ? dirs : "/usr/bin:/bin");
-	char *save = NULL;
-
-	for (char *d = copy && !strchr(name, '/') ? strtok_r(copy, ":", &save) : NULL; d;
-	     d = strtok_r(NULL, ":", &save)) {
-		snprintf(path, PATH_MAX, "%s/%s", d, name);
-		if (access(path, X_OK) == 0)
-			return;
-	}
-	snprintf(path, PATH_MAX, "%s", name);
-}
-
 /* Makes dir and its parents. */
 static int make_dirs(char *dir)
 {
@@ -103,7 +88,7 @@ static bool cache_path(const char *qemu, const char *kernel, const char *accel, 
 				: snprintf(dir, sizeof(dir), "%s/.cache/xtcp2/accel", home ? home : "");
 	if (n >= (int)sizeof(dir) || make_dirs(dir) < 0)
 		return false;
-	find_program(qemu, program);
+	child_find(qemu, program);
 	stat(program, &st);
 	snprintf(path, PATH_MAX, "%s/%s-%" PRIx64 "-%" PRIx64 "-%08" PRIx32 "-%s.json", dir, boot_id,
 		 (uint64_t)st.st_mtime, (uint64_t)st.st_size, file_sum(kernel), accel);

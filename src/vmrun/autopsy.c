@@ -158,25 +158,24 @@ static void write_tail(FILE *f, const char *title, const struct buf *tail, size_
 	fputs("\n", f);
 }
 
-/* The function that the first backtrace after `from` names ("RIP: 0010:func+0x1/0x2"), or "". */
-static void find_function(const struct buf *tail, size_t from, char *out, size_t cap)
+/* Copies what stands behind the first `mark` of the text from `from` on, up to one of `ends`. "" when there
+ * is none. */
+static void text_after(const struct buf *b, size_t from, const char *mark, const char *ends, char *out,
+		       size_t cap)
 {
-	const char *at =
-	    from < tail->len ? memmem(tail->data + from, tail->len - from, "RIP: 0010:", 10) : NULL;
+	const char *end = (const char *)b->data + b->len;
+	const char *at = from < b->len ? memmem(b->data + from, b->len - from, mark, strlen(mark)) : NULL;
 	size_t n = 0;
 
-	for (at = at ? at + 10 : NULL; at && at < (const char *)tail->data + tail->len && n + 1 < cap; at++) {
-		if (*at == '/' || *at == '\n' || *at == ' ')
-			break;
+	for (at = at ? at + strlen(mark) : end; at < end && !strchr(ends, *at) && n + 1 < cap; at++)
 		out[n++] = *at;
-	}
 	out[n] = '\0';
 }
 
 void autopsy_run(const struct autopsy *a, const char *path, char summary[static AUTOPSY_SUMMARY_MAX])
 {
 	static struct reply r;
-	char cpus[256] = "", function[96] = "";
+	char cpus[256] = "", task[32] = "", function[96] = "";
 	const char *text;
 
 	summary[0] = '\0';
@@ -203,9 +202,11 @@ void autopsy_run(const struct autopsy *a, const char *path, char summary[static 
 		sysrq(a, 'w', SYSRQ_MS);
 		sysrq(a, 't', SYSRQ_TASKS_MS);
 		mark = mark < a->tail->len ? mark : 0;
-		find_function(a->tail, mark, function, sizeof(function));
+		text_after(a->tail, mark, " Comm: ", " \n", task, sizeof(task));
+		text_after(a->tail, mark, "RIP: 0010:", "/ \n", function, sizeof(function));
 		write_tail(f, "SysRq l, w, t", a->tail, mark);
 	}
 	buf_free(&r.text);
-	snprintf(summary, AUTOPSY_SUMMARY_MAX, "%s%s%s", cpus, function[0] ? "; in " : "", function);
+	snprintf(summary, AUTOPSY_SUMMARY_MAX, "%s%s%s%s%s", cpus, task[0] ? "; running " : "", task,
+		 function[0] ? " in " : "", function);
 }

@@ -11,6 +11,21 @@
 
 #include "base/cleanup.h"
 
+bool child_find(const char *name, char path[static PATH_MAX])
+{
+	const char *dir = getenv("PATH");
+
+	for (dir = dir ? dir : "/usr/bin:/bin"; *dir && !strchr(name, '/'); dir += *dir == ':') {
+		size_t n = strcspn(dir, ":");
+		snprintf(path, PATH_MAX, "%.*s/%s", (int)n, dir, name);
+		if (n && access(path, X_OK) == 0)
+			return true;
+		dir += n;
+	}
+	snprintf(path, PATH_MAX, "%s", name);
+	return access(path, X_OK) == 0 && strchr(name, '/');
+}
+
 /* Above every number that the child's descriptors are moved to. */
 #define FD_ASIDE 64
 

@@ -7,9 +7,13 @@
  * what a launcher leaves behind is reaped too. A launcher must exec QEMU: the
  * death signal survives exec(2), not fork(2).
  */
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+/* Finds a program in PATH as execvp(3) would. False when there is none; path is then the name itself. */
+bool child_find(const char *name, char path[static PATH_MAX]);
 
 /* fds[i] of child_spawn() is CHILD_FD_FIRST + i in the child. */
 #define CHILD_FD_FIRST 10

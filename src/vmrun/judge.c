@@ -4,10 +4,8 @@
  * Records carry the facts; the console's sentinels are a second witness. The
  * judge accepts a record only with the run's nonce, a right check sum and the
  * next sequence number. It collects, per check, what both witnesses said, and
- * what the harness holds against the run ("findings"). At the end the truth
- * table decides whether the results count at all; only then are they looked at:
- * every planned check must have ended with PASS, OVERALL must agree, and no
- * finding may stand.
+ * what the harness holds against the run ("findings"). What follows from
+ * it all is drawn in verdict.c.
  */
 #include "vmrun/judge.h"
 
@@ -23,14 +21,6 @@
 /* A flood of oopses or bad records is told by its first lines. */
 #define FINDINGS_MAX 50
 #define CHECKS_MAX   1000
-
-static const char NAME_AGREEMENT[] = "harness.channel_agreement";
-static const char NAME_RECORDS[] = "harness.records";
-static const char NAME_PLAN[] = "harness.plan";
-static const char NAME_OVERALL[] = "harness.overall";
-static const char NAME_CONSOLE[] = "harness.console";
-static const char OVERALL[] = "OVERALL";
-static const char NAME_ARTIFACT[] = "harness.artifact";
 
 void judge_init(struct judge *j)
 {
@@ -69,7 +59,7 @@ void judge_free(struct judge *j)
 }
 
 /* Keeps a copy of a text that came from the guest, made fit for terminals and for JSON. */
-static void set_string(char **to, const char *text)
+void judge_set_text(char **to, const char *text)
 {
 	free(*to);
 	*to = text ? strdup(text) : NULL;
@@ -83,8 +73,7 @@ static void set_string(char **to, const char *text)
 	json_decref(utf8);
 }
 
-static void __attribute__((format(printf, 4, 5)))
-finding(struct judge *j, const char *name, bool voids, const char *fmt, ...)
+void judge_finding(struct judge *j, const char *name, bool voids, const char *fmt, ...)
 {
 	char *text;
 	va_list ap;
@@ -102,7 +91,7 @@ finding(struct judge *j, const char *name, bool voids, const char *fmt, ...)
 	j->findings[j->findings_n++] = (struct judge_finding){.name = name, .text = text, .voids = voids};
 }
 
-static struct judge_check *find_check(struct judge *j, const char *name)
+struct judge_check *judge_find_check(struct judge *j, const char *name)
 {
 	for (size_t i = 0; i < j->checks_n; i++) {
 		if (strcmp(j->checks[i].name, name) == 0)
@@ -130,11 +119,11 @@ static struct judge_check *add_check(struct judge *j, const char *name)
 /* Finds a check that a record names; one outside the plan is taken up and held against the run. */
 static struct judge_check *named_check(struct judge *j, const char *name)
 {
-	struct judge_check *c = find_check(j, name);
+	struct judge_check *c = judge_find_check(j, name);
 
 	if (c)
 		return c;
-	finding(j, NAME_PLAN, false, "check %s is not in the plan", name);
+	judge_finding(j, FINDING_PLAN, false, "check %s is not in the plan", name);
 	c = add_check(j, name);
 	if (c)
 		c->unplanned = true;
@@ -143,19 +132,20 @@ static struct judge_check *named_check(struct judge *j, const char *name)
 
 static void on_plan(struct judge *j, const struct result_line *line, int64_t t_ms)
 {
-	const char *checks = result_line_get(line, "checks");
-	_cleanup_free_ char *copy = strdup(checks ? checks : "");
-	char *save = NULL;
+	const char *list = result_line_get(line, "checks");
+	char name[RESULT_NAME_MAX];
 
 	if (j->planned) {
-		finding(j, NAME_PLAN, false, "the guest sent a second plan");
+		judge_finding(j, FINDING_PLAN, false, "the guest sent a second plan");
 		return;
 	}
 	j->planned = true;
 	j->plan_ms = t_ms;
-	for (char *name = copy ? strtok_r(copy, ",", &save) : NULL; name; name = strtok_r(NULL, ",", &save)) {
-		if (find_check(j, name))
-			finding(j, NAME_PLAN, false, "the plan names %s twice", name);
+	for (size_t n; list && *list; list += n + (list[n] == ',')) {
+		n = strcspn(list, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)n, list);
+		if (judge_find_check(j, name))
+			judge_finding(j, FINDING_PLAN, false, "the plan names %s twice", name);
 		else
 			add_check(j, name);
 	}
@@ -165,9 +155,9 @@ static void on_plan(struct judge *j, const struct result_line *line, int64_t t_m
 	json_t *w;
 	json_array_foreach(wanted, i, w)
 	{
-		if (json_is_string(w) && !find_check(j, json_string_value(w)))
-			finding(j, NAME_PLAN, false, "the guest's plan lacks check %s of the flavor",
-				json_string_value(w));
+		if (json_is_string(w) && !judge_find_check(j, json_string_value(w)))
+			judge_finding(j, FINDING_PLAN, false, "the guest's plan lacks check %s of the flavor",
+				      json_string_value(w));
 	}
 }
 
@@ -177,7 +167,7 @@ static void on_begin(struct judge *j, const struct result_line *line, int64_t t_
 	struct judge_check *c = name ? named_check(j, name) : NULL;
 
 	if (!c || c->state == CHECK_PASS || c->state == CHECK_FAIL) {
-		finding(j, NAME_PLAN, false, "BEGIN of check %s is out of place", name ? name : "?");
+		judge_finding(j, FINDING_PLAN, false, "BEGIN of check %s is out of place", name ? name : "?");
 		return;
 	}
 	c->state = CHECK_RUNNING;
@@ -195,14 +185,14 @@ static void on_end(struct judge *j, const struct result_line *line, int64_t t_ms
 		return;
 	bool pass = strcmp(verdict, "PASS") == 0;
 	if (c->state == CHECK_PASS || c->state == CHECK_FAIL) {
-		finding(j, NAME_PLAN, false, "check %s ended twice", name);
+		judge_finding(j, FINDING_PLAN, false, "check %s ended twice", name);
 		if (c->state == CHECK_FAIL)
 			return;
 	}
 	c->state = pass ? CHECK_PASS : CHECK_FAIL;
 	c->end_ms = t_ms;
 	c->guest_ms = ms ? strtoll(ms, NULL, 10) : -1;
-	set_string(&c->reason, result_line_get(line, "reason"));
+	judge_set_text(&c->reason, result_line_get(line, "reason"));
 }
 
 static void on_metric(struct judge *j, const struct result_line *line)
@@ -222,7 +212,8 @@ static void accept_record(struct judge *j, const struct result_line *line, int64
 {
 	if (!j->planned && line->verb != RESULT_PLAN && line->verb != RESULT_NOTE &&
 	    line->verb != RESULT_METRIC && line->verb != RESULT_HEARTBEAT)
-		finding(j, NAME_PLAN, false, "%s came before the plan", result_verb_name(line->verb));
+		judge_finding(j, FINDING_PLAN, false, "%s came before the plan",
+			      result_verb_name(line->verb));
 	switch (line->verb) {
 	case RESULT_PLAN:
 		on_plan(j, line, t_ms);
@@ -261,8 +252,9 @@ static void on_record(struct judge *j, const char *text, int64_t t_ms)
 	if (r == -ENOENT && !*text)
 		return;
 	if (r < 0) {
-		finding(j, NAME_RECORDS, true, "%s on the results port: %.80s",
-			r == -EBADMSG ? "a record with a wrong check sum" : "a line that is no record", text);
+		judge_finding(j, FINDING_RECORDS, true, "%s on the results port: %.80s",
+			      r == -EBADMSG ? "a record with a wrong check sum" : "a line that is no record",
+			      text);
 		return;
 	}
 	if (!nonce || strcmp(line.nonce, nonce) != 0) {
@@ -271,8 +263,8 @@ static void on_record(struct judge *j, const char *text, int64_t t_ms)
 		return;
 	}
 	if (line.seq != j->next_seq)
-		finding(j, NAME_RECORDS, true, "record %llu came where %llu was due",
-			(unsigned long long)line.seq, (unsigned long long)j->next_seq);
+		judge_finding(j, FINDING_RECORDS, true, "record %llu came where %llu was due",
+			      (unsigned long long)line.seq, (unsigned long long)j->next_seq);
 	j->next_seq = line.seq + 1;
 	accept_record(j, &line, t_ms);
 }
@@ -291,14 +283,14 @@ static bool allowed(const struct judge *j, const char *line)
 	return false;
 }
 
-static int console_said(const struct judge *j, const char *name)
+int judge_console_said(const struct judge *j, const char *name)
 {
 	return (int)json_integer_value(json_object_get(j->sentinels, name));
 }
 
 static void on_sentinel(struct judge *j, const struct console_sentinel *s)
 {
-	int said = console_said(j, s->name) | (s->pass ? SENTINEL_PASS : SENTINEL_FAIL);
+	int said = judge_console_said(j, s->name) | (s->pass ? SENTINEL_PASS : SENTINEL_FAIL);
 
 	if (json_object_size(j->sentinels) < CHECKS_MAX)
 		json_object_set_new(j->sentinels, s->name, json_integer(said));
@@ -314,11 +306,11 @@ static void on_console(struct judge *j, const char *line)
 		break;
 	case CONSOLE_OOPS:
 		if (!allowed(j, line))
-			finding(j, NAME_CONSOLE, false, "%.200s", line);
+			judge_finding(j, FINDING_CONSOLE, false, "%.200s", line);
 		break;
 	case CONSOLE_PANIC:
 		if (!j->panic_line)
-			set_string(&j->panic_line, line);
+			judge_set_text(&j->panic_line, line);
 		break;
 	case CONSOLE_PLAIN:
 	case CONSOLE_CLASSES:
@@ -393,23 +385,23 @@ void judge_feed(struct judge *j, const json_t *event)
 		const char *error = json_string_value(json_object_get(event, "error"));
 		json_array_append_new(j->artifacts, json_deep_copy(event));
 		if (error)
-			finding(j, NAME_ARTIFACT, false, "artifact %s was lost: %s",
-				json_string_value(json_object_get(event, "name")), error);
+			judge_finding(j, FINDING_ARTIFACT, false, "artifact %s was lost: %s",
+				      json_string_value(json_object_get(event, "name")), error);
 	} else if (strcmp(ev, "qmp") == 0) {
 		on_qmp(j, event);
 	} else if (strcmp(ev, "stderr") == 0) {
-		set_string(&j->last_stderr, line);
+		judge_set_text(&j->last_stderr, line);
 	} else if (strcmp(ev, "timeout") == 0) {
-		set_string(&j->timeout_text, text);
+		judge_set_text(&j->timeout_text, text);
 		if (j->end == END_NONE)
 			j->end = END_DEADLINE;
 	} else if (strcmp(ev, "stop") == 0) {
-		set_string(&j->stop_reason, json_string_value(json_object_get(event, "reason")));
+		judge_set_text(&j->stop_reason, json_string_value(json_object_get(event, "reason")));
 		on_stop(j, j->stop_reason);
 	} else if (strcmp(ev, "exit") == 0) {
 		on_exit_event(j, event, t_ms);
 	} else if (strcmp(ev, "error") == 0) {
-		set_string(&j->error, text);
+		judge_set_text(&j->error, text);
 	}
 }
 
@@ -436,126 +428,4 @@ int64_t judge_check_ms(const struct judge_check *c)
 	if (c->guest_ms >= 0)
 		return c->guest_ms;
 	return c->begin_ms >= 0 && c->end_ms >= 0 ? c->end_ms - c->begin_ms : -1;
-}
-
-static void compare(struct judge *j, const char *name, enum check_state state)
-{
-	static const char *const said[] = {"nothing", "PASS", "FAIL", "PASS and FAIL"};
-	int record = state == CHECK_PASS ? SENTINEL_PASS : state == CHECK_FAIL ? SENTINEL_FAIL : 0;
-	int console = console_said(j, name) & (SENTINEL_PASS | SENTINEL_FAIL);
-
-	if (record != console)
-		finding(j, NAME_AGREEMENT, false, "%s: the record says %s, the console %s", name,
-			said[record], said[console]);
-}
-
-/* Compares what the two witnesses said, of every name that either knows. */
-static void check_agreement(struct judge *j)
-{
-	const char *name;
-	json_t *bits;
-
-	for (size_t i = 0; i < j->checks_n; i++)
-		compare(j, j->checks[i].name, j->checks[i].state);
-	compare(j, OVERALL, j->overall);
-	json_object_foreach(j->sentinels, name, bits)
-	{
-		if (!find_check(j, name) && strcmp(name, OVERALL) != 0)
-			finding(j, NAME_AGREEMENT, false,
-				"the console tells of check %s, which has no record", name);
-	}
-}
-
-/* The checks' own verdict, once the truth table has let them count. Returns how many are not passed. */
-static size_t judge_results(struct judge *j)
-{
-	size_t bad = 0;
-
-	for (size_t i = 0; i < j->checks_n; i++)
-		bad += j->checks[i].state != CHECK_PASS;
-	if (j->bye && j->overall == CHECK_PLANNED)
-		finding(j, NAME_OVERALL, false, "the guest said BYE without OVERALL");
-	else if (j->overall == CHECK_PASS && bad)
-		finding(j, NAME_OVERALL, false,
-			"the guest claims OVERALL PASS, but %zu of %zu checks did not pass", bad,
-			j->checks_n);
-	else if (j->overall == CHECK_FAIL && !bad)
-		finding(j, NAME_OVERALL, false, "the guest says OVERALL FAIL although every check passed");
-	if (!j->checks_n)
-		finding(j, NAME_PLAN, false, "the guest planned no check at all");
-	if (j->bye)
-		check_agreement(j);
-	return bad;
-}
-
-static enum truth_last last_record(const struct judge *j)
-{
-	return j->bye			     ? LAST_BYE
-	       : j->overall != CHECK_PLANNED ? LAST_OVERALL
-	       : j->planned		     ? LAST_PLAN
-					     : LAST_NOTHING;
-}
-
-/* What else is known about an end without a verdict, behind the table's text. */
-static const char *detail(const struct judge *j, enum truth_end end)
-{
-	if (end == END_NOT_STARTED)
-		return j->error ? j->error : j->last_stderr;
-	if (end == END_PANIC)
-		return j->panic_line;
-	if (end == END_DEADLINE)
-		return j->timeout_text;
-	return j->exit == EXIT_FAILED ? j->last_stderr : NULL;
-}
-
-/* A flavor without a self-test is there to be used: ending it is no failure. */
-static bool interactive(const struct judge *j)
-{
-	return !j->planned && !json_array_size(json_object_get(j->run, "checks"));
-}
-
-void judge_finish(struct judge *j)
-{
-	enum truth_end end = j->end;
-
-	if (!j->started && end != END_INTERRUPT)
-		end = END_NOT_STARTED;
-	else if (j->panic_line && (end == END_NONE || end == END_SHUTDOWN))
-		end = END_PANIC;
-	const struct truth_row *row = truth_lookup(end, last_record(j), j->exit);
-	const struct judge_check *running = judge_running(j);
-	const char *more = detail(j, end);
-	size_t bad = 0, voids = 0;
-	char *text = NULL;
-
-	j->verdict = row->verdict;
-	if (interactive(j) && (end == END_INTERRUPT || end == END_SHUTDOWN)) {
-		j->verdict = VERDICT_PASS;
-		set_string(&j->reason, "the machine ran until it was stopped");
-		j->finished = true;
-		return;
-	}
-	if (row->verdict == VERDICT_RESULTS) {
-		bad = judge_results(j);
-		for (size_t i = 0; i < j->findings_n; i++)
-			voids += j->findings[i].voids;
-		j->verdict = voids ? VERDICT_NONE : bad || j->findings_n ? VERDICT_FAIL : VERDICT_PASS;
-	}
-	int n;
-	if (row->verdict != VERDICT_RESULTS)
-		n = asprintf(&text, "%s%s%s%s%s%s", row->text, more ? ": " : "", more ? more : "",
-			     running ? " (during check " : "", running ? running->name : "",
-			     running ? ")" : "");
-	else if (voids)
-		n = asprintf(&text, "the results cannot be trusted: %s", j->findings[0].text);
-	else if (!bad && j->findings_n)
-		n = asprintf(&text, "%s: %s", j->findings[0].name,
-			     j->findings[0].text ? j->findings[0].text : "");
-	else if (bad)
-		n = asprintf(&text, "%zu of %zu checks did not pass%s%s", bad, j->checks_n,
-			     j->findings_n ? "; " : "", j->findings_n ? j->findings[0].text : "");
-	else
-		n = asprintf(&text, "%zu of %zu checks passed", j->checks_n, j->checks_n);
-	j->reason = n < 0 ? NULL : text;
-	j->finished = true;
 }

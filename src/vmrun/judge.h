@@ -63,6 +63,30 @@ void judge_feed(struct judge *j, const json_t *event);
 /* Draws the conclusion; nothing may be fed after it. */
 void judge_finish(struct judge *j);
 
+/* ---- shared by judge.c and verdict.c ---- */
+
+/* Names of findings. */
+#define FINDING_AGREEMENT "harness.channel_agreement"
+#define FINDING_ARTIFACT  "harness.artifact"
+#define FINDING_CONSOLE	  "harness.console"
+#define FINDING_OVERALL	  "harness.overall"
+#define FINDING_PLAN	  "harness.plan"
+#define FINDING_RECORDS	  "harness.records"
+
+/* The sentinel name of the whole run. */
+#define SENTINEL_OVERALL "OVERALL"
+
+/* Holds something against the run; a flood of findings is cut. `name` must last. */
+void judge_finding(struct judge *j, const char *name, bool voids, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+struct judge_check *judge_find_check(struct judge *j, const char *name);
+/* SENTINEL_* bits. */
+int judge_console_said(const struct judge *j, const char *name);
+/* Replaces *to by a copy of a text that came from the guest, made fit for terminals and for JSON. */
+void judge_set_text(char **to, const char *text);
+
+/* ---- for the runner and its reports ---- */
+
 /* The check that runs now, or NULL. */
 const struct judge_check *judge_running(const struct judge *j);
 /* True when no end of the run can make it pass any more because a check failed. */

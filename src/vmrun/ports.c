@@ -75,7 +75,7 @@ void port_holder(int port, char who[static PORT_HOLDER_MAX])
 	char link[64], path[PATH_MAX], comm[64] = "";
 	unsigned long inode = listener_inode("/proc/net/tcp", port);
 
-	strcpy(who, "another process");
+	snprintf(who, PORT_HOLDER_MAX, "another process");
 	if (!inode)
 		inode = listener_inode("/proc/net/tcp6", port);
 	DIR *dir = inode ? opendir("/proc") : NULL;

@@ -191,7 +191,7 @@ int result_line_parse(const char *line, size_t len, struct result_line *out)
 	const char *nonce = next_word(&p);
 	if (!nonce || strlen(nonce) >= sizeof(out->nonce))
 		return -EINVAL;
-	strcpy(out->nonce, nonce);
+	memcpy(out->nonce, nonce, strlen(nonce) + 1);
 	if (!parse_u64(next_word(&p), 10, &out->seq) || !parse_u64(next_word(&p), 10, &out->mono_ms) ||
 	    !parse_u64(next_word(&p), 16, &crc))
 		return -EINVAL;

@@ -7,12 +7,6 @@
  * says so. The order of a run is straight: run_vm() prepares, launches, turns the
  * loop until the run is `over`, has the autopsy made if the machine hangs or has
  * panicked, ends the machine, and only then lets the judge conclude.
- *
- * Deadlines are layered: QEMU's greeting, the boot up to the plan, no sign of
- * life on any channel (not while a check with a limit of its own runs), the
- * running check (enforced by the guest, the host only adds a grace), the way
- * from BYE to power-off, and the whole run. All but the user's --timeout are
- * scaled by the canary.
  */
 #include "vmrun/run.h"
 
@@ -34,6 +28,7 @@
 #include "vmrun/artifact.h"
 #include "vmrun/autopsy.h"
 #include "vmrun/console.h"
+#include "vmrun/deadline.h"
 #include "vmrun/events.h"
 #include "vmrun/judge.h"
 #include "vmrun/ports.h"
@@ -44,13 +39,6 @@
 #include "vmrun/setup.h"
 #include "vmrun/shell.h"
 #include "vmrun/vm.h"
-
-/* Unscaled limits, in milliseconds. */
-#define GREETING_MS    15000
-#define BOOT_MS	       90000
-#define NO_PROGRESS_MS 45000
-#define CHECK_GRACE_MS 15000
-#define POWER_OFF_MS   20000
 
 /* Deadlines and the live line are looked at this often. */
 #define TICK_NS (200 * NS_PER_MS)
@@ -83,15 +71,11 @@ struct run {
 	int64_t console_bytes;
 	unsigned int troubles;
 	enum why_over over;
-	bool kept;     /* the verdict is out, the machine stays for the user */
-	bool answered; /* BYE was acknowledged */
-	int64_t launch_ns, activity_ns;
+	bool report_failed; /* the disk is full, for instance */
+	bool kept;	     /* the verdict is out, the machine stays for the user */
+	bool answered;	     /* BYE was acknowledged */
+	int64_t activity_ms; /* since launch: the last byte on any channel */
 };
-
-static int64_t scaled_ns(const struct run *r, int64_t ms)
-{
-	return ms * NS_PER_MS / 100 * r->setup->accel.scale_percent;
-}
 
 static void end_run(struct run *r, enum why_over why)
 {
@@ -159,6 +143,7 @@ static void conclude(struct run *r)
 	progress_clear(&r->progress);
 	report_summary(stdout, &r->judge, r->options->debug_shell);
 	int failed = report_write(r->setup->report, &r->judge);
+	r->report_failed = failed < 0;
 	if (failed < 0)
 		log_err(LOG_NAME, "cannot write the report to %s: %s", r->setup->report, strerror(-failed));
 	fprintf(stdout, "report: %s\n", r->setup->report);
@@ -249,7 +234,7 @@ static void on_bytes(enum channel channel, const void *bytes, size_t n, void *da
 {
 	struct run *r = data;
 
-	r->activity_ns = clock_mono_ns();
+	r->activity_ms = events_now_ms(r->events);
 	if (channel == CHANNEL_RESULT) {
 		line_reader_feed(r->records, bytes, n);
 	} else if (channel == CHANNEL_ARTIFACT) {
@@ -275,7 +260,7 @@ static void on_cont(const json_t *result, const char *error, void *data)
 		end_run(r, OVER_STOPPED);
 		return;
 	}
-	r->activity_ns = clock_mono_ns();
+	r->activity_ms = events_now_ms(r->events);
 	events_emit(r->events, "started", NULL);
 	if (!json_array_size(r->setup->flavor.checks)) {
 		progress_done(&r->progress, "boot", true, -1, "no self-test in this flavor");
@@ -342,39 +327,19 @@ static void on_exited(int status, void *data)
 
 static const struct vm_ops ops = {on_bytes, on_qmp, on_error_line, on_exited};
 
-/* Where each layer's deadline lies now; the first that has passed ends the run. */
 static void check_deadlines(struct run *r)
 {
-	const struct judge *j = &r->judge;
-	const struct judge_check *running = judge_running(j);
-	int64_t now = clock_mono_ns();
-	char text[256], limit[DURATION_TEXT_MAX];
+	struct limits limits = {.scale_percent = r->setup->accel.scale_percent,
+				.run_ms = r->setup->timeout_ns / NS_PER_MS};
+	char text[DEADLINE_TEXT_MAX];
+	enum deadline d = deadline_passed(&r->judge, &limits, events_now_ms(r->events), r->activity_ms, text);
 
-	if (now - r->launch_ns > r->setup->timeout_ns) {
-		snprintf(text, sizeof(text), "the whole run took more than %s",
-			 duration_format(r->setup->timeout_ns, limit));
-		time_out(r, "run", text);
-	} else if (!j->started) {
-		if (now - r->launch_ns > scaled_ns(r, GREETING_MS))
-			time_out(r, "greeting", "QEMU does not answer");
-	} else if (r->answered) {
+	if (d == DEADLINE_POWER_OFF) {
 		/* The verdict is in: a guest that does not find its way down is ended, and told of. */
-		if (now - r->launch_ns - j->bye_ms * NS_PER_MS > scaled_ns(r, POWER_OFF_MS)) {
-			log_warn(LOG_NAME, "the guest did not power off after its self-test; it was ended");
-			stop(r, "bye");
-		}
-	} else if (!j->planned && now - r->launch_ns > scaled_ns(r, BOOT_MS)) {
-		time_out(r, "boot", "the guest did not come to its self-test");
-	} else if (running && running->timeout_ms > 0) {
-		int64_t since = now - r->launch_ns - running->begin_ms * NS_PER_MS;
-		if (since > running->timeout_ms * NS_PER_MS + scaled_ns(r, CHECK_GRACE_MS)) {
-			snprintf(text, sizeof(text), "check %s did not end", running->name);
-			time_out(r, "check", text);
-		}
-	} else if (now - r->activity_ns > scaled_ns(r, NO_PROGRESS_MS)) {
-		snprintf(text, sizeof(text), "no sign of life for %s",
-			 duration_format(scaled_ns(r, NO_PROGRESS_MS) / NS_PER_SEC * NS_PER_SEC, limit));
-		time_out(r, "progress", text);
+		log_warn(LOG_NAME, "%s; it was ended", text);
+		stop(r, "bye");
+	} else if (d != DEADLINE_NONE) {
+		time_out(r, deadline_name(d), text);
 	}
 }
 
@@ -481,7 +446,6 @@ static void emit_run(struct run *r)
 				   s->flavor.console_allow, "image", s->image, "argv", argv_json(&s->argv));
 
 	events_launch(r->events);
-	r->launch_ns = r->activity_ns = clock_mono_ns();
 	events_emit(r->events, "run", fields);
 }
 
@@ -558,8 +522,9 @@ int run_vm(const struct run_options *o)
 		vm_stop(&r.vm);
 		if (!r.judge.finished)
 			conclude(&r);
-		status = r.judge.verdict;
-		if (status == VERDICT_NOT_RUN)
+		/* A verdict that nobody can read up on is none. */
+		status = r.report_failed ? VERDICT_NOT_RUN : r.judge.verdict;
+		if (r.judge.verdict == VERDICT_NOT_RUN)
 			log_err(LOG_NAME, "%s",
 				r.judge.reason ? r.judge.reason : "the machine could not be run");
 	}

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "vmrun/child.h"
 #include "vmrun/ports.h"
 
 /*
@@ -261,7 +262,7 @@ int setup_prepare(struct setup *s, const struct run_options *o, char error[stati
 {
 	const char *append = NULL;
 	json_t *manifest = NULL;
-	char flavor_error[FLAVOR_ERROR_MAX];
+	char flavor_error[FLAVOR_ERROR_MAX], program[PATH_MAX];
 
 	*s = (struct setup){.options = o, .lock_fd = -1, .image = json_object()};
 	if (flavor_load(&s->flavor, o->flavors, o->flavor, flavor_error) < 0)
@@ -271,6 +272,9 @@ int setup_prepare(struct setup *s, const struct run_options *o, char error[stati
 	if (n >= (int)sizeof(s->report))
 		return refuse(error, -ENAMETOOLONG, "the report directory's path is too long");
 	int r = o->image ? check_image(s, &append, &manifest, error) : 0;
+	if (r == 0 && !child_find(o->launcher ? o->launcher : o->qemu, program))
+		r = refuse(error, -ENOENT, "%s is not here or cannot be executed%s", program,
+			   o->launcher ? "" : " (Debian: apt install qemu-system-x86)");
 	if (r == 0)
 		r = check_ports(s, error);
 	if (r == 0)

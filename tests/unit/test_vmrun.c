@@ -9,6 +9,7 @@
 #include "vmrun/artifact.h"
 #include "vmrun/console.h"
 #include "vmrun/crc32c.h"
+#include "vmrun/deadline.h"
 #include "vmrun/events.h"
 #include "vmrun/flavor.h"
 #include "vmrun/judge.h"
@@ -305,6 +306,36 @@ static void test_judge_plan(void **state)
 	judge_free(&j);
 }
 
+static void test_deadlines(void **state)
+{
+	struct limits l = {.scale_percent = 200, .run_ms = 600000};
+	char text[DEADLINE_TEXT_MAX];
+	struct judge j;
+
+	judge_init(&j);
+	assert_int_equal(deadline_passed(&j, &l, 29000, 0, text), DEADLINE_NONE);
+	assert_int_equal(deadline_passed(&j, &l, 31000, 0, text), DEADLINE_GREETING);
+	judge_free(&j);
+
+	begin_run(&j, "-");
+	assert_int_equal(deadline_passed(&j, &l, 89000, 0, text), DEADLINE_NONE);
+	assert_int_equal(deadline_passed(&j, &l, 91000, 0, text), DEADLINE_PROGRESS);
+	assert_int_equal(deadline_passed(&j, &l, 91000, 2000, text), DEADLINE_NONE);
+	assert_int_equal(deadline_passed(&j, &l, 181000, 180000, text), DEADLINE_BOOT);
+	feed_record(&j, 0, "PLAN checks=A");
+	feed_record(&j, 1, "BEGIN check=A timeout_ms=200000");
+	/* While a check runs that has a limit, silence is its right. */
+	assert_int_equal(deadline_passed(&j, &l, 229000, 0, text), DEADLINE_NONE);
+	assert_int_equal(deadline_passed(&j, &l, 231000, 0, text), DEADLINE_CHECK);
+	assert_non_null(strstr(text, "check A"));
+	feed_record(&j, 2, "END check=A verdict=PASS");
+	feed_record(&j, 3, "BYE");
+	assert_int_equal(deadline_passed(&j, &l, 40000, 0, text), DEADLINE_NONE);
+	assert_int_equal(deadline_passed(&j, &l, 41000, 0, text), DEADLINE_POWER_OFF);
+	assert_int_equal(deadline_passed(&j, &l, 600001, 0, text), DEADLINE_RUN);
+	judge_free(&j);
+}
+
 static void write_file(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
@@ -419,6 +450,7 @@ int main(void)
 	    cmocka_unit_test(test_replay),
 	    cmocka_unit_test(test_judge_order_and_allow_list),
 	    cmocka_unit_test(test_judge_plan),
+	    cmocka_unit_test(test_deadlines),
 	    cmocka_unit_test(test_flavors),
 	    cmocka_unit_test(test_usernet),
 	    cmocka_unit_test(test_artifacts),

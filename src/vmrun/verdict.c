@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The conclusion of a run. The truth table decides whether the results count at
+ * all; only then are they looked at: every planned check must have ended with
+ * PASS, OVERALL must agree, both witnesses must say the same, and no finding may
+ * stand.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "vmrun/judge.h"
+#include "vmrun/truth.h"
+
+static void compare(struct judge *j, const char *name, enum check_state state)
+{
+	static const char *const said[] = {"nothing", "PASS", "FAIL", "PASS and FAIL"};
+	int record = state == CHECK_PASS ? SENTINEL_PASS : state == CHECK_FAIL ? SENTINEL_FAIL : 0;
+	int console = judge_console_said(j, name) & (SENTINEL_PASS | SENTINEL_FAIL);
+
+	if (record != console)
+		judge_finding(j, FINDING_AGREEMENT, false, "%s: the record says %s, the console %s", name,
+			      said[record], said[console]);
+}
+
+/* Compares what the two witnesses said, of every name that either knows. */
+static void check_agreement(struct judge *j)
+{
+	const char *name;
+	json_t *bits;
+
+	for (size_t i = 0; i < j->checks_n; i++)
+		compare(j, j->checks[i].name, j->checks[i].state);
+	compare(j, SENTINEL_OVERALL, j->overall);
+	json_object_foreach(j->sentinels, name, bits)
+	{
+		if (!judge_find_check(j, name) && strcmp(name, SENTINEL_OVERALL) != 0)
+			judge_finding(j, FINDING_AGREEMENT, false,
+				      "the console tells of check %s, which has no record", name);
+	}
+}
+
+/* The checks' own verdict, once the truth table has let them count. Returns how many are not passed. */
+static size_t judge_results(struct judge *j)
+{
+	size_t bad = 0;
+
+	for (size_t i = 0; i < j->checks_n; i++)
+		bad += j->checks[i].state != CHECK_PASS;
+	if (j->bye && j->overall == CHECK_PLANNED)
+		judge_finding(j, FINDING_OVERALL, false, "the guest said BYE without OVERALL");
+	else if (j->overall == CHECK_PASS && bad)
+		judge_finding(j, FINDING_OVERALL, false,
+			      "the guest claims OVERALL PASS, but %zu of %zu checks did not pass", bad,
+			      j->checks_n);
+	else if (j->overall == CHECK_FAIL && !bad)
+		judge_finding(j, FINDING_OVERALL, false,
+			      "the guest says OVERALL FAIL although every check passed");
+	if (!j->checks_n)
+		judge_finding(j, FINDING_PLAN, false, "the guest planned no check at all");
+	if (j->bye)
+		check_agreement(j);
+	return bad;
+}
+
+static enum truth_last last_record(const struct judge *j)
+{
+	return j->bye			     ? LAST_BYE
+	       : j->overall != CHECK_PLANNED ? LAST_OVERALL
+	       : j->planned		     ? LAST_PLAN
+					     : LAST_NOTHING;
+}
+
+/* What else is known about an end without a verdict, behind the table's text. */
+static const char *detail(const struct judge *j, enum truth_end end)
+{
+	if (end == END_NOT_STARTED)
+		return j->error ? j->error : j->last_stderr;
+	if (end == END_PANIC)
+		return j->panic_line;
+	if (end == END_DEADLINE)
+		return j->timeout_text;
+	return j->exit == EXIT_FAILED ? j->last_stderr : NULL;
+}
+
+/* A flavor without a self-test is there to be used: ending it is no failure. */
+static bool interactive(const struct judge *j)
+{
+	return !j->planned && !json_array_size(json_object_get(j->run, "checks"));
+}
+
+void judge_finish(struct judge *j)
+{
+	enum truth_end end = j->end;
+
+	if (!j->started && end != END_INTERRUPT)
+		end = END_NOT_STARTED;
+	else if (j->panic_line && (end == END_NONE || end == END_SHUTDOWN))
+		end = END_PANIC;
+	const struct truth_row *row = truth_lookup(end, last_record(j), j->exit);
+	const struct judge_check *running = judge_running(j);
+	const char *more = detail(j, end);
+	size_t bad = 0, voids = 0;
+	char *text = NULL;
+
+	j->verdict = row->verdict;
+	if (interactive(j) && (end == END_INTERRUPT || end == END_SHUTDOWN)) {
+		j->verdict = VERDICT_PASS;
+		judge_set_text(&j->reason, "the machine ran until it was stopped");
+		j->finished = true;
+		return;
+	}
+	if (row->verdict == VERDICT_RESULTS) {
+		bad = judge_results(j);
+		for (size_t i = 0; i < j->findings_n; i++)
+			voids += j->findings[i].voids;
+		j->verdict = voids ? VERDICT_NONE : bad || j->findings_n ? VERDICT_FAIL : VERDICT_PASS;
+	}
+	int n;
+	if (row->verdict != VERDICT_RESULTS)
+		n = asprintf(&text, "%s%s%s%s%s%s", row->text, more ? ": " : "", more ? more : "",
+			     running ? " (during check " : "", running ? running->name : "",
+			     running ? ")" : "");
+	else if (voids)
+		n = asprintf(&text, "the results cannot be trusted: %s", j->findings[0].text);
+	else if (!bad && j->findings_n)
+		n = asprintf(&text, "%s: %s", j->findings[0].name,
+			     j->findings[0].text ? j->findings[0].text : "");
+	else if (bad)
+		n = asprintf(&text, "%zu of %zu checks did not pass%s%s", bad, j->checks_n,
+			     j->findings_n ? "; " : "", j->findings_n ? j->findings[0].text : "");
+	else
+		n = asprintf(&text, "%zu of %zu checks passed", j->checks_n, j->checks_n);
+	j->reason = n < 0 ? NULL : text;
+	j->finished = true;
+}
