@@ -148,7 +148,7 @@ size_t dest_max_envelope(const struct dest *d)
 
 const char *dest_public_name(const struct dest *d)
 {
-	return d->spec;
+	return d->name;
 }
 
 bool dest_healthy(const struct dest *d)
@@ -175,7 +175,7 @@ size_t dest_stop(struct dest *d, int64_t deadline_ns)
 	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &ts) == 0)
 		return d->left;
 	size_t left = dest_close_queue(d, STAT_RECORDS_DEADLINE);
-	log_warn(DEST_SUBSYSTEM, "%s: the sending thread did not end in time and is left behind", d->spec);
+	log_warn(DEST_SUBSYSTEM, "%s: the sending thread did not end in time and is left behind", d->name);
 	pthread_detach(d->thread);
 	d->abandoned = true;
 	return left;
@@ -196,6 +196,7 @@ static void destroy(struct dest *d)
 		close(d->ended_fd);
 	envelope_pool_destroy(&d->pool);
 	pthread_mutex_destroy(&d->lock);
+	free(d->name);
 	free(d->spec);
 	free(d);
 }
@@ -221,7 +222,8 @@ static struct dest *dest_alloc(const char *spec, const struct dest_config *confi
 		d->config.queue_bytes = QUEUE_BYTES_DEFAULT;
 	if (d->config.send_timeout_ns <= 0)
 		d->config.send_timeout_ns = SEND_TIMEOUT_DEFAULT_NS;
-	d->spec = credentials_hide(spec);
+	d->spec = strdup(spec);
+	d->name = credentials_hide(spec);
 	d->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	d->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	d->ended_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -229,7 +231,7 @@ static struct dest *dest_alloc(const char *spec, const struct dest_config *confi
 	d->closed_reason = STAT_RECORDS_DEADLINE;
 	pthread_mutex_init(&d->lock, NULL);
 	envelope_pool_init(&d->pool);
-	if (d->spec && d->wake_fd >= 0 && d->stop_fd >= 0 && d->ended_fd >= 0)
+	if (d->spec && d->name && d->wake_fd >= 0 && d->stop_fd >= 0 && d->ended_fd >= 0)
 		return d;
 	destroy(d);
 	return NULL;
@@ -253,9 +255,9 @@ struct dest *dest_new(const char *spec, const struct dest_config *config, char *
 	d->ops = scheme->ops;
 	d->io->dest = d;
 	d->io->config = &d->config;
-	const char *colon = strchr(spec, ':');
-	if (d->ops->parse(d->io, d->ops->whole_spec ? spec : colon ? colon + 1 : "") < 0) {
-		snprintf(error, size, "destination \"%s\": %s; expected %s", spec, d->io->why,
+	const char *colon = strchr(d->spec, ':');
+	if (d->ops->parse(d->io, d->ops->whole_spec ? d->spec : colon ? colon + 1 : "") < 0) {
+		snprintf(error, size, "destination \"%s\": %s; expected %s", d->name, d->io->why,
 			 scheme->syntax);
 		destroy(d);
 		return NULL;

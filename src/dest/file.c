@@ -21,7 +21,7 @@
 
 struct file_dest {
 	struct dest_io io;
-	const char *path; /* within the spec */
+	const char *path; /* borrowed */
 	int fd;
 	bool regular;
 };
@@ -31,12 +31,11 @@ static int file_parse(struct dest_io *io, const char *address)
 	struct file_dest *f = (struct file_dest *)io;
 
 	f->fd = -1;
-	f->path = strchr(dest_name(io), ':');
+	f->path = address;
 	if (!address[0]) {
 		dest_why(io, 0, "has no path");
 		return -EINVAL;
 	}
-	f->path++;
 	return 0;
 }
 

@@ -36,7 +36,8 @@ struct dest_ops {
 	size_t state_size; /* of the zeroed struct that starts with struct dest_io */
 	bool whole_spec;   /* parse() is given "http://..." rather than what follows the scheme's colon */
 	bool lazy; /* connecting proves nothing: up only when an envelope is sent, or dest_set_up() says so */
-	/* Reads the address; no network, no blocking. 0, or -errno with a clause ("has no port") in why. */
+	/* Reads the address, which lives as long as the state; no network, no blocking. 0, or -errno with a
+	 * clause ("has no port") in why. */
 	int (*parse)(struct dest_io *io, const char *address);
 	/* NULL when there is nothing to connect. 0 or -errno, with why. */
 	int (*connect)(struct dest_io *io, int64_t deadline_ns);
@@ -87,7 +88,7 @@ void dest_set_up(struct dest_io *io, bool up);
 const struct dest_scheme *dest_scheme_find(const char *spec);
 void dest_scheme_error(const char *spec, char *error, size_t size);
 
-/* Name for logs: the spec as given, without credentials. */
+/* Name for logs: the spec without what may be secret. */
 const char *dest_name(struct dest_io *io);
 
 #endif

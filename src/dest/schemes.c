@@ -14,6 +14,9 @@ const struct dest_scheme dest_table[] = {
     {"tcp", "tcp:HOST:PORT", "a stream of envelopes", &dest_tcp_ops},
     {"unix", "unix:PATH", "a stream of envelopes over a UNIX socket; @NAME is abstract", &dest_unix_ops},
     {"unixgram", "unixgram:PATH", "one datagram an envelope over a UNIX socket", &dest_unixgram_ops},
+    {"http", "http://HOST[:PORT]/PATH", "one POST an envelope", &dest_http_ops},
+    {"https", "https://HOST[:PORT]/PATH", "one POST an envelope, over TLS", &dest_http_ops},
+    {"kafka", "kafka:HOST:PORT[,HOST:PORT...]", "one message an envelope on -topic", &dest_kafka_ops},
     {NULL},
 };
 

@@ -100,7 +100,7 @@ static void report_drops(struct dest *d, bool last)
 	log_warn(DEST_SUBSYSTEM,
 		 "%s: queue full (%zu bytes): dropped the oldest %" PRIu64 " envelopes, %" PRIu64
 		 " records, %" PRIu64 " bytes since the last report; %" PRIu64 " records since the start",
-		 d->spec, d->config.queue_bytes, s.envelopes, s.records, s.bytes,
+		 d->name, d->config.queue_bytes, s.envelopes, s.records, s.bytes,
 		 stat_get(STAT_RECORDS_QUEUE_FULL));
 }
 
@@ -168,7 +168,7 @@ static void note_success(struct dest *d)
 
 static void end(struct dest *d)
 {
-	log_warn(DEST_SUBSYSTEM, "%s: %s: ending", d->spec, d->io->why);
+	log_warn(DEST_SUBSYSTEM, "%s: %s: ending", d->name, d->io->why);
 	set_up(d, false);
 	d->ended = true;
 	dest_signal(d->ended_fd);
@@ -239,7 +239,7 @@ static void send_one(struct dest *d, struct envelope *e)
 			log_warn(DEST_SUBSYSTEM,
 				 "%s: an envelope of %u records and %zu bytes is lost: %s (%" PRIu64
 				 " failures not shown)",
-				 d->spec, e->rows, e->body.len, d->io->why, suppressed);
+				 d->name, e->rows, e->body.len, d->io->why, suppressed);
 	}
 	if (r == DEST_RETRY) {
 		disconnect(d, e);
@@ -372,7 +372,7 @@ void dest_set_up(struct dest_io *io, bool up)
 	set_up(d, up);
 	if (up) {
 		if (!d->was_ever_up || d->failure_logged)
-			log_info(DEST_SUBSYSTEM, "%s: up", d->spec);
+			log_info(DEST_SUBSYSTEM, "%s: up", d->name);
 		d->was_ever_up = true;
 		d->failure_logged = false;
 		d->up_since_ns = now;
@@ -383,11 +383,11 @@ void dest_set_up(struct dest_io *io, bool up)
 	if (!log_limit_pass(&d->failure_limit, REPORT_NS, &suppressed))
 		return;
 	d->failure_logged = true;
-	log_warn(DEST_SUBSYSTEM, "%s: %s; trying again (%" PRIu64 " failures not shown)", d->spec, io->why,
+	log_warn(DEST_SUBSYSTEM, "%s: %s; trying again (%" PRIu64 " failures not shown)", d->name, io->why,
 		 suppressed);
 }
 
 const char *dest_name(struct dest_io *io)
 {
-	return io->dest->spec;
+	return io->dest->name;
 }

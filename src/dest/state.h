@@ -19,7 +19,7 @@ struct dest {
 	const struct dest_ops *ops;
 	struct dest_io *io;
 	struct dest_config config;
-	char *spec; /* without credentials */
+	char *spec, *name; /* as given, and as logs show it */
 	struct envelope_pool pool;
 	int wake_fd, stop_fd, ended_fd;
 	pthread_t thread;

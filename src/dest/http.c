@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * http:// and https://: each envelope is the body of one POST, with the content
+ * type of the encoder, over a connection that is kept alive (libcurl). What the
+ * answer says decides:
+ *   2xx             sent;
+ *   408, 429, 5xx   the server may take it later: tried again with back-off, as
+ *                   is a failure of the network. It stays the oldest of the
+ *                   queue, whose bound limits how long;
+ *   anything else   the server will never take it: lost, counted, and the first
+ *                   line of the answer logged. Redirects are not followed: a
+ *                   POST would not survive most of them.
+ * An answer that got lost makes the server see an envelope twice.
+ *
+ * The multi interface is used for its poll function, which dest_stop() can wake.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "dest/ops.h"
+#include "record/encoder.h"
+#include "version.h"
+
+/* How much of an error answer is kept for the log. */
+#define ANSWER_MAX 200
+
+struct http_dest {
+	struct dest_io io;
+	CURLM *multi;
+	CURL *easy;
+	struct curl_slist *headers;
+	char answer[ANSWER_MAX];
+	size_t answer_len;
+	bool global;
+};
+
+static size_t keep_answer(char *data, size_t size, size_t count, void *arg)
+{
+	struct http_dest *h = arg;
+	size_t n = size * count, room = sizeof(h->answer) - 1 - h->answer_len;
+
+	memcpy(h->answer + h->answer_len, data, n < room ? n : room);
+	h->answer_len += n < room ? n : room;
+	return n;
+}
+
+/* The first line of what was kept, without control characters. */
+static const char *first_line(struct http_dest *h)
+{
+	h->answer[h->answer_len] = '\0';
+	h->answer[strcspn(h->answer, "\r\n")] = '\0';
+	for (char *c = h->answer; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return h->answer;
+}
+
+static int check_url(struct dest_io *io, const char *url)
+{
+	CURLU *u = curl_url();
+	char *host = NULL;
+	CURLUcode rc = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+
+	if (rc == CURLUE_OK)
+		rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
+	if (rc != CURLUE_OK)
+		dest_why(io, 0, "is not a URL (%s)", curl_url_strerror(rc));
+	curl_free(host);
+	curl_url_cleanup(u);
+	return rc == CURLUE_OK ? 0 : -EINVAL;
+}
+
+/* Everything that stays the same from POST to POST. */
+static CURLcode set_options(struct http_dest *h, const char *url)
+{
+	CURLcode rc = curl_easy_setopt(h->easy, CURLOPT_URL, url);
+
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
+	if (rc == CURLE_OK)
+		rc = curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
+	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
+	/* A name look-up that hangs must not hold the end of the thread. */
+	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, keep_answer);
+	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
+	return rc;
+}
+
+static int http_parse(struct dest_io *io, const char *address)
+{
+	struct http_dest *h = (struct http_dest *)io;
+	char type[128];
+
+	h->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	int r = check_url(io, address);
+	if (r < 0)
+		return r;
+	snprintf(type, sizeof(type), "Content-Type: %s",
+		 io->config->encoder ? io->config->encoder->content_type : "application/octet-stream");
+	h->headers = curl_slist_append(NULL, type);
+	/* No waiting for "100 Continue". */
+	struct curl_slist *more = h->headers ? curl_slist_append(h->headers, "Expect:") : NULL;
+	h->multi = curl_multi_init();
+	h->easy = curl_easy_init();
+	if (!more || !h->multi || !h->easy || set_options(h, address) != CURLE_OK) {
+		dest_why(io, 0, "cannot be used: libcurl refuses, or there is no memory");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Runs the prepared request to its end or the deadline. CURLE_OK means that there is a status. */
+static CURLcode perform(struct http_dest *h, int64_t deadline_ns)
+{
+	int running = 1, left;
+
+	for (;;) {
+		if (curl_multi_perform(h->multi, &running) != CURLM_OK)
+			return CURLE_FAILED_INIT;
+		if (!running)
+			break;
+		int64_t wait = dest_deadline(&h->io, deadline_ns) - clock_mono_ns();
+		if (wait <= 0)
+			return CURLE_OPERATION_TIMEDOUT;
+		struct curl_waitfd stop = {.fd = dest_stop_fd(&h->io), .events = CURL_WAIT_POLLIN};
+		bool stopping = dest_deadline(&h->io, INT64_MAX) != INT64_MAX;
+		curl_multi_poll(h->multi, &stop, stopping ? 0 : 1, wait / NS_PER_MS + 1, NULL);
+	}
+	for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left));)
+		if (m->msg == CURLMSG_DONE)
+			return m->data.result;
+	return CURLE_FAILED_INIT;
+}
+
+static enum dest_result judge(struct http_dest *h, CURLcode rc)
+{
+	long status = 0;
+
+	if (rc != CURLE_OK) {
+		dest_why(&h->io, 0, "%s", curl_easy_strerror(rc));
+		return DEST_RETRY;
+	}
+	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200 && status < 300)
+		return DEST_SENT;
+	dest_why(&h->io, 0, "HTTP status %ld: %s", status, first_line(h));
+	return status == 408 || status == 429 || status >= 500 ? DEST_RETRY : DEST_LOST;
+}
+
+static enum dest_result http_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
+{
+	struct http_dest *h = (struct http_dest *)io;
+
+	h->answer_len = 0;
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, e->body.data);
+	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)e->body.len);
+	if (curl_multi_add_handle(h->multi, h->easy) != CURLM_OK) {
+		dest_why(io, 0, "libcurl refuses the request");
+		return DEST_RETRY;
+	}
+	CURLcode rc = perform(h, deadline_ns);
+	enum dest_result result = judge(h, rc);
+	curl_multi_remove_handle(h->multi, h->easy);
+	return result;
+}
+
+static void http_free(struct dest_io *io)
+{
+	struct http_dest *h = (struct http_dest *)io;
+
+	curl_easy_cleanup(h->easy);
+	curl_multi_cleanup(h->multi);
+	curl_slist_free_all(h->headers);
+	if (h->global)
+		curl_global_cleanup();
+}
+
+const struct dest_ops dest_http_ops = {
+    .state_size = sizeof(struct http_dest),
+    .whole_spec = true,
+    .lazy = true,
+    .parse = http_parse,
+    .send = http_send,
+    .free = http_free,
+};

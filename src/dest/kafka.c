@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * kafka:HOST:PORT[,HOST:PORT...] on librdkafka, one message an envelope, with an
+ * idempotent producer. An envelope belongs to librdkafka (DEST_TAKEN, not
+ * copied) until its delivery report, which arrives on the sending thread: the
+ * library writes our wake-up eventfd when there is one. What it holds counts
+ * within -destQueueBytes; at most half of that is handed over, so that the
+ * other half is still ours to drop when the brokers stay away.
+ *
+ * librdkafka itself finds brokers that come back, under another address too,
+ * and tries forever (message.timeout.ms 0). What it reports as failed all the
+ * same, an unknown topic say, goes back to the head of the queue, and after the
+ * back-off a new producer takes it: a batch whose acknowledgement was lost may
+ * then be on the topic twice. Only a message that the broker finds too large is
+ * lost.
+ *
+ * -kafkaCompression auto begins with zstd and steps down the list when a broker
+ * does not take it: an error in the delivery report, or librdkafka's log line
+ * that it sends uncompressed because the broker is too old.
+ */
+#include "dest/kafka.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "dest/address.h"
+
+#define SUBSYSTEM "kafka"
+
+/* What rd_kafka_purge() left over is waited for this long: reports that are on their way between threads. */
+#define PURGE_MS	  1000
+/* Room for headers within message.max.bytes. */
+#define MESSAGE_OVERHEAD  1024
+/* The least that librdkafka may hold: two envelopes of the largest size. */
+#define BUFFER_KBYTES_MIN 2048
+/* Log lines of librdkafka are passed on at most this often. */
+#define LIBRARY_LOG_NS	  (10 * NS_PER_SEC)
+
+/* In the order that "auto" tries; the gauge KAFKA_CODEC is an index into it. */
+static const char *const codecs[] = {"zstd", "lz4", "snappy", "none", NULL};
+
+static int set(struct dest_io *io, rd_kafka_conf_t *conf, const char *key, const char *value)
+{
+	char why[DEST_WHY_MAX / 2];
+
+	if (rd_kafka_conf_set(conf, key, value, why, sizeof(why)) == RD_KAFKA_CONF_OK)
+		return 0;
+	dest_why(io, 0, "has a bad setting %s: %s", key, why);
+	return -EINVAL;
+}
+
+/* kafka_config: "key=value;key=value". */
+static int set_more(struct dest_io *io, rd_kafka_conf_t *conf, const char *text)
+{
+	_cleanup_free_ char *copy = strdup(text ? text : "");
+	char *save = NULL;
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *item = strtok_r(copy, ";", &save); item; item = strtok_r(NULL, ";", &save)) {
+		item += strspn(item, " ");
+		char *value = strchr(item, '=');
+		if (!value) {
+			dest_why(io, 0, "has a setting \"%s\" without = in -kafkaConfig", item);
+			return -EINVAL;
+		}
+		*value++ = '\0';
+		int r = set(io, conf, item, value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_brokers(struct dest_io *io, const char *brokers)
+{
+	_cleanup_free_ char *copy = strdup(brokers);
+	char *rest = copy;
+
+	if (!copy)
+		return -ENOMEM;
+	while (rest) {
+		struct host_port hp;
+		int r = host_port_parse(io, strsep(&rest, ","), &hp);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int choose_codec(struct dest_io *io, const char *name)
+{
+	struct kafka_dest *k = (struct kafka_dest *)io;
+
+	k->auto_codec = !name || !name[0] || strcmp(name, "auto") == 0;
+	if (k->auto_codec)
+		return 0;
+	for (k->codec = 0; codecs[k->codec]; k->codec++)
+		if (strcmp(name, codecs[k->codec]) == 0)
+			return 0;
+	dest_why(io, 0, "has an unknown -kafkaCompression %s (auto, zstd, lz4, snappy and none are possible)",
+		 name);
+	return -EINVAL;
+}
+
+/* From one broker error or log line to the next codec. */
+static void step_down(struct kafka_dest *k)
+{
+	if (!k->auto_codec || !codecs[k->codec + 1])
+		return;
+	log_notice(SUBSYSTEM, "%s: the broker does not take %s, trying %s", dest_name(&k->io),
+		   codecs[k->codec], codecs[k->codec + 1]);
+	k->codec++;
+}
+
+static enum dest_result outcome(struct kafka_dest *k, rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		return DEST_SENT;
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+		return DEST_LOST;
+	case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
+		__atomic_store_n(&k->refused_codec, true, __ATOMIC_RELAXED);
+		return DEST_RETRY;
+	default:
+		return DEST_RETRY;
+	}
+}
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	struct kafka_dest *k = opaque;
+	struct envelope *e = m->_private;
+	enum dest_result result = outcome(k, m->err);
+
+	k->in_flight_records -= e->rows;
+	k->in_flight_bytes -= e->body.len;
+	if (result == DEST_SENT) {
+		stat_add(STAT_KAFKA_ACKED_RECORDS, e->rows);
+		stat_add(STAT_KAFKA_ACKED_BYTES, e->body.len);
+	} else if (!k->purging) {
+		stat_add(STAT_KAFKA_FAILED_RECORDS, e->rows);
+		stat_add(STAT_KAFKA_FAILED_BYTES, e->body.len);
+		dest_why(&k->io, 0, "delivery failed: %s", rd_kafka_err2str(m->err));
+		if (result == DEST_LOST)
+			log_warn(SUBSYSTEM, "%s: an envelope of %u records and %zu bytes is lost: %s",
+				 dest_name(&k->io), e->rows, e->body.len, rd_kafka_err2str(m->err));
+		else
+			k->failed = true;
+	}
+	dest_complete(&k->io, e, result);
+}
+
+static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+	struct kafka_dest *k = opaque;
+
+	stat_add(STAT_DEST_ERRORS, 1);
+	dest_why(&k->io, 0, "%s", reason);
+	if (err == RD_KAFKA_RESP_ERR__FATAL)
+		k->failed = true;
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		dest_set_up(&k->io, false);
+}
+
+/* On librdkafka's own threads. */
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+	struct kafka_dest *k = rd_kafka_opaque(rk);
+	uint64_t suppressed;
+
+	if (strstr(text, "does not support compression type"))
+		__atomic_store_n(&k->refused_codec, true, __ATOMIC_RELAXED);
+	if (level > LOG_LEVEL_WARN)
+		log_debug(SUBSYSTEM, "%s: %s", facility, text);
+	else if (log_limit_pass(&k->log_limit, LIBRARY_LOG_NS, &suppressed))
+		log_notice(SUBSYSTEM, "%s: %s", facility, text);
+}
+
+static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brokers)
+{
+	char buffer_kbytes[24];
+	size_t kbytes = io->config->queue_bytes / 2 / 1024;
+
+	if (kbytes < BUFFER_KBYTES_MIN)
+		kbytes = BUFFER_KBYTES_MIN;
+	if (kbytes > INT32_MAX)
+		kbytes = INT32_MAX;
+	snprintf(buffer_kbytes, sizeof(buffer_kbytes), "%zu", kbytes);
+	const char *const settings[][2] = {
+	    {"bootstrap.servers", brokers},
+	    {"client.id", "xtcp2"},
+	    {"enable.idempotence", "true"},
+	    {"message.timeout.ms", "0"},
+	    {"queue.buffering.max.kbytes", buffer_kbytes},
+	    {"reconnect.backoff.max.ms", "5000"},
+	    {"socket.keepalive.enable", "true"},
+	    {"statistics.interval.ms", "2000"},
+	    {"log.connection.close", "false"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		int r = set(io, conf, settings[i][0], settings[i][1]);
+		if (r < 0)
+			return r;
+	}
+	/* That a broker is too old for a codec is said by a debug line only, in the first day of a machine's
+	 * uptime. */
+	if (((struct kafka_dest *)io)->auto_codec) {
+		int r = set(io, conf, "debug", "msg");
+		if (r == 0)
+			r = set(io, conf, "log_level", "7");
+		if (r < 0)
+			return r;
+	}
+	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_stats_cb(conf, kafka_on_stats);
+	rd_kafka_conf_set_opaque(conf, io);
+	return set_more(io, conf, io->config->kafka_config);
+}
+
+static int kafka_parse(struct dest_io *io, const char *address)
+{
+	struct kafka_dest *k = (struct kafka_dest *)io;
+	char max[24] = "";
+	size_t size = sizeof(max);
+
+	int r = check_brokers(io, address);
+	if (r < 0)
+		return r;
+	if (!io->config->topic || !io->config->topic[0]) {
+		dest_why(io, 0, "has no -topic");
+		return -EINVAL;
+	}
+	r = choose_codec(io, io->config->kafka_compression);
+	if (r < 0)
+		return r;
+	k->conf = rd_kafka_conf_new();
+	r = configure(io, k->conf, address);
+	if (r < 0)
+		return r;
+	rd_kafka_conf_get(k->conf, "message.max.bytes", max, &size);
+	size_t bytes = strtoul(max, NULL, 10);
+	io->max_envelope = bytes > 2 * MESSAGE_OVERHEAD ? bytes - MESSAGE_OVERHEAD : MESSAGE_OVERHEAD;
+	return 0;
+}
+
+static int kafka_connect(struct dest_io *io, int64_t deadline_ns)
+{
+	struct kafka_dest *k = (struct kafka_dest *)io;
+	char why[DEST_WHY_MAX / 2];
+	static const uint64_t one = 1;
+
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(k->conf);
+	int r = set(io, conf, "compression.codec", codecs[k->codec]);
+	if (r == 0 && !(k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why)))) {
+		dest_why(io, 0, "cannot make a producer: %s", why);
+		r = -EIO;
+	}
+	if (r < 0) {
+		rd_kafka_conf_destroy(conf);
+		return r;
+	}
+	rd_kafka_queue_t *events = rd_kafka_queue_get_main(k->rk);
+	rd_kafka_queue_io_event_enable(events, dest_wake_fd(io), &one, sizeof(one));
+	rd_kafka_queue_destroy(events);
+	__atomic_store_n(&k->refused_codec, false, __ATOMIC_RELAXED);
+	stat_set(STAT_KAFKA_CODEC, k->codec);
+	k->failed = false;
+	return 0;
+}
+
+static void show_in_flight(const struct kafka_dest *k)
+{
+	stat_set(STAT_KAFKA_IN_FLIGHT_RECORDS, k->in_flight_records);
+	stat_set(STAT_KAFKA_IN_FLIGHT_BYTES, k->in_flight_bytes);
+}
+
+static enum dest_result kafka_service(struct dest_io *io)
+{
+	struct kafka_dest *k = (struct kafka_dest *)io;
+
+	rd_kafka_poll(k->rk, 0);
+	show_in_flight(k);
+	if (__atomic_exchange_n(&k->refused_codec, false, __ATOMIC_RELAXED) && k->auto_codec) {
+		dest_why(io, 0, "compression %s refused", codecs[k->codec]);
+		step_down(k);
+		return DEST_RETRY;
+	}
+	return k->failed ? DEST_RETRY : DEST_SENT;
+}
+
+static enum dest_result kafka_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
+{
+	struct kafka_dest *k = (struct kafka_dest *)io;
+
+	rd_kafka_resp_err_t err = rd_kafka_producev(
+	    k->rk, RD_KAFKA_V_TOPIC(io->config->topic), RD_KAFKA_V_VALUE(e->body.data, e->body.len),
+	    RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_OPAQUE(e), RD_KAFKA_V_END);
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_NO_ERROR:
+		k->in_flight_records += e->rows;
+		k->in_flight_bytes += e->body.len;
+		show_in_flight(k);
+		return DEST_TAKEN;
+	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+		return DEST_BUSY;
+	default:
+		dest_why(io, 0, "produce: %s", rd_kafka_err2str(err));
+		return outcome(k, err);
+	}
+}
+
+/* Every envelope comes back through on_delivery(), which gives it back to the queue. */
+static void kafka_disconnect(struct dest_io *io)
+{
+	struct kafka_dest *k = (struct kafka_dest *)io;
+	int64_t give_up = clock_mono_ns() + PURGE_MS * NS_PER_MS;
+
+	if (!k->rk)
+		return;
+	k->purging = true;
+	rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	do
+		rd_kafka_poll(k->rk, k->in_flight_records ? 10 : 0);
+	while (k->in_flight_bytes && clock_mono_ns() < give_up);
+	if (k->in_flight_bytes)
+		log_err(SUBSYSTEM, "%s: librdkafka does not give back %zu bytes", dest_name(io),
+			k->in_flight_bytes);
+	rd_kafka_destroy(k->rk);
+	k->rk = NULL;
+	k->purging = false;
+	show_in_flight(k);
+	stat_set(STAT_KAFKA_BROKERS_UP, 0);
+}
+
+static void kafka_free(struct dest_io *io)
+{
+	struct kafka_dest *k = (struct kafka_dest *)io;
+
+	if (k->conf)
+		rd_kafka_conf_destroy(k->conf);
+}
+
+const struct dest_ops dest_kafka_ops = {
+    .state_size = sizeof(struct kafka_dest),
+    .lazy = true,
+    .parse = kafka_parse,
+    .connect = kafka_connect,
+    .send = kafka_send,
+    .disconnect = kafka_disconnect,
+    .service = kafka_service,
+    .free = kafka_free,
+};
