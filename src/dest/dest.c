@@ -161,6 +161,19 @@ int dest_ended_fd(const struct dest *d)
 	return d->ended_fd;
 }
 
+/* Whether the sending thread came to its end by until_ns. */
+static bool wait_done(struct dest *d, int64_t until_ns)
+{
+	struct timespec ts = {.tv_sec = until_ns / NS_PER_SEC, .tv_nsec = until_ns % NS_PER_SEC};
+
+	pthread_mutex_lock(&d->lock);
+	while (!d->done && pthread_cond_timedwait(&d->done_cond, &d->lock, &ts) == 0)
+		;
+	bool done = d->done;
+	pthread_mutex_unlock(&d->lock);
+	return done;
+}
+
 size_t dest_stop(struct dest *d, int64_t deadline_ns)
 {
 	/* INT64_MAX says "not stopping". */
@@ -169,11 +182,11 @@ size_t dest_stop(struct dest *d, int64_t deadline_ns)
 	dest_signal(d->stop_fd);
 	if (!d->started)
 		return dest_close_queue(d, STAT_RECORDS_DEADLINE);
-	int64_t until = deadline_ns > INT64_MAX - STOP_GRACE_NS ? INT64_MAX : deadline_ns + STOP_GRACE_NS;
-	struct timespec ts = {.tv_sec = until / NS_PER_SEC, .tv_nsec = until % NS_PER_SEC};
 	d->started = false;
-	if (pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &ts) == 0)
+	if (wait_done(d, deadline_ns > INT64_MAX - STOP_GRACE_NS ? INT64_MAX : deadline_ns + STOP_GRACE_NS)) {
+		pthread_join(d->thread, NULL);
 		return d->left;
+	}
 	size_t left = dest_close_queue(d, STAT_RECORDS_DEADLINE);
 	log_warn(DEST_SUBSYSTEM, "%s: the sending thread did not end in time and is left behind", d->name);
 	pthread_detach(d->thread);
@@ -195,6 +208,7 @@ static void destroy(struct dest *d)
 	if (d->ended_fd >= 0)
 		close(d->ended_fd);
 	envelope_pool_destroy(&d->pool);
+	pthread_cond_destroy(&d->done_cond);
 	pthread_mutex_destroy(&d->lock);
 	free(d->name);
 	free(d->spec);
@@ -230,6 +244,11 @@ static struct dest *dest_alloc(const char *spec, const struct dest_config *confi
 	d->stop_deadline_ns = INT64_MAX;
 	d->closed_reason = STAT_RECORDS_DEADLINE;
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->done_cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	envelope_pool_init(&d->pool);
 	if (d->spec && d->name && d->wake_fd >= 0 && d->stop_fd >= 0 && d->ended_fd >= 0)
 		return d;

@@ -295,6 +295,10 @@ void *dest_sender_run(void *dest)
 	report_drops(d, true);
 	d->left = dest_close_queue(d, d->ended ? STAT_RECORDS_SEND_FAILED : STAT_RECORDS_DEADLINE);
 	set_up(d, false);
+	pthread_mutex_lock(&d->lock);
+	d->done = true;
+	pthread_cond_signal(&d->done_cond);
+	pthread_mutex_unlock(&d->lock);
 	return NULL;
 }
 

@@ -28,12 +28,14 @@ struct dest {
 	bool up;		  /* atomic */
 	int64_t stop_deadline_ns; /* atomic; INT64_MAX until dest_stop() */
 
+	pthread_cond_t done_cond;
 	pthread_mutex_t lock; /* for the members down to the blank line */
 	struct envelope_queue queue;
 	struct envelope_sum taken;   /* in hand, or with the destination until dest_complete() */
 	struct envelope_sum dropped; /* since the last report */
 	bool closed;		     /* nothing is queued or counted any more, submitting is losing */
 	enum stat_id closed_reason;
+	bool done; /* the thread is at its end; done_cond says so */
 
 	/* The sending thread's own. */
 	struct envelope *in_hand;
