@@ -13,7 +13,7 @@
 #define PCAP_MAGIC_NS	   0xa1b23c4dU
 #define PCAPNG_MAGIC	   0x0a0d0d0aU /* the same in both byte orders */
 #define PCAP_LINKTYPE_MASK 0x03ffffffU /* the bits above it tell of checksums */
-#define LINKTYPE_NETLINK   253
+#define LINKTYPE_NETLINK   253U
 
 /* What libpcap accepts at most; a packet that claims more is damage. */
 #define PCAP_SNAPLEN 262144
