@@ -1,0 +1,201 @@
+#!/usr/bin/env bats
+# xtcp2-clickhouse: ClickHouse's HTTP interface as curl and the official client use it.
+
+load lib
+load pipeline
+
+setup_file() {
+  pipe_up "$BATS_FILE_TMPDIR"
+  start_engine
+  sql 'CREATE TABLE t (a Int32, b String) ENGINE = MergeTree ORDER BY a'
+  export PIPE HOLDER ENGINE
+}
+
+teardown_file() { pipe_down; }
+
+status_of() { http -o /dev/null -w '%{http_code}' "$@"; }
+
+header_of() { # NAME [CURL ARGUMENT]...
+  local name=$1
+  shift
+  http -D - -o /dev/null "$@" | tr -d '\r' | sed -n "s/^$name: //ip"
+}
+
+@test "ping, the status of consumers and the greeting" {
+  [ "$(http "$URL/ping")" = Ok. ]
+  [ "$(http "$URL/replicas_status")" = Ok. ]
+  [ "$(http "$URL/")" = Ok. ]
+  [ "$(status_of "$URL/nothing-here")" = 404 ]
+}
+
+@test "a query by GET, by POST, and in both parts" {
+  [ "$(http "$URL/?query=SELECT%201")" = 1 ]
+  [ "$(http "$URL" -d 'SELECT 2')" = 2 ]
+  [ "$(http "$URL/?query=SELECT" -d '3')" = 3 ]
+}
+
+@test "formats: in the statement, as default_format, and their headers" {
+  [ "$(http "$URL/" -d 'SELECT 1 AS a FORMAT JSONEachRow')" = '{"a":1}' ]
+  [ "$(http "$URL/?default_format=CSV" -d "SELECT 'x'")" = '"x"' ]
+  [ "$(http -H 'X-ClickHouse-Format: CSV' "$URL/" -d "SELECT 'x'")" = '"x"' ]
+  [ "$(header_of X-ClickHouse-Format "$URL/?query=SELECT+1+FORMAT+JSON")" = JSON ]
+  [ "$(header_of Content-Type "$URL/?query=SELECT+1+FORMAT+JSON")" = 'application/json; charset=UTF-8' ]
+  [ "$(header_of X-ClickHouse-Query-Id "$URL/?query=SELECT+1&query_id=mine")" = mine ]
+  header_of X-ClickHouse-Summary "$URL/?query=SELECT+1" | jq -e '.read_rows'
+}
+
+@test "parameters, settings, database" {
+  [ "$(http "$URL/?param_n=3&param_s=it%27s" -d 'SELECT {n:UInt8} + 1, {s:String} FORMAT TSVRaw')" = $'4\tit\'s' ]
+  [ "$(http "$URL/?max_threads=1" -d "SELECT getSetting('max_threads')")" = 1 ]
+  [ "$(http "$URL/?database=xtcp" -d 'SELECT currentDatabase()')" = xtcp ]
+  [ "$(http -H 'X-ClickHouse-Database: xtcp' "$URL/" -d 'SELECT currentDatabase()')" = xtcp ]
+  # The next request knows nothing of it.
+  [ "$(http "$URL/" -d 'SELECT currentDatabase()')" = default ]
+}
+
+@test "errors have ClickHouse's status, code and text" {
+  local query expected
+  while read -r expected code query; do
+    [ "$(status_of "$URL/" -d "$query")" = "$expected" ]
+    [ "$(header_of X-ClickHouse-Exception-Code "$URL/" -d "$query")" = "$code" ]
+    http "$URL/" -d "$query" | grep -q "^Code: $code. DB::Exception: "
+  done <<'CASES'
+404 60 SELECT * FROM no_such_table
+404 47 SELECT no_such_column
+404 46 SELECT no_such_function()
+404 81 SELECT * FROM no_such_database.t
+400 62 SELECT FROM WHERE
+400 62 SELECT 1; SELECT 2
+404 73 SELECT 1 FORMAT NoSuchFormat
+500 395 SELECT throwIf(number = 1) FROM numbers(2)
+CASES
+  [ "$(status_of "$URL/?database=no_such" -d 'SELECT 1')" = 404 ]
+  [ "$(status_of "$URL/?no_such_setting=1" -d 'SELECT 1')" = 404 ]
+  [ "$(header_of X-ClickHouse-Exception-Code "$URL/?no_such_setting=1" -d 'SELECT 1')" = 115 ]
+  [ "$(status_of "$URL/" -d '')" = 400 ]
+}
+
+@test "GET does not write" {
+  [ "$(header_of X-ClickHouse-Exception-Code -G "$URL/" --data-urlencode 'query=CREATE TABLE x (a Int8) ENGINE = Memory')" = 164 ]
+  [ "$(header_of X-ClickHouse-Exception-Code -G "$URL/" --data-urlencode "query=INSERT INTO t VALUES (1, 'x')")" = 164 ]
+}
+
+@test "data of an insert: in the body, behind the statement, from a select" {
+  sql 'TRUNCATE TABLE t'
+  http "$URL/?query=INSERT+INTO+t+FORMAT+CSV" --data-binary $'1,"x"\n2,"y"\n'
+  sql "INSERT INTO t VALUES (3, 'z'), (4, ';')"
+  sql $'INSERT INTO t (b, a) FORMAT JSONEachRow\n{"a":5,"b":"q"}\n{"a":6,"b":"r"}'
+  sql 'INSERT INTO t SELECT number + 7, toString(number) FROM numbers(2)'
+  [ "$(sql 'SELECT count(), sum(a) FROM t')" = $'8\t36' ]
+  [ "$(header_of X-ClickHouse-Summary "$URL/?query=INSERT+INTO+t+FORMAT+TSV" --data-binary $'9\tx' | jq -r .written_rows)" = 1 ]
+  [ "$(status_of "$URL/?query=INSERT+INTO+t+FORMAT+CSV" --data-binary 'no number,x')" = 400 ]
+  [ "$(status_of "$URL/?query=INSERT+INTO+no_such+FORMAT+CSV" --data-binary '1')" = 404 ]
+}
+
+@test "a large insert streams through and is all there" {
+  sql 'CREATE TABLE IF NOT EXISTS big (a UInt64) ENGINE = MergeTree ORDER BY a'
+  seq 2000000 | http "$URL/?query=INSERT+INTO+big+FORMAT+TSV" -H 'Expect:' -T - -X POST
+  [ "$(sql 'SELECT count(), sum(a) FROM big')" = $'2000000\t2000001000000' ]
+  # And out again.
+  [ "$(http "$URL/" -d 'SELECT a FROM big ORDER BY a' | tail -n 1)" = 2000000 ]
+}
+
+@test "a result streams: the first rows are there before the last ones are made" {
+  local first
+  first=$(http -N "$URL/?max_block_size=1" -d 'SELECT number, sleepEachRow(0.5) FROM numbers(8)' --max-time 2 2>/dev/null | head -n 1) || :
+  [ "$first" = $'0\t0' ]
+}
+
+@test "an exception in the middle of a result is in the body, and the transfer is cut" {
+  run http "$URL/?max_block_size=1000" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)'
+  [ "$status" -ne 0 ]
+  grep -q 'Code: 395' <<<"$output"
+  # Whoever waits for the end gets the status instead.
+  [ "$(status_of "$URL/?max_block_size=1000&wait_end_of_query=1" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)')" = 500 ]
+}
+
+@test "gzip both ways" {
+  [ "$(header_of Content-Encoding -H 'Accept-Encoding: gzip' "$URL/?query=SELECT+1&enable_http_compression=1")" = gzip ]
+  [ -z "$(header_of Content-Encoding -H 'Accept-Encoding: gzip' "$URL/?query=SELECT+1")" ]
+  [ "$(http --compressed "$URL/?enable_http_compression=1" -d 'SELECT count() FROM (SELECT * FROM numbers(100000))')" = 100000 ]
+  [ "$(http --compressed "$URL/?enable_http_compression=1" -d 'SELECT number FROM numbers(300000)' | tail -n 1)" = 299999 ]
+  sql 'TRUNCATE TABLE t'
+  printf '1\tx\n2\ty\n' | gzip | http -H 'Content-Encoding: gzip' --data-binary @- "$URL/?query=INSERT+INTO+t+FORMAT+TSV"
+  [ "$(rows_of_t)" = 2 ]
+  [ "$(echo nonsense | status_of -H 'Content-Encoding: gzip' --data-binary @- "$URL/?query=INSERT+INTO+t+FORMAT+TSV")" = 500 ]
+  [ "$(status_of -H 'Content-Encoding: br' -d 'SELECT 1' "$URL/")" = 501 ]
+}
+
+rows_of_t() { sql 'SELECT count() FROM t'; }
+
+@test "many at once" {
+  local i pids=()
+  for i in $(seq 24); do
+    http "$URL/" -d "SELECT sum(number) + $i FROM numbers(3000000)" >"$BATS_TEST_TMPDIR/$i" &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
+  for i in $(seq 24); do [ "$(cat "$BATS_TEST_TMPDIR/$i")" = $((4499998500000 + i)) ]; done
+}
+
+@test "records go in by HTTP and come out readable" {
+  inside "$(bin clickhouse_protobuflist_db)" -rows 100 -loops 2
+  inside "$(bin clickhouse_http_insert_protobuflist)" -values 7,8,9
+  [ "$(sql 'SELECT count() FROM xtcp.xtcp_flat_records WHERE record_counter IN (7, 8, 9)')" -ge 3 ]
+  sql "SELECT DISTINCT state FROM xtcp.sockets ORDER BY state" | grep -qx ESTABLISHED
+  sql "SELECT source, destination FROM xtcp.sockets WHERE inet_diag_msg_family = 2 LIMIT 1" |
+    grep -qE $'^192\\.0\\.2\\.1\t198\\.51\\.100\\.[0-9]+$'
+  sql "SELECT source FROM xtcp.sockets WHERE inet_diag_msg_family = 10 LIMIT 1" | grep -q '^2001:db8:'
+  [ "$(sql "SELECT count() FROM xtcp.xtcp_flat_records WHERE timestamp_ns > now() - INTERVAL 5 MINUTE")" -ge 203 ]
+  # What is no envelope is refused with a status, and nothing of it is kept.
+  [ "$(status_of "$URL/?query=INSERT+INTO+xtcp.xtcp_flat_records_in+FORMAT+ProtobufList" --data-binary 'garbage')" != 200 ]
+}
+
+@test "the official client" {
+  cp "$BATS_TEST_DIRNAME/../pipeline/client.mjs" "$CACHE/clients/client.mjs"
+  run inside node "$CACHE/clients/client.mjs" "$URL"
+  echo "$output"
+  [ "$status" -eq 0 ]
+}
+
+@test "a directory has one owner; a restart keeps what is in it" {
+  run inside "$(bin xtcp2-clickhouse)" -data "$PIPE/clickhouse" -listen 127.0.0.1:18124
+  [ "$status" -eq 1 ]
+  grep -q 'another xtcp2-clickhouse has it open' <<<"$output"
+  pipe_up "$BATS_TEST_TMPDIR/own"
+  start_engine
+  sql 'CREATE TABLE kept (a Int8) ENGINE = MergeTree ORDER BY a'
+  sql 'INSERT INTO kept VALUES (1)'
+  stop "$ENGINE"
+  start_engine
+  [ "$(sql 'SELECT a FROM kept')" = 1 ]
+  pipe_down
+}
+
+@test "a password is asked for, by every way of giving it" {
+  pipe_up "$BATS_TEST_TMPDIR/own"
+  start engine "$(bin xtcp2-clickhouse)" -data "$PIPE/clickhouse" -password 'p:w"x'
+  wait_for 60 ping_engine
+  [ "$(status_of "$URL/?query=SELECT+1")" = 401 ]
+  [ "$(header_of X-ClickHouse-Exception-Code "$URL/?query=SELECT+1")" = 194 ]
+  [ "$(status_of -u default:wrong "$URL/?query=SELECT+1")" = 403 ]
+  [ "$(status_of -u somebody:'p:w"x' "$URL/?query=SELECT+1")" = 403 ]
+  [ "$(http -u default:'p:w"x' "$URL/?query=SELECT+1")" = 1 ]
+  [ "$(http "$URL/?query=SELECT+1&user=default&password=p:w%22x")" = 1 ]
+  [ "$(http -H 'X-ClickHouse-User: default' -H 'X-ClickHouse-Key: p:w"x' "$URL/?query=SELECT+1")" = 1 ]
+  pipe_down
+}
+
+@test "what is missing is named" {
+  run inside env XTCP2_CHDB_LIB=/nonexistent/libchdb.so "$(bin xtcp2-clickhouse)" -data "$BATS_TEST_TMPDIR/d"
+  [ "$status" -eq 1 ]
+  grep -q '/nonexistent/libchdb.so' <<<"$output"
+  run inside env HOME=/nonexistent XDG_CACHE_HOME= "$(bin xtcp2-clickhouse)" -data "$BATS_TEST_TMPDIR/d"
+  [ "$status" -eq 1 ]
+  grep -q 'ci/pipeline --deps' <<<"$output"
+  run "$(bin xtcp2-clickhouse)"
+  [ "$status" -eq 2 ]
+  grep -q -- '-data DIR is needed' <<<"$output"
+  run inside "$(bin xtcp2-clickhouse)" -data /proc/nothing
+  [ "$status" -eq 1 ]
+}

@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the tests use BROKER and ENGINE
+# The parts of the data path as verbs: each test (or file) has a network and a
+# mount namespace of its own, in which ports are the real ones; nothing is left
+# behind. `ci/pipeline --deps` must have been run.
+
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/xtcp2
+PIPELINE=$BATS_TEST_DIRNAME/../../pipeline
+URL=http://127.0.0.1:18123
+
+# A fresh namespace with loopback, kept by a process until pipe_down. Files go to $1.
+pipe_up() {
+  PIPE=$1
+  mkdir -p "$PIPE"
+  echo >"$PIPE/pids"
+  unshare -n -m -- sh -c 'mount --make-rprivate / && ip link set lo up && exec sleep infinity' \
+    </dev/null >/dev/null 2>&1 3>&- &
+  HOLDER=$!
+  echo "$HOLDER" >>"$PIPE/pids"
+  wait_for 10 holder_ready
+}
+
+holder_ready() {
+  [ "$(readlink "/proc/$HOLDER/ns/net")" != "$(readlink /proc/self/ns/net)" ] &&
+    inside ip -o link show lo 2>/dev/null | grep -q 'LOWER_UP'
+}
+
+# Runs a command in the namespace.
+inside() { nsenter -t "$HOLDER" -n -m -- "$@"; }
+
+# Starts a long-running command in the namespace; its log is $PIPE/NAME.log, its pid in $STARTED.
+start() {
+  local name=$1
+  shift
+  nsenter -t "$HOLDER" -n -m -- "$@" </dev/null >>"$PIPE/$name.log" 2>&1 3>&- &
+  STARTED=$!
+  echo "$STARTED" >>"$PIPE/pids"
+}
+
+# stop PID [SIGNAL]: and waits for its end.
+stop() {
+  kill -"${2:-TERM}" "$1" 2>/dev/null || :
+  wait_for 30 gone "$1"
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null || [ "$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
+
+pipe_down() {
+  local pid
+  [ -n "${PIPE:-}" ] || return 0
+  # The newest first; the namespace's holder is the last one.
+  while read -r pid; do
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || :
+  done < <(tac "$PIPE/pids")
+  while read -r pid; do
+    [ -z "$pid" ] || wait_for 10 gone "$pid" || kill -9 "$pid" 2>/dev/null || :
+  done <"$PIPE/pids"
+  if [ -n "${BATS_TEST_COMPLETED:-}" ] || [ -z "${BATS_TEST_NAME:-}" ]; then return 0; fi
+  tail -n 20 "$PIPE"/*.log >&2
+}
+
+start_broker() {
+  start broker env KAFKA_LIBS="$CACHE/kafka/libs" "$PIPELINE/kafka/run" "$PIPE/kafka"
+  BROKER=$STARTED
+  wait_for 60 inside nc -z 127.0.0.1 19092
+}
+
+# start_engine [FLAG]...
+start_engine() {
+  start engine "$(bin xtcp2-clickhouse)" -data "${ENGINE_DATA:-$PIPE/clickhouse}" -v "$@"
+  ENGINE=$STARTED
+  wait_for 60 ping_engine
+}
+
+ping_engine() { [ "$(inside curl -sS "$URL/ping" 2>/dev/null)" = Ok. ]; }
+
+# http [CURL ARGUMENT]...: prints the body.
+http() { inside curl -sS "$@"; }
+
+# The answer to a query sent as a body; fails with the exception.
+sql() { inside curl -sS --fail-with-body "$URL/" --data-binary "$1"; }
+
+rows() { sql "SELECT count() FROM xtcp.${1:-xtcp_flat_records}"; }
+
+# rows_are N [TABLE]
+rows_are() { [ "$(rows "${2:-xtcp_flat_records}")" = "$1" ]; }
+
+rows_beyond() { [ "$(rows)" -gt "$1" ]; }
+
+# produce [FLAG]...: kafka_to_clickhouse in the namespace.
+produce() { inside "$(bin kafka_to_clickhouse)" -broker 127.0.0.1:19092 "$@"; }
+
+# The value of NAME=value in a line.
+value_of() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" <<<"$2"; }
+
+# The records that are there, without those that came twice.
+distinct_rows() { sql 'SELECT uniqExact(hostname, record_counter) FROM xtcp.xtcp_flat_records'; }
+
+distinct_are() { [ "$(distinct_rows)" = "$1" ]; }
