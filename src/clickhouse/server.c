@@ -32,20 +32,55 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned s
 	return rc;
 }
 
+/* The one text that a query without a table gives, without its line end. */
+static void ask(struct engine_session *s, const char *query, struct buf *out, struct buf *error)
+{
+	engine_run(s, str_of(query), "TabSeparatedRaw", NULL, out, NULL, error);
+	while (out->len && out->data[out->len - 1] == '\n')
+		out->len--;
+}
+
+/*
+ * Whether records come in: 503 with the reason when the last thing a Kafka
+ * consumer met in this minute is an exception (a full disk, a broker that is away).
+ */
+static const char *const consumer_trouble =
+    "SELECT exceptions.text[-1] FROM system.kafka_consumers WHERE notEmpty(exceptions.time) AND "
+    "exceptions.time[-1] >= last_commit_time AND exceptions.time[-1] > now() - 60 LIMIT 1";
+
+static enum MHD_Result answer_status(struct server *server, struct MHD_Connection *connection)
+{
+	struct buf text __attribute__((cleanup(buf_free))) = {0};
+	struct engine_session *s = engine_session_new(server->context.engine, &text);
+
+	if (s)
+		ask(s, consumer_trouble, &text, &text);
+	engine_session_free(s);
+	if (!text.len)
+		return answer_text(connection, MHD_HTTP_OK, "Ok.\n");
+	/* The first line: the engine's stack is of no use to anybody here. */
+	uint8_t *end = memchr(text.data, '\n', text.len);
+	text.len = end ? (size_t)(end - text.data) : text.len;
+	buf_byte(&text, '\n');
+	return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, buf_cstr(&text));
+}
+
 static bool is_get(const char *method)
 {
 	return !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
 }
 
 /* Everything that is no query. Returns MHD_YES with *answered set when the path is one of these. */
-static enum MHD_Result answer_page(struct MHD_Connection *connection, const char *url, const char *method,
-				   bool *answered)
+static enum MHD_Result answer_page(struct server *server, struct MHD_Connection *connection, const char *url,
+				   const char *method, bool *answered)
 {
 	bool query = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "query") != NULL;
 
 	*answered = true;
-	if (!strcmp(url, "/ping") || !strcmp(url, "/replicas_status"))
+	if (!strcmp(url, "/ping"))
 		return answer_text(connection, MHD_HTTP_OK, "Ok.\n");
+	if (!strcmp(url, "/replicas_status"))
+		return answer_status(server, connection);
 	if (strcmp(url, "/") != 0)
 		return answer_text(
 		    connection, MHD_HTTP_NOT_FOUND,
@@ -68,7 +103,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	bool answered;
 
 	if (!x) {
-		enum MHD_Result rc = answer_page(connection, url, method, &answered);
+		enum MHD_Result rc = answer_page(server, connection, url, method, &answered);
 		if (answered)
 			return rc;
 		*state = exchange_new(&server->context, connection, method);
@@ -87,14 +122,6 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
 {
 	exchange_free(*state);
 	*state = NULL;
-}
-
-/* The one text that a query without a table gives, without its line end. */
-static void ask(struct engine_session *s, const char *query, struct buf *out, struct buf *error)
-{
-	engine_run(s, str_of(query), "TabSeparatedRaw", NULL, out, NULL, error);
-	while (out->len && out->data[out->len - 1] == '\n')
-		out->len--;
 }
 
 static bool learn_engine(struct exchange_context *context, struct buf *error)

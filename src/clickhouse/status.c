@@ -73,16 +73,30 @@ unsigned status_code(const char *exception)
 	return sscanf(exception, "Code: %u.", &code) == 1 ? code : 0;
 }
 
+/*
+ * The name is the last "(IN_CAPITALS)": before it may stand the names of nested
+ * exceptions, behind it "(version 26.7.2.1)". Empty without one.
+ */
+static struct str exception_name(const char *exception)
+{
+	struct str name = {NULL, 0};
+
+	for (const char *p = strchr(exception, '('); p; p = strchr(p + 1, '(')) {
+		size_t n = strspn(p + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+		if (n && p[1 + n] == ')')
+			name = (struct str){p + 1, (uint32_t)n};
+	}
+	return name;
+}
+
 unsigned status_http(const char *exception)
 {
-	/* The name closes the text; a nested exception's name stands before it and does not count. */
-	const char *open = strrchr(exception, '('), *close = open ? strchr(open, ')') : NULL;
+	struct str name = exception_name(exception);
 
-	for (size_t i = 0; close && i < ARRAY_SIZE(status_table); i++) {
-		size_t n = strlen(status_table[i].name);
-		if ((size_t)(close - open - 1) == n && memcmp(open + 1, status_table[i].name, n) == 0)
+	for (size_t i = 0; name.len && i < ARRAY_SIZE(status_table); i++)
+		if (strlen(status_table[i].name) == name.len &&
+		    !memcmp(status_table[i].name, name.p, name.len))
 			return status_table[i].status;
-	}
 	return 500;
 }
 

@@ -118,6 +118,10 @@ static void exceptions_have_their_status(void **state)
 	assert_int_equal(status_http("Code: 60. DB::Exception: Unknown (x) table. (UNKNOWN_TABLE)"), 404);
 	assert_int_equal(status_http("Code: 62. DB::Exception: Syntax error. (SYNTAX_ERROR)"), 400);
 	assert_int_equal(status_http("Code: 241. DB::Exception: Memory. (MEMORY_LIMIT_EXCEEDED)"), 500);
+	assert_int_equal(status_http("Code: 27. DB::Exception: x. (CANNOT_PARSE_TEXT) (version 26.7.2.1)"),
+			 400);
+	assert_int_equal(
+	    status_http("Code: 1. DB::Exception: Code: 60. x (UNKNOWN_TABLE): y. (LOGICAL_ERROR)"), 500);
 	assert_int_equal(status_http(""), 500);
 	assert_int_equal(status_code("Code: 60. DB::Exception: x"), 60);
 	assert_int_equal(status_code("nonsense"), 0);
