@@ -44,6 +44,7 @@ void judge_free(struct judge *j)
 		free(j->findings[i].text);
 	free(j->checks);
 	free(j->findings);
+	free(j->last_note);
 	free(j->timeout_text);
 	free(j->error);
 	free(j->last_stderr);
@@ -208,6 +209,22 @@ static void on_metric(struct judge *j, const struct result_line *line)
 	}
 }
 
+/* "text" as it is, any other pair as name=value. */
+static void on_note(struct judge *j, const struct result_line *line)
+{
+	char text[512] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < line->pairs && n < sizeof(text); i++) {
+		const struct result_pair *p = &line->pair[i];
+		bool bare = strcmp(p->key, "text") == 0;
+		n += snprintf(text + n, sizeof(text) - n, "%s%s%s%s", i ? " " : "", bare ? "" : p->key,
+			      bare ? "" : "=", p->value);
+	}
+	judge_set_text(&j->last_note, text);
+	j->notes++;
+}
+
 static void accept_record(struct judge *j, const struct result_line *line, int64_t t_ms)
 {
 	if (!j->planned && line->verb != RESULT_PLAN && line->verb != RESULT_NOTE &&
@@ -238,6 +255,8 @@ static void accept_record(struct judge *j, const struct result_line *line, int64
 		break;
 	case RESULT_NOTE:
 	case RESULT_HEARTBEAT:
+		on_note(j, line);
+		break;
 	case RESULT_VERBS:
 		break;
 	}

@@ -12,6 +12,9 @@
 
 #define NAME_WIDTH 28
 
+/* A figure is written as it was measured: 7.65, not 7.6500000000000004. */
+#define FIGURE_DIGITS 10
+
 static const char *run_text(const struct judge *j, const char *key)
 {
 	const char *text = json_string_value(json_object_get(j->run, key));
@@ -176,7 +179,7 @@ static int write_tap(FILE *f, const struct judge *j)
 static int write_results(FILE *f, const struct judge *j)
 {
 	json_t *root = results_json(j);
-	int r = json_dumpf(root, f, JSON_INDENT(2));
+	int r = json_dumpf(root, f, JSON_INDENT(2) | JSON_REAL_PRECISION(FIGURE_DIGITS));
 
 	json_decref(root);
 	fputc('\n', f);
@@ -228,7 +231,8 @@ static void summary_figures(FILE *to, const struct judge *j)
 		fputs("  figures:", to);
 	json_object_foreach(j->metrics, key, value)
 	{
-		char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+		char *text =
+		    json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(FIGURE_DIGITS));
 		fprintf(to, " %s=%s", key, text ? text : "?");
 		free(text);
 	}

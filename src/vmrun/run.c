@@ -71,7 +71,7 @@ struct run {
 	int64_t console_bytes;
 	unsigned int troubles;
 	enum why_over over;
-	bool report_failed; /* the disk is full, for instance */
+	bool report_failed;  /* the disk is full, for instance */
 	bool kept;	     /* the verdict is out, the machine stays for the user */
 	bool answered;	     /* BYE was acknowledged */
 	int64_t activity_ms; /* since launch: the last byte on any channel */
@@ -187,6 +187,7 @@ static void on_record_line(const char *line, size_t len, void *data)
 {
 	struct run *r = data;
 	bool was_planned = r->judge.planned;
+	unsigned int notes = r->judge.notes;
 	const struct judge_check *running = judge_running(&r->judge);
 	struct judge_check was = running ? *running : (struct judge_check){0};
 
@@ -194,6 +195,8 @@ static void on_record_line(const char *line, size_t len, void *data)
 		return;
 	emit_text(r, "record", "line", line);
 	show_progress(r, was_planned, running ? &was : NULL);
+	if (r->judge.notes != notes && r->judge.last_note && *r->judge.last_note)
+		progress_line(&r->progress, "  -    %s", r->judge.last_note);
 	if (r->judge.bye && !r->answered)
 		answer_bye(r);
 	else if (r->options->fail_fast && judge_failing(&r->judge))
