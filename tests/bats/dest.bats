@@ -161,6 +161,25 @@ E2
   [[ "$output" == *'submitted 50 sent 0 queue_full 40 send_failed 0 deadline 10'* ]]
 }
 
+@test "a name server that does not answer does not hold the end" {
+  unshare -m -n -- bash -euo pipefail <<E2
+    . '$BATS_TEST_DIRNAME/lib.bash'
+    ip link set lo up
+    echo nameserver 127.0.0.1 >resolv.conf
+    mount --bind resolv.conf /etc/resolv.conf
+    listening() { [ -n "\$(ss -Hunl 'sport = 53')" ]; }
+    socat -u UDP4-RECV:53,bind=127.0.0.1 CREATE:questions & dns=\$!
+    wait_for 10 listening
+    begin=\${EPOCHREALTIME/./}
+    status=0
+    "$SEND" -wait 200ms tcp:nobody.example:9000 3 100 2>log || status=\$?
+    took=\$((\${EPOCHREALTIME/./} - begin))
+    kill \$dns
+    [ \$status -eq 1 ] && [ -s questions ] && [ \$took -lt 1900000 ]
+E2
+  grep -q 'submitted 3 sent 0 queue_full 0 send_failed 0 deadline 3' log
+}
+
 @test "the daemon ships JSON lines over tcp and unix, and whole lines in datagrams" {
   inside <<'E2'
     socat -u TCP4-LISTEN:9000,bind=127.0.0.1 CREATE:tcp.jsonl & tcp=$!

@@ -232,6 +232,29 @@ static void errors_of_the_broker_are_tried_again(void **state)
 	dest_free(d);
 }
 
+/* What an idempotent producer cannot go on after: a new one takes over. */
+static void a_fatal_error_makes_a_new_producer(void **state)
+{
+	struct cluster *c = *state;
+	unsigned int seen[20] = {0};
+	struct dest *d = dest_of(c->spec, &(struct dest_config){.topic = c->topic});
+
+	for (int i = 0; i < 10; i++)
+		submit(d, i, 1000, 1);
+	wait_for(stat_get(STAT_DEST_SENT_RECORDS) == 10);
+	rd_kafka_mock_push_request_errors(c->mock, API_PRODUCE, 1,
+					  RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	for (int i = 10; i < 20; i++)
+		submit(d, i, 1000, 1);
+	wait_for(stat_get(STAT_DEST_SENT_RECORDS) == 20);
+	assert_true(stat_get(STAT_DEST_CONNECTS) >= 2);
+	assert_true(dest_healthy(d));
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_ledger(20, 0, 0, 0);
+	dest_free(d);
+	consume(c, seen, 20, 1000);
+}
+
 static void a_message_too_large_is_lost_and_counted(void **state)
 {
 	struct cluster *c = *state;
@@ -290,6 +313,7 @@ int main(void)
 	    cmocka_unit_test_setup(the_bound_holds_without_a_broker, setup),
 	    cmocka_unit_test_setup(the_deadline_holds_without_a_broker, setup),
 	    cmocka_unit_test_setup(errors_of_the_broker_are_tried_again, setup),
+	    cmocka_unit_test_setup(a_fatal_error_makes_a_new_producer, setup),
 	    cmocka_unit_test_setup(a_message_too_large_is_lost_and_counted, setup),
 	    cmocka_unit_test_setup(auto_compression_steps_down_on_an_error, setup),
 	    cmocka_unit_test_setup(auto_compression_steps_down_for_an_old_broker, setup),
