@@ -31,6 +31,7 @@ enum option_id {
 	OPT_FLAVORS,
 	OPT_IMAGE,
 	OPT_LAUNCHER,
+	OPT_KERNEL,
 	OPT_DURATION,
 	OPT_TIMEOUT,
 	OPT_ACCEL,
@@ -55,6 +56,7 @@ static const struct {
     {"image", "DIR", "a directory with vmlinuz, initrd.img, root.erofs and manifest.json", OPT_IMAGE},
     {"launcher", "PATH", "a program that execs QEMU with $XTCP2_VMRUN_QEMU_ARGS appended, instead of --image",
      OPT_LAUNCHER},
+    {"kernel", "FILE", "the launcher's kernel, to prove KVM with (auto is TCG without)", OPT_KERNEL},
     {"duration", "D", "how long the flavor's load runs, such as 90s or 12h (the flavor's)", OPT_DURATION},
     {"timeout", "D", "limit of the whole run (the flavor's, scaled, plus the duration)", OPT_TIMEOUT},
     {"accel", "auto|kvm|tcg", "auto proves KVM by a boot and falls back to TCG (auto; $" ACCEL_ENV ")",
@@ -131,6 +133,9 @@ static int set_option(struct run_options *o, enum option_id id, char *value)
 		return 0;
 	case OPT_LAUNCHER:
 		o->launcher = value;
+		return 0;
+	case OPT_KERNEL:
+		o->kernel = value;
 		return 0;
 	case OPT_DURATION:
 		return read_duration("duration", value, &o->duration_ns);

@@ -241,11 +241,12 @@ static int choose_accel(struct setup *s, char error[static SETUP_ERROR_MAX])
 	int r;
 
 	if (s->options->launcher) {
-		/* The launcher knows its kernel: without one there is no canary, and TCG always works. */
+		/* Without the launcher's kernel there is no canary, and TCG always works. */
 		bool kvm = s->options->accel == ACCEL_KVM;
 		s->accel = (struct accel){
 		    .name = kvm ? "kvm" : "tcg", .cpu = kvm ? "host" : "max", .scale_percent = 100};
 		strcpy(s->accel.reason, "launcher: as asked for, TCG otherwise");
+		snprintf(s->kernel, sizeof(s->kernel), "%s", s->options->kernel ? s->options->kernel : "");
 		if (!s->kernel[0])
 			return 0;
 	}

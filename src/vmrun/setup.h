@@ -14,7 +14,7 @@
 #include "vmrun/qemu.h"
 
 struct run_options {
-	const char *flavors, *flavor, *image, *launcher, *qemu, *machine, *report, *append;
+	const char *flavors, *flavor, *image, *launcher, *kernel, *qemu, *machine, *report, *append;
 	int64_t duration_ns, timeout_ns; /* -1: the flavor's */
 	enum accel_want accel;
 	bool keep_alive, debug_shell, ports_auto, fail_fast;

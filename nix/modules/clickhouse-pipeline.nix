@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+# The whole data path with NixOS's own services: Kafka (or, as an option, Redpanda in a
+# container), ClickHouse, Prometheus and Grafana, each with the files of pipeline/.
+{
+  config,
+  flavor,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.xtcp2.pipeline;
+  tune = flavor.tunables;
+
+  # server.properties as pipeline/kafka/run uses it, apart from where the data lie. The
+  # NixOS module wants lists for the options it has types for.
+  properties = lib.listToAttrs (
+    lib.concatMap (
+      line:
+      let
+        words = builtins.match "([a-z][^=]*)=(.*)" line;
+      in
+      lib.optional (words != null) (lib.nameValuePair (lib.head words) (lib.last words))
+    ) (lib.splitString "\n" (builtins.readFile ../../pipeline/kafka/server.properties))
+  );
+  schemas = pkgs.linkFarm "xtcp2-format-schemas" [
+    {
+      name = "xtcp_flat_record.proto";
+      path = ../../proto/xtcp_flat_record/v1/xtcp_flat_record.proto;
+    }
+  ];
+  clickhouse = "${lib.getExe' config.services.clickhouse.package "clickhouse-client"} --port 19001 --password ${tune.clickhouse_password}";
+  sql = ../../pipeline/clickhouse/sql;
+in
+{
+  imports = [ ./prometheus.nix ];
+
+  options.xtcp2.pipeline.redpanda = lib.mkEnableOption "Redpanda in a container instead of Apache Kafka (wants the network at the first boot)";
+
+  config = {
+    services.apache-kafka = lib.mkIf (!cfg.redpanda) {
+      enable = true;
+      clusterId = "eHRjcDIta2Fma2EtMDAwMQ";
+      formatLogDirs = true;
+      settings = properties // {
+        "log.dirs" = [ "/var/lib/apache-kafka" ];
+        listeners = lib.splitString "," properties.listeners;
+      };
+    };
+    systemd.services.apache-kafka = lib.mkIf (!cfg.redpanda) {
+      serviceConfig.StateDirectory = "apache-kafka";
+    };
+    virtualisation = lib.mkIf cfg.redpanda {
+      docker.enable = true;
+      oci-containers.backend = "docker";
+      oci-containers.containers.redpanda-0 = {
+        image = "docker.redpanda.com/redpandadata/redpanda:v25.1.7";
+        ports = [
+          "19092:19092"
+          "19644:9644"
+          "18081:8081"
+        ];
+        cmd = [
+          "redpanda"
+          "start"
+          "--mode=dev-container"
+          "--smp=1"
+          "--kafka-addr=internal://0.0.0.0:9092,external://0.0.0.0:19092"
+          "--advertise-kafka-addr=internal://redpanda-0:9092,external://localhost:19092"
+          "--schema-registry-addr=0.0.0.0:8081"
+        ];
+      };
+    };
+
+    services.clickhouse = {
+      enable = true;
+      serverConfig = {
+        listen_host = "0.0.0.0";
+        http_port = 18123;
+        tcp_port = 19001;
+        format_schema_path = "${schemas}/";
+        # What pipeline/clickhouse/sql/30-kafka.sql fills in.
+        macros = {
+          kafka_brokers = "localhost:19092";
+          kafka_topic = tune.kafka_topic;
+          kafka_group = "xtcp";
+        };
+      };
+      usersConfig.users.default.password = tune.clickhouse_password;
+    };
+    systemd.services.xtcp2-clickhouse-schema = {
+      description = "Tables and views of xtcp2";
+      wantedBy = [ "multi-user.target" ];
+      requires = [ "clickhouse.service" ];
+      after = [ "clickhouse.service" ];
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
+          "10-records.sql"
+          "20-views.sql"
+          "30-kafka.sql"
+        ];
+      };
+    };
+
+    services.grafana = {
+      enable = true;
+      declarativePlugins = [ pkgs.grafanaPlugins.grafana-clickhouse-datasource ];
+      settings = {
+        server.http_addr = "0.0.0.0";
+        server.http_port = 3000;
+        "auth.anonymous".enabled = true;
+        "auth.anonymous".org_role = "Viewer";
+        # A machine for one test keeps no secrets.
+        security.secret_key = "xtcp2";
+      };
+      provision = {
+        enable = true;
+        datasources.path = ../../pipeline/grafana/datasources.yaml;
+      };
+    };
+
+    # Sockets to look at.
+    systemd.services.xtcp2-load-server = {
+      wantedBy = [ "multi-user.target" ];
+      serviceConfig.ExecStart = "${lib.getExe' pkgs.xtcp2 "tcp_server"} -count 100";
+    };
+    systemd.services.xtcp2-load-client = {
+      wantedBy = [ "multi-user.target" ];
+      serviceConfig.ExecStart = "${lib.getExe' pkgs.xtcp2 "tcp_client"} -count 100";
+    };
+  };
+}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# Records through Vector into Parquet on MinIO (pipeline/vector/vector.toml); the check PARQUET
+# of the self-test reads them back with DuckDB.
+{ lib, pkgs, ... }:
+let
+  # A machine for one test keeps no secrets; the check knows these as well.
+  credentials = pkgs.writeText "minio.env" ''
+    MINIO_ROOT_USER=xtcp2
+    MINIO_ROOT_PASSWORD=xtcp2-records
+  '';
+in
+{
+  services.minio = {
+    enable = true;
+    rootCredentialsFile = credentials;
+    dataDir = [ "/var/lib/minio/data" ];
+  };
+  # A folder of the data directory is a bucket.
+  systemd.tmpfiles.rules = [ "d /var/lib/minio/data/xtcp2 0750 minio minio" ];
+
+  services.vector = {
+    enable = true;
+    settings = lib.importTOML ../../pipeline/vector/vector.toml;
+  };
+  systemd.services = {
+    # Its socket lies in the daemon's runtime directory, which must outlive either of them.
+    vector = {
+      before = [ "xtcp2.service" ];
+      after = [ "minio.service" ];
+      environment = {
+        AWS_ACCESS_KEY_ID = "xtcp2";
+        AWS_SECRET_ACCESS_KEY = "xtcp2-records";
+      };
+      serviceConfig = {
+        DynamicUser = lib.mkForce false;
+        User = lib.mkForce "root";
+        RuntimeDirectory = "xtcp2";
+        RuntimeDirectoryPreserve = true;
+      };
+    };
+    xtcp2.serviceConfig.RuntimeDirectoryPreserve = true;
+    xtcp2-selftest.path = [
+      pkgs.duckdb
+      pkgs.getent
+      pkgs.minio-client
+    ];
+  };
+}

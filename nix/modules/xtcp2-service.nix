@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+# services.xtcp2: the daemon on a NixOS host.
+#
+# The unit is the one that the package installs, hardening included; this module adds a
+# drop-in with the configuration. Options of services.xtcp2.settings are generated from the
+# daemon's own table, so that a name or a range it would refuse fails the evaluation.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.services.xtcp2;
+  inherit (lib) mkOption types;
+
+  bound = text: if text == "" then null else lib.toInt text;
+  # "" is no limit; what is above 2^63 - 1 does not fit into Nix's integers.
+  number =
+    row:
+    let
+      min = if row.min == "" then 0 else bound row.min;
+    in
+    if row.max == "" then
+      types.addCheck types.int (n: n >= min)
+    else
+      types.ints.between min (bound row.max);
+  typeOf =
+    row:
+    {
+      BOOL = types.bool;
+      DURATION = types.strMatching "0|([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+";
+      STRING = types.str;
+      U32 = number row;
+      U64 = number row;
+    }
+    .${row.type};
+  settingOf =
+    row:
+    lib.nameValuePair row.flag (mkOption {
+      type = types.nullOr (typeOf row);
+      default = null;
+      defaultText = lib.literalMD "the daemon's own: `${row.default}`";
+      description = row.help;
+    });
+
+  settings = lib.filterAttrs (_: value: value != null) cfg.settings;
+  configFile = (pkgs.formats.json { }).generate "xtcp2.json" settings;
+  portOf = address: lib.toInt (lib.last (lib.splitString ":" address));
+in
+{
+  options.services.xtcp2 = {
+    enable = lib.mkEnableOption "xtcp2, records of every TCP socket of every network namespace";
+
+    package = lib.mkPackageOption pkgs "xtcp2" { };
+
+    settings = mkOption {
+      type = types.submodule { options = lib.listToAttrs (map settingOf (import ../lib/options.nix)); };
+      default = { };
+      example = {
+        dest = "kafka:broker:9092";
+        marshal = "protobufList";
+        frequency = "30s";
+      };
+      description = ''
+        Options of the daemon by the names of their flags ({command}`xtcp2 -help`). They end
+        up in the Nix store, which everybody can read: give credentials in
+        {option}`services.xtcp2.environmentFile`.
+      '';
+    };
+
+    extraArgs = mkOption {
+      type = types.listOf (types.strMatching "[^[:space:]]+");
+      default = [ ];
+      example = [ "-ioUring" ];
+      description = "Further arguments, which win over {option}`services.xtcp2.settings`.";
+    };
+
+    environmentFile = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/run/secrets/xtcp2";
+      description = ''
+        File of environment variables, such as `XTCP_KAFKA_CONFIG=sasl.password=...`. They win
+        over {option}`services.xtcp2.settings`.
+      '';
+    };
+
+    openFirewall = mkOption {
+      type = types.bool;
+      default = false;
+      description = ''
+        Opens the ports of metrics and gRPC. Both listen on loopback unless
+        `settings.promListen` and `settings.grpcListen` say otherwise.
+      '';
+    };
+  };
+
+  config = lib.mkIf cfg.enable {
+    environment.systemPackages = [ cfg.package ];
+    systemd.packages = [ cfg.package ];
+    systemd.services.xtcp2 = {
+      wantedBy = [ "multi-user.target" ];
+      environment =
+        lib.optionalAttrs (settings != { }) { XTCP_CONFIG = "${configFile}"; }
+        // lib.optionalAttrs (cfg.extraArgs != [ ]) { XTCP2_ARGS = toString cfg.extraArgs; };
+      serviceConfig = lib.mkIf (cfg.environmentFile != null) { EnvironmentFile = cfg.environmentFile; };
+    };
+    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
+      (if cfg.settings.promListen == null then 9088 else portOf cfg.settings.promListen)
+      (if cfg.settings.grpcPort == null then 8889 else cfg.settings.grpcPort)
+    ];
+  };
+}

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# Coverage of the unit tests as HTML, Markdown and JSON.
+{
+  gcovr,
+  stdenv,
+  xtcp2-coverage,
+}:
+xtcp2-coverage.overrideAttrs (old: {
+  pname = "xtcp2-quality-report";
+  outputs = [ "out" ];
+  nativeBuildInputs = old.nativeBuildInputs ++ [ gcovr ];
+  installPhase = ''
+    mkdir -p $out && gcovr --gcov-executable ${stdenv.cc.cc}/bin/gcov --root .. --filter ../src/ \
+      --html-details $out/index.html --markdown $out/quality-report.md --json-summary $out/quality.json .
+  '';
+  postInstall = "";
+})

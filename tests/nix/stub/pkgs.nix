@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+# Fake packages. Text files and scripts are real: a shell is enough to build them, so that
+# what the flake generates can be read, linted and compared.
+{
+  lib,
+  system,
+}:
+let
+  names = lib.filter (line: builtins.match "[a-z].*" line != null) (
+    lib.splitString "\n" (builtins.readFile ./packages)
+  );
+
+  raw =
+    name: args:
+    derivation (
+      {
+        inherit name system;
+        builder = "/bin/bash";
+        PATH = "/usr/bin:/bin";
+      }
+      // args
+    );
+
+  # What nixpkgs adds on top of a derivation, as far as somebody asks for it.
+  dress =
+    name: drv: extra:
+    let
+      package =
+        drv
+        // {
+          pname = name;
+          version = "99";
+          meta.mainProgram = name;
+          passthru = { };
+          outputs = [ "out" ];
+          out = package;
+          dev = package;
+          bin = package;
+          lib = package;
+          man = package;
+          cc = package;
+          configureFlags = [ ];
+          buildInputs = [ ];
+          nativeBuildInputs = [ ];
+          override = _: package;
+          overrideAttrs = _: package;
+        }
+        // extra;
+    in
+    package;
+
+  fake = name: dress name (raw name { args = [ "-c" "echo fake ${name} > $out" ]; }) { };
+
+  file =
+    name: text: mode:
+    dress name (raw (baseNameOf name) {
+      inherit text;
+      passAsFile = [ "text" ];
+      args = [ "-c" "cp $textPath $out; chmod ${mode} $out" ];
+    }) { };
+
+  bin =
+    name: text:
+    dress name (raw name {
+      inherit text;
+      passAsFile = [ "text" ];
+      args = [ "-c" "mkdir -p $out/bin; cp $textPath $out/bin/${name}; chmod +x $out/bin/${name}" ];
+    }) { };
+
+  runCommand =
+    name: env: command:
+    dress name
+      (raw name (
+        removeAttrs env [ "meta" "passthru" "nativeBuildInputs" ]
+        // {
+          inherit command;
+          # Forced, not used.
+          inputs = map toString (env.nativeBuildInputs or [ ]);
+          passAsFile = [ "command" ];
+          # patchShebangs belongs to stdenv.
+          args = [ "-e" "-c" "patchShebangs() { :; }; . $commandPath" ];
+        }
+      ))
+      {
+        meta = {
+          mainProgram = name;
+        }
+        // (env.meta or { });
+        passthru = env.passthru or { };
+      };
+
+  # Every attribute is forced and ends up in $out as JSON.
+  mkDerivation =
+    args:
+    let
+      attrs = if lib.isFunction args then lib.fix (self: args (self // { finalPackage = self; })) else args;
+      name = attrs.pname or attrs.name;
+      plain = lib.mapAttrs (_: value: if lib.isDerivation value then "${value}" else value) (
+        removeAttrs attrs [ "meta" "passthru" ]
+      );
+      flat = plain // lib.mapAttrs (_: map toString) (lib.filterAttrs (n: _: lib.hasSuffix "Inputs" n) attrs);
+    in
+    dress name (raw name {
+      attrs = builtins.toJSON flat;
+      passAsFile = [ "attrs" ];
+      args = [ "-c" "cp $attrsPath $out" ];
+    }) (
+      attrs
+      // {
+        pname = name;
+        version = attrs.version or "99";
+        overrideAttrs = f: mkDerivation (attrs // (if lib.isFunction f then f attrs else f));
+      }
+    );
+
+  # .extend works by a fixed point, as in nixpkgs.
+  make = overlay: lib.fix (lib.extends overlay base);
+  base =
+    pkgs:
+    lib.genAttrs names fake
+    // {
+      inherit lib runCommand system;
+      _type = "pkgs";
+      path = ./.;
+      extend = overlay: make overlay;
+      buildPackages = pkgs;
+      callPackage =
+        f: args:
+        let
+          function = if lib.isFunction f then f else import f;
+          given = builtins.intersectAttrs (lib.functionArgs function) pkgs // args;
+          missing = lib.filterAttrs (n: hasDefault: !hasDefault && !given ? ${n}) (lib.functionArgs function);
+        in
+        if missing != { } then
+          throw "stub nixpkgs: no package ${toString (lib.attrNames missing)} (tests/nix/stub/packages)"
+        else
+          lib.makeOverridable function given;
+      runCommandLocal = runCommand;
+      runtimeShell = "/bin/bash";
+      writeText = name: text: file name text "444";
+      writeShellScript = name: text: file name "#!/bin/bash\n${text}" "555";
+      writeShellScriptBin = name: text: bin name "#!/bin/bash\n${text}";
+      writeShellApplication =
+        {
+          name,
+          text,
+          runtimeInputs ? [ ],
+        }:
+        bin name ''
+          #!/bin/bash
+          set -euo pipefail
+          export PATH="${lib.makeBinPath runtimeInputs}:$PATH"
+          ${text}'';
+      linkFarm =
+        name: entries:
+        runCommand name { } (
+          "mkdir -p $out\n" + lib.concatMapStrings (e: "ln -s ${e.path} $out/${e.name}\n") entries
+        );
+      mkShell = args: mkDerivation ({ name = "shell"; } // removeAttrs args [ "inputsFrom" ]);
+      closureInfo = _: fake "closure-info";
+      writeClosure = _: fake "closure";
+      formats = lib.genAttrs [ "json" "yaml" "toml" ] (
+        _: _: {
+          type = lib.types.anything;
+          generate = name: value: file name (builtins.toJSON value) "444";
+        }
+      );
+      dockerTools = {
+        caCertificates = fake "ca-certificates";
+        streamLayeredImage =
+          args:
+          mkDerivation (removeAttrs args [ "config" ] // { pname = args.name; config = builtins.toJSON args.config; })
+          // {
+            imageName = args.name;
+            imageTag = args.tag;
+          };
+      };
+      # Prints its arguments, one a line.
+      qemu_kvm = bin "qemu-system-x86_64" "#!/bin/sh\nprintf '%s\\n' \"$@\"\n";
+      qemu_test = pkgs.qemu_kvm;
+      grafanaPlugins = lib.genAttrs [ "grafana-clickhouse-datasource" ] fake;
+      linux = fake "linux" // {
+        version = "6.18";
+        target = "bzImage";
+      };
+      linuxPackages.kernel = pkgs.linux;
+      stdenv = {
+        inherit mkDerivation;
+        cc = fake "gcc";
+        hostPlatform = lib.systems.elaborate system;
+        buildPlatform = lib.systems.elaborate system;
+        targetPlatform = lib.systems.elaborate system;
+      };
+      stdenvNoCC = pkgs.stdenv;
+    };
+in
+make (_: _: { })
