@@ -29,7 +29,7 @@ let
       path = ../../proto/xtcp_flat_record/v1/xtcp_flat_record.proto;
     }
   ];
-  clickhouse = "${lib.getExe' config.services.clickhouse.package "clickhouse-client"} --port 19001 --password ${tune.clickhouse_password}";
+  clickhouse = "${lib.getExe' pkgs.clickhouse "clickhouse-client"} --port 19001 --password ${tune.clickhouse_password}";
   sql = ../../pipeline/clickhouse/sql;
 in
 {
