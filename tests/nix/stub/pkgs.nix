@@ -10,6 +10,7 @@ let
     lib.splitString "\n" (builtins.readFile ./packages)
   );
 
+  # A builder ends in a shell builtin: Nix kills one that closes its output before it exits.
   raw =
     name: args:
     derivation (
@@ -56,7 +57,7 @@ let
     dress name (raw (baseNameOf name) {
       inherit text;
       passAsFile = [ "text" ];
-      args = [ "-c" "cp $textPath $out; chmod ${mode} $out" ];
+      args = [ "-c" "cp $textPath $out; chmod ${mode} $out; :" ];
     }) { };
 
   bin =
@@ -64,7 +65,7 @@ let
     dress name (raw name {
       inherit text;
       passAsFile = [ "text" ];
-      args = [ "-c" "mkdir -p $out/bin; cp $textPath $out/bin/${name}; chmod +x $out/bin/${name}" ];
+      args = [ "-c" "mkdir -p $out/bin; cp $textPath $out/bin/${name}; chmod +x $out/bin/${name}; :" ];
     }) { };
 
   runCommand =
@@ -89,7 +90,7 @@ let
         passthru = env.passthru or { };
       };
 
-  # Every attribute is forced and ends up in $out as JSON.
+  # Every attribute is forced and ends up as JSON; programs that others copy are empty files.
   mkDerivation =
     args:
     let
@@ -103,7 +104,10 @@ let
     dress name (raw name {
       attrs = builtins.toJSON flat;
       passAsFile = [ "attrs" ];
-      args = [ "-c" "cp $attrsPath $out" ];
+      args = [
+        "-c"
+        "mkdir -p $out/bin; cp $attrsPath $out/attrs.json; for p in xtcp2 tcp_client tcp_server; do install $attrsPath $out/bin/$p; done"
+      ];
     }) (
       attrs
       // {
