@@ -2,11 +2,13 @@
 /*
  * Stands in for libFuzzer: runs a harness over files, so that every build
  * replays the corpus. Usage: replay_NAME [FILE or DIRECTORY]..., by default the
- * captures in tests/data and the corpus in tests/fuzz/corpus, from the source root.
+ * captures in tests/data, the corpus in tests/fuzz/corpus and the harness's own in
+ * tests/fuzz/corpus_NAME, from the source root.
  */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -55,8 +57,15 @@ int main(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		n += run(argv[i]);
-	if (argc < 2)
+	if (argc < 2) {
+		char own[64];
+		const char *name = strrchr(argv[0], '_');
+
 		n = run("tests/data") + run("tests/fuzz/corpus");
+		snprintf(own, sizeof(own), "tests/fuzz/corpus%s", name ? name : "");
+		if (access(own, F_OK) == 0)
+			n += run(own);
+	}
 	printf("%zu inputs\n", n);
 	return n ? 0 : 1;
 }

@@ -40,7 +40,7 @@ struct server {
 	struct config *config, *next; /* next: what to re-execute with */
 	struct loop_watch tick, burst, done, signals;
 	struct poll_tap *tap;
-	bool ready, running, pending;
+	bool ready, ticking, running, pending;
 	uint32_t records, burst_left;
 	int64_t begin_ns;
 	pthread_t worker;
@@ -295,7 +295,7 @@ static int serve(struct server *s, const struct grpc_server_options *options)
 		return 1;
 	}
 	printf("listening %u\n", h2_server_port(grpc_server_transport(s->grpc)));
-	if (s->config->frequency_ns > 0)
+	if (s->ticking)
 		loop_timer_set(&s->tick, s->config->frequency_ns, s->config->frequency_ns);
 	pthread_create(&s->worker, NULL, worker_main, s);
 	loop_run(s->loop);
@@ -362,7 +362,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "grpc_serve: %s\n", error);
 		return 2;
 	}
-	s.config->frequency_ns = frequency;
+	if (frequency > 0) {
+		s.config->frequency_ns = frequency;
+		s.config->timeout_ns = frequency / 2;
+	}
+	s.ticking = frequency > 0;
 	struct grpc_server_options options = {"127.0.0.1", (uint16_t)port, stream_bytes};
 	int r = serve(&s, &options);
 	struct config *next = s.next;
