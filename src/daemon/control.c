@@ -41,7 +41,6 @@ static void reconfigure(void *data, struct config *config)
 		free(d->successor);
 	}
 	d->successor = config;
-	log_notice("xtcp2", "a client sent a new configuration: finishing, then starting over with it");
 	loop_stop(d->loop);
 }
 

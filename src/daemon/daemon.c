@@ -267,13 +267,16 @@ static void log_ledger(const struct daemon *d)
 /* Clients get this long to take what is queued for them. */
 #define GRPC_DRAIN_MS 1000
 
-static void stop(struct daemon *d)
+/* Returns whether everything that was read has gone out. */
+static bool stop(struct daemon *d)
 {
+	bool flushed = true;
+
 	notify_send("STOPPING=1");
 	poll_free(d->poll);
 	grpc_server_free(d->grpc, GRPC_DRAIN_MS);
 	if (d->poll) {
-		dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns);
+		flushed = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) == 0;
 		log_ledger(d);
 	}
 	if (d->loop)
@@ -290,6 +293,7 @@ static void stop(struct daemon *d)
 	cleanup_closep(&d->signals.fd);
 	loop_free(d->loop);
 	free(d->dirs_text);
+	return flushed;
 }
 
 int daemon_run(struct config *config, char *const *argv)
@@ -319,7 +323,8 @@ int daemon_run(struct config *config, char *const *argv)
 	}
 	if (r < 0 && r != -EINVAL)
 		log_err("xtcp2", "%s", strerror(-r));
-	stop(&d);
+	if (!stop(&d) && status == 0)
+		status = 1;
 	if (d.successor) {
 		status = reexec(d.successor, argv[0]);
 		config_free(d.successor);

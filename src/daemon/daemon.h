@@ -9,10 +9,11 @@
 #include "config/config.h"
 
 /*
- * Runs until SIGTERM, SIGINT, -maxLoops or a destination that is gone for good.
- * argv is what a re-exec in place would be started with. Returns the exit
- * status: 0, 1 when something failed while running, 2 when the configuration
- * cannot be run.
+ * Runs until SIGTERM, SIGINT, SIGHUP, -maxLoops, a new configuration from a
+ * client (then it starts over in place) or a destination that is gone for good.
+ * argv[0] is the name to start over with. Returns the exit status: 0; 1 when
+ * something failed while running or records were left unsent at the end; 2 when
+ * the configuration cannot be run.
  */
 int daemon_run(struct config *config, char *const *argv);
 

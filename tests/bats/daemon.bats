@@ -60,6 +60,15 @@ E2
   [[ "$stderr" == *" 0 lost"* ]]
 }
 
+@test "records left unsent at the end make the exit status 1, and the reason is said" {
+  run --separate-stderr inside <<'E2'
+    "$XTCP2" -dest file:missing/out -maxLoops 1 -flushTimeout 100ms
+E2
+  [ "$status" -eq 1 ]
+  [[ "$stderr" == *"missing/out: open: No such file or directory"* ]]
+  [[ "$stderr" == *" 0 sent to file:missing/out, "* ]]
+}
+
 @test "the service manager is told READY and STOPPING, and the watchdog is fed" {
   run --separate-stderr inside <<'E2'
     socat -u UNIX-RECVFROM:notify,fork OPEN:told,creat,append & listener=$!
