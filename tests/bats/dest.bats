@@ -157,7 +157,7 @@ E2
 
 @test "a queue that is full drops the oldest and says how much" {
   run -1 "$SEND" -queue 100000 -wait 300ms "unix:$PWD/nobody" 50 10000
-  [[ "$output" == *'dropped the oldest 40 envelopes, 40 records, 400000 bytes'* ]]
+  [[ "$output" == *'queue full (100000 bytes): dropped the oldest '*'; 40 records since the start'* ]]
   [[ "$output" == *'submitted 50 sent 0 queue_full 40 send_failed 0 deadline 10'* ]]
 }
 
