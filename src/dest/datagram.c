@@ -20,8 +20,6 @@
 
 /* The largest UDP payload over IPv4: 65535 - 20 (IP) - 8 (UDP). */
 #define UDP_PAYLOAD_MAX	  65507
-/* Asked for as send buffer of a UNIX socket; the kernel gives at most twice net.core.wmem_max. */
-#define UNIXGRAM_SNDBUF	  (256 << 10)
 /* af_unix: a datagram of more than the buffer less this is EMSGSIZE. */
 #define UNIXGRAM_OVERHEAD 32
 
@@ -42,14 +40,17 @@ static int udp_parse(struct dest_io *io, const char *address)
 	return host_port_parse(io, address, &g->host);
 }
 
-/* The largest datagram that fits into the send buffer that fd gets. */
-static int grow_buffer(int fd)
+/*
+ * The largest datagram that fits into the send buffer of fd: that of the kernel
+ * (net.core.wmem_default), not a larger one, because receivers size their
+ * buffers by it and would cut what is longer.
+ */
+static int largest(int fd)
 {
-	int bytes = UNIXGRAM_SNDBUF;
+	int bytes = 0;
 	socklen_t size = sizeof(bytes);
 
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, size) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &size) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, &size) < 0)
 		return -errno;
 	return bytes - UNIXGRAM_OVERHEAD;
 }
@@ -60,7 +61,7 @@ static int unixgram_parse(struct dest_io *io, const char *address)
 	_cleanup_close_ int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	g->fd = -1;
-	int max = probe < 0 ? -errno : grow_buffer(probe);
+	int max = probe < 0 ? -errno : largest(probe);
 	if (max <= 0) {
 		dest_why(io, -max, "cannot make a socket");
 		return max;
@@ -83,10 +84,7 @@ static int unixgram_connect(struct dest_io *io, int64_t deadline_ns)
 	struct datagram_dest *g = (struct datagram_dest *)io;
 
 	g->fd = address_connect(io, (struct sockaddr *)&g->path, g->path_len, SOCK_DGRAM, deadline_ns);
-	if (g->fd < 0)
-		return g->fd;
-	int max = grow_buffer(g->fd);
-	return max < 0 ? max : 0;
+	return g->fd < 0 ? g->fd : 0;
 }
 
 /* The refusal of what was just sent, when it is back already; 0 otherwise. */
