@@ -46,6 +46,8 @@ setup_file() {
 {"flavors": [
   {"name": "chaos", "built": true, "memory_mib": 256, "vcpus": 1, "checks": ["ONE", "TWO"], "timeout_s": 60,
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
+  {"name": "open", "built": true, "memory_mib": 256, "vcpus": 1, "checks": [], "timeout_s": 60,
+   "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
   {"name": "later", "built": false}
 ]}
 JSON
@@ -174,6 +176,17 @@ run_image() {
   wait_for 10 test ! -e "/proc/$qemu/exe"
 }
 
+@test "vmrun: a flavor without a self-test stays up until it is stopped" {
+  local report=$BATS_TEST_TMPDIR/report runner status=0
+  "$VMRUN" run --flavor open --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
+    --report "$report" --append chaos=silent >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  runner=$!
+  wait_for 60 grep -q 'metrics .* 127.0.0.1:[1-9][0-9]* -> guest port 9088' "$BATS_TEST_TMPDIR/out"
+  kill -TERM "$runner"
+  wait "$runner" || status=$?
+  [ "$status" -eq 0 ]
+}
+
 @test "vmrun: interrupted it ends QEMU and still reports" {
   local report=$BATS_TEST_TMPDIR/report runner qemu status=0
   "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
@@ -181,6 +194,7 @@ run_image() {
   runner=$!
   wait_for 60 grep -qs '"ev":"started"' "$report/events.jsonl"
   qemu=$(jq -r 'select(.ev == "spawn") | .pid' "$report/events.jsonl")
+  refused "belongs to a run under way" run_image --flavor chaos --ports auto
   kill -TERM "$runner"
   wait "$runner" || status=$?
   [ "$status" -eq 2 ]
@@ -224,7 +238,7 @@ SH
 }
 
 @test "vmrun: what cannot be run is refused in one line" {
-  refused "unknown flavor 'nope'; there are: chaos later" run_image --flavor nope
+  refused "unknown flavor 'nope'; there are: chaos open later" run_image --flavor nope
   refused "not built yet" run_image --flavor later
   refused "cannot read flavors" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/none.json"
   echo '{"flavors": [' >"$BATS_TEST_TMPDIR/broken.json"
