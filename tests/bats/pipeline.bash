@@ -94,6 +94,26 @@ produce() { inside "$(bin kafka_to_clickhouse)" -broker 127.0.0.1:19092 "$@"; }
 value_of() { sed -n "s/.*\b$1=\([0-9.]*\).*/\1/p" <<<"$2"; }
 
 # The records that are there, without those that came twice.
-distinct_rows() { sql 'SELECT uniqExact(hostname, record_counter) FROM xtcp.xtcp_flat_records'; }
+distinct_rows() { sql 'SELECT uniqExact(sipHash64(*)) FROM xtcp.xtcp_flat_records'; }
 
 distinct_are() { [ "$(distinct_rows)" = "$1" ]; }
+
+# start_daemon [FLAG]...: polls each second; metrics on :9088.
+start_daemon() {
+  start daemon "$(bin xtcp2)" -frequency 1s -timeout 800ms -promListen 127.0.0.1:9088 "$@"
+  DAEMON=$STARTED
+  wait_for 30 inside curl -sf -o /dev/null http://127.0.0.1:9088/metrics
+}
+
+# metric NAME: the sum of its samples at the daemon.
+metric() { http http://127.0.0.1:9088/metrics | awk -v name="$1" '$1 ~ "^" name "([{]|$)" { sum += $2 } END { printf "%d\n", sum }'; }
+
+metric_beyond() { [ "$(metric "$1")" -gt "$2" ]; }
+
+# start_traffic N: N pairs of sockets that talk all the time.
+start_traffic() {
+  start server "$(bin tcp_server)" -count "$1" -bind 127.0.0.1
+  start client "$(bin tcp_client)" -count "$1" -connect 127.0.0.1 -sleep 100ms -pads 1024
+}
+
+rows_reach() { [ "$(rows)" -ge "$1" ]; }
