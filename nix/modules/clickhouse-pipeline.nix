@@ -118,8 +118,11 @@ in
       provision = {
         enable = true;
         datasources.path = ../../pipeline/grafana/datasources.yaml;
+        dashboards.path = ../../pipeline/grafana/dashboards.yaml;
       };
     };
+    # Where dashboards.yaml says they are.
+    environment.etc."grafana/xtcp2-dashboards".source = ../../pipeline/grafana/dashboards;
 
     # Sockets to look at.
     systemd.services.xtcp2-load-server = {
