@@ -146,13 +146,18 @@ static int wait_answer(int fd)
 	return strcmp(answer, RESULT_ACK) == 0 ? 0 : -EBADMSG;
 }
 
+/* What the console is told of a check. */
+struct sentinel {
+	const char *name, *verdict, *reason;
+};
+
 /* The console's line: a kernel log record when there is a results port, standard output otherwise. */
-static void write_sentinel(const char *name, const char *verdict, const char *reason, bool in_guest)
+static void write_sentinel(const struct sentinel *s, bool in_guest)
 {
 	char line[768];
 	/* Priority 1 (alert): shown on the console whatever the guest's log level is. */
-	int n = snprintf(line, sizeof(line), "%s" SENTINEL_PREFIX "%s_%s%s%s\n", in_guest ? "<1>" : "", name,
-			 verdict, reason && *reason ? " " : "", reason ? reason : "");
+	int n = snprintf(line, sizeof(line), "%s" SENTINEL_PREFIX "%s_%s%s%s\n", in_guest ? "<1>" : "",
+			 s->name, s->verdict, *s->reason ? " " : "", s->reason);
 	if (n >= (int)sizeof(line))
 		line[(n = sizeof(line) - 1) - 1] = '\n';
 	for (int i = 0; i < n - 1; i++) {
@@ -165,8 +170,7 @@ static void write_sentinel(const char *name, const char *verdict, const char *re
 }
 
 /* Sends one record; for BYE waits for the answer on the same opening of the port. */
-static int send_record(struct result_line *line, const char *sentinel, const char *verdict,
-		       const char *reason)
+static int send_record(struct result_line *line, const struct sentinel *sentinel)
 {
 	const char *state = getenv("XTCP2_REPORT_STATE");
 	char text[32], out[RESULT_LINE_MAX];
@@ -178,7 +182,7 @@ static int send_record(struct result_line *line, const char *sentinel, const cha
 		return fail("cannot lock", state ? state : STATE_FILE_DEFAULT, errno);
 	port = open_port(RESULT_PORT);
 	if (sentinel)
-		write_sentinel(sentinel, verdict, reason, port >= 0);
+		write_sentinel(sentinel, port >= 0);
 	if (port == -ENODEV)
 		return 0;
 	if (port < 0)
@@ -259,7 +263,7 @@ static int cmd_plan(char **args, int n)
 {
 	struct result_line line = {.verb = RESULT_PLAN};
 	add(&line, "checks", args[0]);
-	return send_record(&line, NULL, NULL, NULL);
+	return send_record(&line, NULL);
 }
 
 static int cmd_begin(char **args, int n)
@@ -267,7 +271,7 @@ static int cmd_begin(char **args, int n)
 	struct result_line line = {.verb = RESULT_BEGIN};
 	add(&line, "check", args[0]);
 	add(&line, "timeout_ms", args[1]);
-	return send_record(&line, NULL, NULL, NULL);
+	return send_record(&line, NULL);
 }
 
 static int cmd_end(char **args, int n)
@@ -278,21 +282,21 @@ static int cmd_end(char **args, int n)
 	add(&line, "ms", args[2]);
 	const char *reason = n > 3 ? cut(args[3]) : "";
 	add(&line, "reason", reason);
-	return send_record(&line, args[0], args[1], reason);
+	return send_record(&line, &(struct sentinel){args[0], args[1], reason});
 }
 
 static int cmd_note(char **args, int n)
 {
 	struct result_line line = {.verb = RESULT_NOTE};
 	add(&line, "text", cut(args[0]));
-	return send_record(&line, NULL, NULL, NULL);
+	return send_record(&line, NULL);
 }
 
 static int cmd_metric(char **args, int n)
 {
 	struct result_line line = {.verb = RESULT_METRIC};
 	add(&line, args[0], args[1]);
-	return send_record(&line, NULL, NULL, NULL);
+	return send_record(&line, NULL);
 }
 
 static int cmd_heartbeat(char **args, int n)
@@ -305,20 +309,20 @@ static int cmd_heartbeat(char **args, int n)
 		*eq = '\0';
 		add(&line, args[i], eq + 1);
 	}
-	return send_record(&line, NULL, NULL, NULL);
+	return send_record(&line, NULL);
 }
 
 static int cmd_overall(char **args, int n)
 {
 	struct result_line line = {.verb = RESULT_OVERALL};
 	add(&line, "verdict", args[0]);
-	return send_record(&line, "OVERALL", args[0], n > 1 ? args[1] : "");
+	return send_record(&line, &(struct sentinel){"OVERALL", args[0], n > 1 ? cut(args[1]) : ""});
 }
 
 static int cmd_bye(char **args, int n)
 {
 	struct result_line line = {.verb = RESULT_BYE};
-	return send_record(&line, NULL, NULL, NULL);
+	return send_record(&line, NULL);
 }
 
 static int cmd_artifact(char **args, int n)

@@ -73,6 +73,17 @@ static int make_dirs(char *dir)
 	return mkdir(dir, 0777) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+static bool read_boot_id(char *id, size_t cap)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	bool good = f && fgets(id, (int)cap, f);
+
+	if (f)
+		fclose(f);
+	id[strcspn(id, "\n")] = '\0';
+	return good;
+}
+
 /* Where the answer for these inputs is remembered. False when there is no place for it. */
 static bool cache_path(const char *qemu, const char *kernel, const char *accel, char path[static PATH_MAX])
 {
@@ -80,10 +91,8 @@ static bool cache_path(const char *qemu, const char *kernel, const char *accel, 
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	struct stat st = {0};
 
-	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	if (!f || !fgets(boot_id, sizeof(boot_id), f) || (!home && !cache))
+	if (!read_boot_id(boot_id, sizeof(boot_id)) || (!home && !cache))
 		return false;
-	boot_id[strcspn(boot_id, "\n")] = '\0';
 	int n = cache && *cache ? snprintf(dir, sizeof(dir), "%s/xtcp2/accel", cache)
 				: snprintf(dir, sizeof(dir), "%s/.cache/xtcp2/accel", home ? home : "");
 	if (n >= (int)sizeof(dir) || make_dirs(dir) < 0)
@@ -127,6 +136,17 @@ static void cache_write(const char *path, const struct canary *c, int cpu)
 	json_decref(json);
 }
 
+/* How much longer things take for what else runs on the host: 1 to LOAD_SCALE_MAX. */
+static double load_factor(void)
+{
+	double load = 0;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (getloadavg(&load, 1) != 1 || cores < 1 || load <= cores)
+		return 1;
+	return load / cores > LOAD_SCALE_MAX ? LOAD_SCALE_MAX : load / cores;
+}
+
 /* The canary under one accelerator, remembered or booted; for KVM *cpu is the index that worked. */
 static void try_accel(struct canary *c, const char *accel, const char *qemu, const char *kernel, int *cpu)
 {
@@ -146,6 +166,8 @@ static void try_accel(struct canary *c, const char *accel, const char *qemu, con
 		}
 		*cpu = c->ok ? *cpu : 0;
 	}
+	/* Remembered as of an idle host: the load of the day is counted when the answer is used. */
+	c->ms = (int64_t)(c->ms / load_factor());
 	/* A TCG that fails is a broken QEMU or kernel: ask again next time. */
 	if (cached && (c->ok || strcmp(accel, "tcg") != 0))
 		cache_write(path, c, *cpu);
@@ -165,14 +187,9 @@ static bool kvm_present(char *reason, size_t cap)
 
 static int scale_percent(int64_t canary_ms)
 {
-	double load = 0, scale = (double)canary_ms / CANARY_REFERENCE_MS;
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	double scale = (double)canary_ms / CANARY_REFERENCE_MS;
+	int percent = (int)((scale < 1 ? 1 : scale) * load_factor() * 100);
 
-	if (scale < 1)
-		scale = 1;
-	if (getloadavg(&load, 1) == 1 && cores > 0 && load > cores)
-		scale *= load / cores > LOAD_SCALE_MAX ? LOAD_SCALE_MAX : load / cores;
-	int percent = (int)(scale * 100);
 	return percent > SCALE_MAX_PERCENT ? SCALE_MAX_PERCENT : percent;
 }
 

@@ -12,10 +12,10 @@
 enum accel_want { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
 struct accel {
-	const char *name; /* "kvm" or "tcg" */
-	const char *cpu;  /* QEMU's -cpu */
-	char reason[320]; /* why this one, for people */
-	int64_t canary_ms;
+	const char *name;  /* "kvm" or "tcg" */
+	const char *cpu;   /* QEMU's -cpu */
+	char reason[320];  /* why this one, for people */
+	int64_t canary_ms; /* corrected for the host's load */
 	int scale_percent; /* of every time-out: at least 100 */
 };
 

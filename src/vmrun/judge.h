@@ -44,7 +44,7 @@ struct judge {
 	size_t findings_n;
 	json_t *metrics;	      /* name -> number or string, in order of arrival */
 	json_t *artifacts, *warnings; /* arrays: objects, strings */
-	char *last_note; /* the last NOTE or HEARTBEAT, for people */
+	char *last_note;	      /* the last NOTE or HEARTBEAT, for people */
 	unsigned int notes;
 	char *timeout_text, *error, *last_stderr, *panic_line, *stop_reason;
 	uint64_t next_seq;
