@@ -400,7 +400,7 @@ static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
 			return x->deflating ? MHD_CONTENT_READER_END_WITH_ERROR
 					    : (ssize_t)take_piece(x, to, max);
 		}
-		if (x->result_over && (!x->deflating || x->deflate_over))
+		if (x->result_over && (x->deflating ? x->deflate_over : !x->piece.len))
 			return MHD_CONTENT_READER_END_OF_STREAM;
 		size_t n = x->deflating ? take_deflated(x, to, max) : take_piece(x, to, max);
 		if (n)

@@ -110,7 +110,8 @@ CASES
   run http "$URL/?max_block_size=1000" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)'
   [ "$status" -ne 0 ]
   grep -q 'Code: 395' <<<"$output"
-  # Whoever waits for the end gets the status instead.
+  # Whoever waits for the end gets the status instead, and else the whole result.
+  [ "$(http "$URL/?wait_end_of_query=1" -d 'SELECT number FROM numbers(300000)' | tail -n 1)" = 299999 ]
   [ "$(status_of "$URL/?max_block_size=1000&wait_end_of_query=1" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)')" = 500 ]
 }
 
