@@ -17,19 +17,14 @@ rows() {
   sed 's/#.*//; /^ *$/d' "$@"
 }
 
-# need_packages NAME...: ends with one line naming the command when Debian packages are
-# missing; installs them instead when told to (--install, or CI=true) and allowed to.
+# need_packages NAME...: installs the Debian packages that are missing, or with install=false
+# ends with one line naming the command.
 need_packages() {
-  local missing
+  local check=()
   command -v dpkg-query >/dev/null || die "this is no Debian or Ubuntu machine: use nix run .#microvm-x86_64-FLAVOR"
-  missing=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
-    awk '$2 == "installed" { print $1 }' | sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u) | paste -sd' ')
-  [ -n "$missing" ] || return 0
-  if [ "${install:-${CI:-}}" = true ] && [ "$(id -u)" = 0 ]; then
-    # shellcheck disable=SC2086 # a list of words
-    apt-get -qq update >&2 && apt-get -qq install -y --no-install-recommends $missing >&2 && return 0
-  fi
-  die "packages are missing: sudo apt-get install -y --no-install-recommends $missing"
+  [ "${install:-true}" = true ] || check=(--check)
+  # shellcheck disable=SC2154 # top is the caller's
+  "$top/ci/deps" ${check[@]+"${check[@]}"} <(printf '%s\n' "$@") >&2 || exit 3
 }
 
 # need_space DIR MIB
