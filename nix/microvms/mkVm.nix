@@ -33,6 +33,10 @@ let
     boot.kernelParams = lib.mkAfter (
       [
         "8250.nr_uarts=4"
+        # As xtcp2-vmrun tells the guests that it starts itself (KERNEL_APPEND).
+        "nokaslr"
+        "sysrq_always_enabled=1"
+        "printk.devkmsg=on"
         "xtcp2.flavor=${flavor.name}"
       ]
       ++ lib.optional (!launched) "xtcp2.shell"

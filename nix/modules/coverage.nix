@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The daemon instrumented for gcov; its counters are written to /var/lib/xtcp2 when it
-# stops, below the paths of the build, where `output gcno` of the package has the notes.
+# The daemon instrumented for gcov. The flavor says where its counters go (GCOV_PREFIX), and
+# the self-test hands them to the host; output `gcno` of the package has what they mean.
 { pkgs, ... }:
 {
   services.xtcp2.package = pkgs.xtcp2-coverage;
-  systemd.services.xtcp2.environment.GCOV_PREFIX = "%S/xtcp2/coverage";
 }

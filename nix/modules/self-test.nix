@@ -33,6 +33,7 @@ in
         path = [
           config.services.xtcp2.package
           pkgs.gawk
+          pkgs.gnutar
           pkgs.iproute2
           pkgs.procps
           pkgs.util-linux

@@ -6,7 +6,11 @@ xtcp2.overrideAttrs (old: {
   pname = "xtcp2-coverage";
   outputs = old.outputs ++ [ "gcno" ];
   mesonBuildType = "debug";
-  mesonFlags = old.mesonFlags ++ [ "-Db_coverage=true" ];
+  # As ci/coverage builds it.
+  mesonFlags = old.mesonFlags ++ [
+    "-Db_coverage=true"
+    "-Dc_args=-fprofile-update=atomic"
+  ];
   # Fortify wants optimization, stripping would take the counters' symbols.
   hardeningDisable = [ "all" ];
   dontStrip = true;

@@ -11,12 +11,18 @@
 }:
 let
   inherit (lib.importJSON ../../nix/microvms/flavors.json) flavors;
-  lines = concat: lib.concatMapStrings (line: "${line}\n") concat;
-  # What a guest is told of each flavor: the daemon's arguments and the checks to run.
+  lines = lib.concatMapStrings (line: "${line}\n");
+  # What a guest is told of each flavor: the daemon's arguments, where an instrumented
+  # build leaves its counters, and the checks to run.
   filesOf = flavor: [
     {
       name = "${flavor.name}.env";
-      path = writeText "${flavor.name}.env" "XTCP2_ARGS=${toString flavor.daemon_args}\n";
+      path = writeText "${flavor.name}.env" (
+        lines (
+          [ "XTCP2_ARGS=${toString flavor.daemon_args}" ]
+          ++ lib.optional (lib.elem "coverage" flavor.contents) "GCOV_PREFIX=/run/cov"
+        )
+      );
     }
     {
       name = "${flavor.name}.checks";
