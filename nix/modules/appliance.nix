@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # xtcp2 as a machine of its own, from a disk image that any UEFI firmware boots.
 #
-# The disk has three partitions: the boot partition, the Nix store (read-only), and, made at
-# the first boot out of whatever room the disk has, the data. The root is in memory, so that
-# nothing but /var/lib survives a reboot. Settings come from xtcp2.env on the boot partition
-# and from words xtcp2.env.NAME=VALUE of the kernel command line (guest/appliance/settings).
+# The disk has three partitions: the boot partition, the Nix store (read-only) and the data.
+# The root is in memory, so that nothing but /var/lib survives a reboot. Settings come from
+# xtcp2.env on the boot partition and from words xtcp2.env.NAME=VALUE of the kernel command
+# line (guest/appliance/settings).
 # There is no login: neither on the console nor over the network.
 {
   config,
@@ -21,23 +21,29 @@ in
   imports = [ "${modulesPath}/image/repart.nix" ];
 
   services.xtcp2.enable = true;
-  systemd.services.xtcp2.serviceConfig.EnvironmentFile = "-/run/xtcp2-appliance/env";
-  systemd.services.xtcp2-settings = {
-    description = "Settings of xtcp2 from the boot partition and the kernel command line";
-    wantedBy = [ "multi-user.target" ];
-    before = [ "xtcp2.service" ];
-    unitConfig.RequiresMountsFor = "/boot";
-    serviceConfig = {
-      Type = "oneshot";
-      RemainAfterExit = true;
-      ExecStart = "${pkgs.runtimeShell} ${../../guest/appliance/settings}";
+  systemd.services = {
+    xtcp2.serviceConfig.EnvironmentFile = "-/run/xtcp2-appliance/env";
+    xtcp2-settings = {
+      description = "Settings of xtcp2 from the boot partition and the kernel command line";
+      wantedBy = [ "multi-user.target" ];
+      before = [ "xtcp2.service" ];
+      unitConfig.RequiresMountsFor = "/boot";
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        ExecStart = "${pkgs.runtimeShell} ${../../guest/appliance/settings}";
+      };
     };
-    path = [ pkgs.coreutils ];
+    # Nobody logs in; whoever wants to can say otherwise.
+    "getty@tty1".enable = lib.mkDefault false;
+    "serial-getty@ttyS0".enable = lib.mkDefault false;
   };
+  services.openssh.enable = lib.mkDefault false;
+  users.mutableUsers = false;
+  users.allowNoPasswordLogin = true;
 
   boot = {
     initrd.systemd.enable = true;
-    initrd.systemd.repart.enable = true;
     initrd.supportedFilesystems = [
       "erofs"
       "ext4"
@@ -81,12 +87,6 @@ in
     };
   };
 
-  systemd.repart.partitions."30-data" = {
-    Type = "linux-generic";
-    Label = "xtcp2-data";
-    Format = "ext4";
-    SizeMinBytes = "256M";
-  };
   image.repart = {
     name = "xtcp2-appliance";
     partitions = {
@@ -111,17 +111,15 @@ in
           Minimize = "best";
         };
       };
+      "30-data".repartConfig = {
+        Type = "linux-generic";
+        Label = "xtcp2-data";
+        Format = "ext4";
+        SizeMinBytes = "512M";
+        SizeMaxBytes = "512M";
+      };
     };
   };
-
-  # Nobody logs in; whoever wants to can say otherwise.
-  services.openssh.enable = lib.mkDefault false;
-  systemd.services = {
-    "getty@tty1".enable = lib.mkDefault false;
-    "serial-getty@ttyS0".enable = lib.mkDefault false;
-  };
-  users.mutableUsers = false;
-  users.allowNoPasswordLogin = true;
 
   documentation.enable = false;
   networking.hostName = lib.mkDefault "xtcp2";
