@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Listens to FlatRecords with @grpc/grpc-js until SIGINT, then prints "N records".
+// Listens to FlatRecords with @grpc/grpc-js until SIGTERM, then prints "N records".
 //
 // Usage: grpcjs_count.js PROTO-DIRECTORY PORT
 'use strict';
@@ -17,7 +17,7 @@ const stream = client.FlatRecords({});
 let records = 0;
 stream.on('data', () => records++);
 stream.on('error', () => {});
-process.on('SIGINT', () => {
+process.on('SIGTERM', () => {
   console.log(`${records} records`);
   process.exit(0);
 });
