@@ -2,6 +2,7 @@
 #include "poll/shipper.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "dest/dest.h"
@@ -32,6 +33,7 @@ static bool append(struct shipper *s, const struct record *record)
 			return false;
 		s->encoder.ops->begin(&s->encoder, &s->envelope->body);
 	}
+	s->row_at = s->envelope->body.len;
 	s->encoder.ops->row(&s->encoder, &s->envelope->body, record);
 	s->envelope->rows++;
 	return true;
@@ -78,6 +80,19 @@ static void tap_flush(struct shipper *s)
 	s->tap_rows = 0;
 }
 
+/* The record is encoded in the envelope already, as (key of one byte, varint length, XtcpFlatRecord). */
+static void tap_copy(struct shipper *s)
+{
+	const struct buf *body = &s->envelope->body;
+
+	if (!buf_ok(body))
+		return;
+	buf_append(&s->tap_batch, body->data + s->row_at + 1, body->len - s->row_at - 1);
+	s->tap_rows++;
+	if (s->tap_batch.len >= TAP_BATCH_BYTES)
+		tap_flush(s);
+}
+
 /* One record as (varint length, XtcpFlatRecord) behind the others of the batch. */
 static void tap_append(struct shipper *s, const struct record *record)
 {
@@ -113,10 +128,12 @@ static int shipper_emit(struct record_sink *sink, struct record *record)
 		append_within_limit(s, record);
 	else if (!append(s, record))
 		s->oversize++;
+	if (s->tap && s->wire_rows && s->envelope)
+		tap_copy(s);
+	else if (s->tap)
+		tap_append(s, record);
 	if (s->envelope && (s->envelope->rows >= s->flush_rows || s->envelope->body.len >= s->flush_bytes))
 		submit(s);
-	if (s->tap)
-		tap_append(s, record);
 	return 0;
 }
 
@@ -130,7 +147,9 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 	    .flush_bytes = config->envelope_flush_bytes ? config->envelope_flush_bytes : ENVELOPE_FLUSH_BYTES,
 	    .max_bytes = dest_max_envelope(dest),
 	};
-	return encoder_init(&s->encoder, config->marshal, config->columns, error, size);
+	int r = encoder_init(&s->encoder, config->marshal, config->columns, error, size);
+	s->wire_rows = r == 0 && !s->max_bytes && strcmp(s->encoder.ops->name, "protobufList") == 0;
+	return r;
 }
 
 void shipper_header(struct shipper *s, bool send)

@@ -30,6 +30,8 @@ struct shipper {
 	uint64_t counter; /* record_counter: records of this shipper since the start */
 	uint32_t flush_rows;
 	size_t flush_bytes, max_bytes;
+	size_t row_at;	/* where the last record begins in the envelope */
+	bool wire_rows; /* envelopes hold what a tap wants: protobufList, without a limit of size */
 	struct poll_tap *tap;
 	struct buf tap_batch;
 	uint32_t tap_rows;
