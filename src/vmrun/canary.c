@@ -140,7 +140,7 @@ static void make_argv(struct argv *a, const char *qemu, const char *kernel, cons
 	    "-kernel",
 	    kernel,
 	    "-append",
-	    "console=ttyS0 panic=-1 reboot=t nokaslr",
+	    "console=ttyS0 panic=-1 reboot=t nokaslr no_timer_check",
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
 		argv_add(a, "%s", args[i]);

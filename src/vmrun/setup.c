@@ -21,9 +21,11 @@
 /*
  * What every guest kernel is told: where to log, to end at a panic (pvpanic
  * tells the host first), to answer SysRq from the host, not to limit what the
- * self-test logs, and to keep its addresses comparable between runs.
+ * self-test logs, to keep its addresses comparable between runs, and not to give up
+ * on a timer that ticks late because the host is busy.
  */
-#define KERNEL_APPEND "console=ttyS0 panic=-1 reboot=t nokaslr sysrq_always_enabled=1 printk.devkmsg=on"
+#define KERNEL_APPEND \
+	"console=ttyS0 panic=-1 reboot=t nokaslr no_timer_check sysrq_always_enabled=1 printk.devkmsg=on"
 
 static int refuse(char error[static SETUP_ERROR_MAX], int r, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -14,6 +14,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "vmrun/crc32c.h"
@@ -117,6 +118,8 @@ static void bye(void)
 	char answer[8];
 	struct pollfd p = {.fd = port, .events = POLLIN};
 
+	/* What the tty still holds would be lost with the power. */
+	tcdrain(STDOUT_FILENO);
 	record(RESULT_BYE, NULL, NULL, NULL, NULL);
 	if (poll(&p, 1, 30000) == 1 && read(port, answer, sizeof(answer)) > 0)
 		say("chaos: acknowledged\n");
