@@ -32,3 +32,21 @@ int privilege_keep(const int *capabilities, size_t count)
 	}
 	return capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
+
+static int set_effective(int capability, capng_act_t action)
+{
+	if (capng_get_caps_process() < 0 || !capng_have_capability(CAPNG_PERMITTED, capability) ||
+	    capng_update(action, CAPNG_EFFECTIVE, capability) < 0)
+		return -EPERM;
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+int privilege_raise(int capability)
+{
+	return set_effective(capability, CAPNG_ADD);
+}
+
+int privilege_lower(int capability)
+{
+	return set_effective(capability, CAPNG_DROP);
+}

@@ -19,4 +19,11 @@ bool privilege_have(int capability);
  */
 int privilege_keep(const int *capabilities, size_t count);
 
+/*
+ * Takes a permitted capability into or out of the effective set of the calling
+ * thread. 0 (also when it was so already) or -EPERM.
+ */
+int privilege_raise(int capability);
+int privilege_lower(int capability);
+
 #endif

@@ -46,7 +46,10 @@ static void reconfigure(void *data, struct config *config)
 
 static void set_tap(void *data, struct poll_tap *tap)
 {
-	poll_set_tap(((struct daemon *)data)->poll, tap);
+	struct daemon *d = data;
+
+	poll_set_tap(d->poll, tap);
+	closer_set_tap(d->closer, tap);
 }
 
 int control_start(struct daemon *d)

@@ -2,10 +2,10 @@
 /*
  * Theory of operation
  *
- * Three kinds of threads, their number constant: the main thread (this loop:
+ * Few kinds of threads, their number constant: the main thread (this loop:
  * timers, inotify, signals, HTTP, gRPC), -netlinkers workers, one destination
- * thread. The main thread never waits for the network: what is slow happens in
- * the others.
+ * thread, one for closed connections where they are asked for. The main thread never waits for the network:
+ * what is slow happens in the others.
  *
  * Way down (SIGTERM, SIGINT): no new cycle, the running one is waited for (its
  * own time-out bounds it), then the destination flushes for -flushTimeout, then
@@ -26,6 +26,7 @@
 #include "base/loop.h"
 #include "base/notify.h"
 #include "daemon/control.h"
+#include "daemon/namespaces.h"
 #include "daemon/reexec.h"
 #include "daemon/state.h"
 #include "poll/poll.h"
@@ -76,7 +77,7 @@ static void on_reconcile(struct loop_watch *w, uint32_t events)
 	scan_when_idle(w->data);
 }
 
-static void on_netns_change(void *data)
+void daemon_netns_changed(void *data)
 {
 	struct daemon *d = data;
 
@@ -90,6 +91,8 @@ static void on_poll_done(void *data, const struct poll_result *result)
 
 	d->loops++;
 	grpc_server_poll_done(d->grpc);
+	/* The poll has opened what is new and knows the cookies. */
+	namespaces_follow(d);
 	if (d->config->max_loops && d->loops >= d->config->max_loops) {
 		loop_stop(d->loop);
 		return;
@@ -158,29 +161,6 @@ static int start_timers(struct daemon *d)
 	return r;
 }
 
-static int start_table(struct daemon *d)
-{
-	size_t n = 0;
-	char *save = NULL;
-
-	d->dirs_text = strdup(d->config->netns_dirs);
-	if (!d->dirs_text)
-		return -ENOMEM;
-	for (char *dir = strtok_r(d->dirs_text, ",", &save); dir; dir = strtok_r(NULL, ",", &save)) {
-		if (n == NETNS_DIRS_MAX) {
-			log_err("xtcp2", "-netnsDirs: more than %d directories", NETNS_DIRS_MAX);
-			return -EINVAL;
-		}
-		d->dirs[n++] = dir;
-	}
-	d->netns.directories = d->dirs;
-	d->netns.scan_proc = true;
-	d->table = netns_table_new(d->loop, &d->netns, on_netns_change, d);
-	if (d->table && !d->config->reconcile_before_poll)
-		netns_table_scan(d->table);
-	return d->table ? 0 : -errno;
-}
-
 static int start_http(struct daemon *d)
 {
 	char error[256];
@@ -235,9 +215,11 @@ static int start_running(struct daemon *d)
 	if (r == 0)
 		r = control_start(d);
 	if (r == 0)
+		r = namespaces_prepare(d);
+	if (r == 0)
 		r = setup_privileges(d->config, &d->netns);
 	if (r == 0)
-		r = start_table(d);
+		r = namespaces_start(d);
 	if (r == 0)
 		r = dest_start(d->dest);
 	if (r < 0)
@@ -249,7 +231,9 @@ static int start_running(struct daemon *d)
 	d->poll = poll_new(d->loop, d->config, &source_netlink, &d->source, d->table, d->dest);
 	if (!d->poll)
 		return -errno;
-	r = start_timers(d);
+	r = namespaces_ready(d);
+	if (r == 0)
+		r = start_timers(d);
 	return r < 0 ? r : poll_start(d->poll, on_poll_done, d);
 }
 
@@ -274,6 +258,7 @@ static bool stop(struct daemon *d)
 
 	notify_send("STOPPING=1");
 	poll_free(d->poll);
+	closer_free(d->closer);
 	grpc_server_free(d->grpc, GRPC_DRAIN_MS);
 	if (d->poll) {
 		flushed = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) == 0;
@@ -283,7 +268,7 @@ static bool stop(struct daemon *d)
 		loop_remove(d->loop, &d->dest_ended);
 	dest_free(d->dest);
 	http_stop(d->http);
-	netns_table_free(d->table);
+	namespaces_stop(d);
 	capture_free(d->source.capture);
 	if (d->loop) {
 		loop_timer_close(d->loop, &d->watchdog);
@@ -292,7 +277,6 @@ static bool stop(struct daemon *d)
 	}
 	cleanup_closep(&d->signals.fd);
 	loop_free(d->loop);
-	free(d->dirs_text);
 	return flushed;
 }
 

@@ -110,8 +110,8 @@ static bool dest_needs_files(const struct config *config)
 
 int setup_privileges(const struct config *config, struct netns_options *options)
 {
-	/* CAP_DAC_OVERRIDE only where root has to write into somebody's directory. */
-	const int keep[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_OVERRIDE};
+	int keep[5] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+	size_t count = 2;
 
 	if (!privilege_have(CAP_SYS_ADMIN)) {
 		log_warn("xtcp2",
@@ -124,7 +124,20 @@ int setup_privileges(const struct config *config, struct netns_options *options)
 			 "are seen",
 			 config->netns_dirs);
 	}
-	int r = privilege_keep(keep, dest_needs_files(config) ? 3 : 2);
+	/* Only where root has to write into somebody's directory. */
+	if (dest_needs_files(config))
+		keep[count++] = CAP_DAC_OVERRIDE;
+	size_t asleep = count;
+	/* The first is raised to number a namespace, the second is for a start over in place. */
+	if (config->close_events) {
+		keep[count++] = CAP_NET_ADMIN;
+		keep[count++] = CAP_NET_BROADCAST;
+	}
+	int r = privilege_keep(keep, count);
+	for (; r == 0 && asleep < count; asleep++) {
+		if (privilege_have(keep[asleep]))
+			r = privilege_lower(keep[asleep]);
+	}
 	if (r < 0)
 		log_err("xtcp2", "cannot drop capabilities: %s", strerror(-r));
 	return r;

@@ -6,6 +6,7 @@
 #include "api/http.h"
 #include "base/loop.h"
 #include "daemon/setup.h"
+#include "poll/closer.h"
 #include "poll/poll.h"
 
 /* Directories in -netnsDirs. */
@@ -22,6 +23,9 @@ struct daemon {
 	struct netns_table *table;
 	struct dest *dest;
 	struct poll *poll;
+	struct close_events *close_events; /* the next three: NULL without -closeEvents */
+	struct known_sockets *known;
+	struct closer *closer;
 	struct http_server *http;
 	struct grpc_server *grpc;
 	struct grpc_backend control; /* what the server asks of us */

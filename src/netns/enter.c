@@ -81,21 +81,25 @@ static int socket_make(void *data)
 	return 0;
 }
 
-static int enter_and_make(struct netns *ns)
+int netns_path_fd(const struct netns *ns)
 {
 	struct stat st;
-
-	if (ns->own)
-		return socket_make(ns);
 	_cleanup_close_ int fd = open(ns->path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
+
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	/* The process number or the file name may have gone to another namespace since the scan. */
 	if (st.st_ino != ns->ino || st.st_dev != ns->dev)
 		return -ESTALE;
-	return netns_call(fd, socket_make, ns);
+	return take_fd(fd);
+}
+
+static int enter_and_make(struct netns *ns)
+{
+	if (ns->own)
+		return socket_make(ns);
+	_cleanup_close_ int fd = netns_path_fd(ns);
+	return fd < 0 ? fd : netns_call(fd, socket_make, ns);
 }
 
 /* Moves to BLOCKED for a while; counts the first of a row of failures only. */

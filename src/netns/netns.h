@@ -48,6 +48,7 @@ struct netns {
 	uint32_t nl_portid;
 	uint32_t nl_seq; /* last sequence number used in this namespace, 0 for none yet */
 	bool own;	 /* the namespace this process runs in */
+	int32_t nsid;	 /* its number in the own namespace (netns/nsid.h); -1 for none */
 	char *name; /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "self"; owned */
 	char *path; /* what to open(2) to enter it; owned */
 	uint32_t processes; /* how many the last scan saw in it */
@@ -63,6 +64,9 @@ struct netns_options {
 	const char *const *directories;
 	bool scan_proc;
 	bool own_only; /* without CAP_SYS_ADMIN: the own namespace and nothing else */
+	/* called at the end of each scan, on its thread; may be NULL */
+	void (*on_scanned)(void *data, struct netns **entries, size_t count);
+	void *scanned_data;
 };
 
 /* The directories watched unless options say otherwise: /run/netns, /run/docker/netns, NULL. */
@@ -103,6 +107,9 @@ int netns_open(struct netns *ns);
 
 /* Closes the socket; the state becomes SEEN. Harmless when it is not open. */
 void netns_close(struct netns *ns);
+
+/* A new fd of the namespace, O_CLOEXEC; -ESTALE when its path leads to another one by now, or -errno. */
+int netns_path_fd(const struct netns *ns);
 
 /* A new fd of the calling thread's network namespace, O_CLOEXEC, or -errno. */
 int netns_self_fd(void);

@@ -142,7 +142,7 @@ static struct entry *add(struct netns_table *t, const struct stat *st)
 	}
 	e->ns.ino = st->st_ino;
 	e->ns.dev = st->st_dev;
-	e->ns.nl_fd = -1;
+	e->ns.nl_fd = e->ns.nsid = -1;
 	t->entries[t->count] = &e->ns;
 	index_insert(t, t->count++);
 	return e;
@@ -433,6 +433,8 @@ void netns_table_scan(struct netns_table *t)
 		netns_watch_retry(t->watch);
 	stat_add(STAT_NETNS_SCANS, 1);
 	stat_add(STAT_NETNS_SCAN_NS, (uint64_t)(clock_mono_ns() - start));
+	if (t->options.on_scanned)
+		t->options.on_scanned(t->options.scanned_data, t->entries, t->count);
 }
 
 struct netns **netns_table_entries(struct netns_table *t, size_t *count)

@@ -45,6 +45,7 @@
 #include "record/nl.h"
 #include "source/capture.h"
 #include "source/cookie_set.h"
+#include "source/known_sockets.h"
 #include "source/source.h"
 #include "stats/stats.h"
 
@@ -248,6 +249,8 @@ static int take_socket(struct attempt *a, const struct nlmsghdr *h)
 	}
 	if (decode_inet_diag(h, h->nlmsg_len, &s->config.decode, a->record, &s->decode) < 0)
 		return 0;
+	if (s->config.known)
+		known_sockets_put(s->config.known, a->record);
 	return a->sink->emit(a->sink, a->record);
 }
 
@@ -428,20 +431,15 @@ static void set_meta(struct source *s, const struct netns *ns, struct record *re
 	record->sections |= RECORD_HAS(META);
 	record->netns = str_of(ns->name);
 	record->netns_inode = ns->ino;
+	record->nsid = ns->nsid > 0 ? (uint32_t)ns->nsid : 0;
 	record->netlinker_id = s->worker;
 }
 
 static void publish(struct source *s)
 {
-	const struct decode_counts *d = &s->decode;
-
 	for (int i = 0; i < STAT_MAX_; i++)
 		stat_add(i, s->count[i]);
-	stat_add(STAT_DECODE_SHORT, d->short_messages);
-	stat_add(STAT_DECODE_BAD_FAMILY, d->bad_family);
-	stat_add(STAT_DECODE_BAD_ATTR, d->bad_attributes);
-	stat_add(STAT_DECODE_UNKNOWN_ATTR, d->unknown_attributes);
-	stat_add(STAT_DECODE_INFO_TAIL, d->info_tails);
+	source_count_decode(&s->decode);
 }
 
 static int netlink_dump(struct source *s, struct netns *ns, struct record *record, struct record_sink *sink,

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "record/encoder.h"
+#include "stats/stats.h"
 
 /* TCP states are numbered 1 (ESTABLISHED) to 13 (BOUND_INACTIVE), net/tcp_states.h. */
 #define TCP_STATE_FIRST		 1
@@ -27,6 +28,15 @@ void source_decode_defaults(struct decode_options *options)
 	*options = (struct decode_options){.attributes = UINT64_MAX};
 	if (uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2)
 		options->accecn_u16 = major == 6 && (minor == 18 || minor == 19);
+}
+
+void source_count_decode(const struct decode_counts *counts)
+{
+	stat_add(STAT_DECODE_SHORT, counts->short_messages);
+	stat_add(STAT_DECODE_BAD_FAMILY, counts->bad_family);
+	stat_add(STAT_DECODE_BAD_ATTR, counts->bad_attributes);
+	stat_add(STAT_DECODE_UNKNOWN_ATTR, counts->unknown_attributes);
+	stat_add(STAT_DECODE_INFO_TAIL, counts->info_tails);
 }
 
 /* Equal but for case, '_' and '-': people write FIN_WAIT1, fin-wait-1 and finwait1. */

@@ -16,6 +16,7 @@
 #include "record/record.h"
 
 struct capture;
+struct known_sockets;
 
 struct source_config {
 	uint8_t ext;	 /* idiag_ext */
@@ -25,6 +26,7 @@ struct source_config {
 	int64_t recv_timeout_ns; /* one receive call waits at most this long (-nltimeout) */
 	uint32_t first_seq;	 /* -nlmsgSeq */
 	struct capture *capture; /* raw bytes go here as well; NULL for none. Not owned */
+	struct known_sockets *known; /* what was read is remembered here; NULL for nothing. Not owned */
 };
 
 /* What one dump of one namespace did. */
@@ -63,6 +65,9 @@ extern const struct source_ops source_netlink;
  * the caller sets `attributes` from deserializers_parse() afterwards.
  */
 void source_decode_defaults(struct decode_options *options);
+
+/* Adds what decoding met to the stats. */
+void source_count_decode(const struct decode_counts *counts);
 
 /*
  * -states: "default" (all but BOUND_INACTIVE, which costs the kernel a walk of a

@@ -10,7 +10,7 @@ CREATE DATABASE IF NOT EXISTS xtcp;
 -- of time or a host is still found by the primary index. A day is a partition, so that
 -- the TTL drops whole parts. Columns are as wide as the protobuf field: an overflow
 -- would cost the whole message. The other strings are names out of small sets. The
--- part settings keep memory down: a wide part of 158 columns needs two buffers of
+-- part settings keep memory down: a wide part of 159 columns needs two buffers of
 -- max_compress_block_size each, 700 MiB an insert by default, 80 MiB like this.
 CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records
 (
@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records
     record_counter UInt64 CODEC(ZSTD(1)),
     socket_fd UInt64 CODEC(ZSTD(1)),
     netlinker_id UInt64 CODEC(ZSTD(1)),
+    event UInt32 CODEC(ZSTD(1)),
     uplink1_ifname LowCardinality(String),
     uplink1_nic_driver LowCardinality(String),
     uplink1_nic_model LowCardinality(String),
@@ -229,6 +230,7 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_in
     record_counter UInt64,
     socket_fd UInt64,
     netlinker_id UInt64,
+    event UInt32,
     uplink1_ifname String,
     uplink1_nic_driver String,
     uplink1_nic_model String,

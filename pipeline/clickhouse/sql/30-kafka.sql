@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_kafka
     record_counter UInt64,
     socket_fd UInt64,
     netlinker_id UInt64,
+    event UInt32,
     uplink1_ifname String,
     uplink1_nic_driver String,
     uplink1_nic_model String,

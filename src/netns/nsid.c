@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "netns/nsid.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+
+/* Room for one request or reply: a header and four attributes, or an error that quotes the request. */
+#define NSID_MESSAGE_MAX 512
+
+int nsid_socket(void)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+/* The number in a reply, NETNSA_NSID_NOT_ASSIGNED for none; or the errno of an error, 0 of an ack. */
+static int take_reply(const struct nlmsghdr *h, size_t len, int32_t *nsid)
+{
+	const struct nlattr *a;
+
+	if (!mnl_nlmsg_ok(h, (int)len))
+		return -EBADMSG;
+	if (h->nlmsg_type == NLMSG_ERROR) {
+		const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+		return h->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(*e) ? -EBADMSG : e->error;
+	}
+	mnl_attr_for_each(a, h, sizeof(struct rtgenmsg))
+	{
+		if (mnl_attr_get_type(a) == NETNSA_NSID && mnl_attr_get_payload_len(a) >= sizeof(*nsid))
+			memcpy(nsid, mnl_attr_get_payload(a), sizeof(*nsid));
+	}
+	return 0;
+}
+
+static int request(int socket_fd, uint16_t type, int ns_fd, int32_t *nsid)
+{
+	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	static uint32_t seq;
+	_Alignas(struct nlmsghdr) char buffer[NSID_MESSAGE_MAX];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
+	uint32_t mine = __atomic_add_fetch(&seq, 1, __ATOMIC_RELAXED);
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | (type == RTM_NEWNSID ? NLM_F_ACK : 0);
+	h->nlmsg_seq = mine;
+	mnl_nlmsg_put_extra_header(h, sizeof(struct rtgenmsg));
+	mnl_attr_put_u32(h, NETNSA_FD, ns_fd);
+	if (type == RTM_NEWNSID)
+		mnl_attr_put_u32(h, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any that is free */
+	if (sendto(socket_fd, h, h->nlmsg_len, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	/* The kernel answers inside sendto(2), so nothing is waited for. */
+	for (;;) {
+		ssize_t n = recv(socket_fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+		if (n < 0)
+			return -errno;
+		if ((size_t)n >= sizeof(*h) && h->nlmsg_seq == mine)
+			return take_reply(h, n, nsid);
+	}
+}
+
+int nsid_assign(int socket_fd, int ns_fd, int32_t *nsid)
+{
+	*nsid = NETNSA_NSID_NOT_ASSIGNED;
+	int r = request(socket_fd, RTM_GETNSID, ns_fd, nsid);
+	if (r < 0 || *nsid >= 0)
+		return r;
+	r = request(socket_fd, RTM_NEWNSID, ns_fd, nsid);
+	/* EEXIST: somebody was faster. */
+	if (r < 0 && r != -EEXIST)
+		return r;
+	r = request(socket_fd, RTM_GETNSID, ns_fd, nsid);
+	return r == 0 && *nsid < 0 ? -ENOENT : r;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll/closer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "poll/shipper.h"
+#include "stats/stats.h"
+
+/* Records wait for company in their envelope at most this long. */
+#define CLOSER_FLUSH_NS NS_PER_SEC
+
+/* Reading what waits, at the end or before namespaces get numbers, takes at most this long. */
+#define CLOSER_DRAIN_NS (500 * NS_PER_MS)
+
+#define CLOSER_STACK_BYTES (256 * 1024)
+
+struct closer {
+	struct close_events *events;
+	int stop_fd; /* eventfd */
+	pthread_t thread;
+	bool started;
+	int64_t flush_ns;
+
+	pthread_mutex_t lock; /* guards events and what follows */
+	struct shipper shipper;
+	struct record record;
+	int64_t flush_at; /* CLOCK_MONOTONIC; 0 while no record waits */
+};
+
+/* One batch; returns whether there may be more. With the lock. */
+static bool read_batch(struct closer *c)
+{
+	int n = close_events_read(c->events, &c->record, &c->shipper.sink);
+
+	if (n > 0 && c->flush_at == 0)
+		c->flush_at = clock_mono_ns() + c->flush_ns;
+	return n > 0;
+}
+
+/* All that waits, for a while. With the lock. */
+static void drain(struct closer *c)
+{
+	int64_t until = clock_mono_ns() + CLOSER_DRAIN_NS;
+
+	while (read_batch(c) && clock_mono_ns() < until)
+		;
+}
+
+static void flush(struct closer *c)
+{
+	shipper_flush(&c->shipper);
+	c->flush_at = 0;
+	log_debug("close", "%llu events, %llu dropped so far",
+		  (unsigned long long)stat_get(STAT_CLOSE_EVENTS),
+		  (unsigned long long)stat_get(STAT_CLOSE_DROPPED));
+}
+
+/* Milliseconds until the envelope must go, rounded up; -1 for never. */
+static int wait_ms(int64_t flush_at)
+{
+	int64_t left = flush_at - clock_mono_ns();
+
+	if (flush_at == 0)
+		return -1;
+	return left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
+}
+
+static void *closer_main(void *data)
+{
+	struct closer *c = data;
+	struct pollfd fds[] = {{.fd = close_events_fd(c->events), .events = POLLIN},
+			       {.fd = c->stop_fd, .events = POLLIN}};
+	int64_t flush_at = 0;
+
+	for (;;) {
+		int n = poll(fds, ARRAY_SIZE(fds), wait_ms(flush_at));
+		if (n < 0 && errno != EINTR) {
+			log_err("close", "poll: %s", strerror(errno));
+			break;
+		}
+		bool stop = n > 0 && fds[1].revents;
+		pthread_mutex_lock(&c->lock);
+		if (stop)
+			drain(c);
+		else
+			read_batch(c);
+		if (stop || (c->flush_at && clock_mono_ns() >= c->flush_at))
+			flush(c);
+		flush_at = c->flush_at;
+		pthread_mutex_unlock(&c->lock);
+		if (stop)
+			break;
+	}
+	return NULL;
+}
+
+static int start(struct closer *c)
+{
+	pthread_attr_t attr;
+
+	c->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (c->stop_fd < 0)
+		return -errno;
+	int r = pthread_attr_init(&attr);
+	if (r == 0)
+		r = pthread_attr_setstacksize(&attr, CLOSER_STACK_BYTES);
+	if (r == 0)
+		r = pthread_create(&c->thread, &attr, closer_main, c);
+	pthread_attr_destroy(&attr);
+	if (r != 0)
+		return -r;
+	c->started = true;
+	pthread_setname_np(c->thread, "closer");
+	return 0;
+}
+
+struct closer *closer_new(const struct config *config, struct close_events *events, struct dest *dest)
+{
+	char error[256] = "";
+	struct closer *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->events = events;
+	c->stop_fd = -1;
+	c->flush_ns = config->frequency_ns < CLOSER_FLUSH_NS ? config->frequency_ns : CLOSER_FLUSH_NS;
+	pthread_mutex_init(&c->lock, NULL);
+	int r = shipper_init(&c->shipper, config, dest, error, sizeof(error));
+	if (r == 0) {
+		/* The first worker has sent it. */
+		shipper_header(&c->shipper, false);
+		record_constants(&c->record, config);
+		/* The number behind those of the workers. */
+		c->record.netlinker_id = config->netlinkers;
+		r = start(c);
+	}
+	if (r < 0) {
+		log_err("close", "cannot follow closed connections: %s", error[0] ? error : strerror(-r));
+		closer_free(c);
+		errno = -r;
+		return NULL;
+	}
+	return c;
+}
+
+void closer_free(struct closer *c)
+{
+	if (!c)
+		return;
+	if (c->started) {
+		eventfd_write(c->stop_fd, 1);
+		pthread_join(c->thread, NULL);
+	}
+	cleanup_closep(&c->stop_fd);
+	shipper_free(&c->shipper);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+void closer_follow(struct closer *c, struct netns *const *entries, size_t count)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	if (close_events_behind(c->events, entries, count))
+		drain(c);
+	close_events_follow(c->events, entries, count);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void closer_set_tap(struct closer *c, struct poll_tap *tap)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->shipper.tap = tap;
+	pthread_mutex_unlock(&c->lock);
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation: closed sockets
+ *
+ * A poll sees what lives at that moment; a connection of 50 ms is missed by it.
+ * But the kernel multicasts the last tcp_info of each TCP socket when it frees
+ * it (SKNLGRP_INET_TCP_DESTROY), and with NETLINK_LISTEN_ALL_NSID one socket
+ * hears all namespaces that have an nsid in its own. The price is 2 to 4 us a
+ * close, most of it in a kernel worker.
+ *
+ * The message has addresses, cookie and tcp_info, no more; known_sockets gives
+ * back what the last poll saw of the same cookie. The event is made when the
+ * last reference goes: after the last byte was acknowledged or the socket was
+ * given up, when it becomes a TIME_WAIT mini-socket, when an orphan ends.
+ * Sockets that never were connected, and listeners, have one too.
+ *
+ * Loss: what finds no room in the receive buffer is dropped by the kernel and
+ * counted one by one (SK_MEMINFO_DROPS), so that received + dropped is all that
+ * was sent. NETLINK_NO_ENOBUFS, because the error would say the same and,
+ * until it is read, make the kernel drop what has room. What the kernel had no
+ * memory for in the first place is not in any count.
+ */
+#include "source/close_events.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/privilege.h"
+#include "netns/nsid.h"
+#include "record/kernel_abi.h"
+#include "record/nl.h"
+#include "source/source.h"
+#include "stats/stats.h"
+
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+
+/* Events of one call of recvmmsg(2). */
+#define CLOSE_BATCH 64
+
+/* One event is 400 bytes on Linux 6.18; tcp_info may grow to twice that. */
+#define CLOSE_MESSAGE_MAX 1024
+
+/*
+ * Numbers above this are not followed: ours are the lowest free ones, so they
+ * stay below the number of namespaces. Only somebody else's may be higher.
+ */
+#define NSID_MAX (1 << 20)
+
+#define CLOSE_LOG_NS (60 * NS_PER_SEC)
+
+/* What an event's namespace is called. */
+struct place {
+	char *name; /* owned; NULL: no namespace of the table has this number */
+	uint64_t ino, cookie;
+	uint32_t seen; /* the follow() that saw it last */
+};
+
+struct close_events {
+	int fd, route_fd; /* route_fd is -1 when other namespaces cannot be heard */
+	struct decode_options decode;
+	struct known_sockets *known;
+	struct place own;
+	struct place *places; /* by nsid */
+	size_t place_count;
+	uint32_t follow;
+	uint32_t drops; /* SK_MEMINFO_DROPS at the last look; wraps */
+	struct decode_counts counts;
+	struct mmsghdr messages[CLOSE_BATCH];
+	struct iovec iov[CLOSE_BATCH];
+	struct sockaddr_nl from[CLOSE_BATCH];
+	struct {
+		_Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int))];
+	} control[CLOSE_BATCH];
+	struct {
+		_Alignas(struct nlmsghdr) uint8_t bytes[CLOSE_MESSAGE_MAX];
+	} buffer[CLOSE_BATCH];
+};
+
+static int subscribe(int fd, size_t buffer)
+{
+	static const int groups[] = {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY};
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	int size = (int)(buffer / 2), one = 1; /* the kernel doubles it */
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &one, sizeof(one)) < 0)
+		return -errno;
+	/* First bind(2): to the kernel a socket without a port id is the sender itself, and gets nothing. */
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Everything that needs privileges but the namespaces' numbers. */
+static int open_sockets(struct close_events *c, size_t buffer)
+{
+	socklen_t len = sizeof(c->own.cookie);
+	int one = 1;
+
+	c->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (c->fd < 0)
+		return -errno;
+	if (getsockopt(c->fd, SOL_SOCKET, SO_NETNS_COOKIE, &c->own.cookie, &len) < 0)
+		c->own.cookie = 0;
+	if (!privilege_have(CAP_NET_ADMIN) ||
+	    setsockopt(c->fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &one, sizeof(one)) < 0)
+		log_warn("close", "without CAP_NET_BROADCAST and CAP_NET_ADMIN only connections of the own "
+				  "network namespace are followed to their end");
+	else
+		c->route_fd = nsid_socket();
+	return subscribe(c->fd, buffer);
+}
+
+struct close_events *close_events_open(const struct close_events_options *options)
+{
+	struct close_events *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->fd = c->route_fd = -1;
+	c->decode = options->decode;
+	c->known = options->known;
+	for (size_t i = 0; i < CLOSE_BATCH; i++)
+		c->iov[i] = (struct iovec){c->buffer[i].bytes, sizeof(c->buffer[i].bytes)};
+	int r = open_sockets(c, options->buffer);
+	if (r < 0) {
+		close_events_free(c);
+		errno = -r;
+		return NULL;
+	}
+	return c;
+}
+
+void close_events_free(struct close_events *c)
+{
+	if (!c)
+		return;
+	cleanup_closep(&c->fd);
+	cleanup_closep(&c->route_fd);
+	for (size_t i = 0; i < c->place_count; i++)
+		free(c->places[i].name);
+	free(c->places);
+	free(c->own.name);
+	free(c);
+}
+
+int close_events_fd(const struct close_events *c)
+{
+	return c->fd;
+}
+
+/* The nsid that came with message i, -1 for one from the own namespace. */
+static int32_t nsid_of(struct msghdr *m)
+{
+	int32_t nsid = -1;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level == SOL_NETLINK && h->cmsg_type == NETLINK_LISTEN_ALL_NSID)
+			memcpy(&nsid, CMSG_DATA(h), sizeof(nsid));
+	}
+	return nsid;
+}
+
+/* Where it was. A number that nobody in the table has is a namespace that has gone since, or came. */
+static void set_place(struct close_events *c, int32_t nsid, struct record *r)
+{
+	static const struct place unknown;
+	const struct place *p = &c->own;
+
+	if (nsid >= 0)
+		p = (size_t)nsid < c->place_count ? &c->places[nsid] : &unknown;
+	if (nsid >= 0 && !p->name)
+		stat_add(STAT_CLOSE_UNKNOWN_NETNS, 1);
+	r->netns = str_of(p->name);
+	r->netns_inode = p->ino;
+	r->netns_cookie = p->cookie;
+	r->nsid = nsid >= 0 ? (uint32_t)nsid : 0;
+}
+
+/* One datagram; it holds one event. Returns 1 for an event, 0 for none, or what emit() returned. */
+static int take_message(struct close_events *c, size_t i, struct record *record, struct record_sink *sink)
+{
+	struct msghdr *m = &c->messages[i].msg_hdr;
+	struct nl_walk walk = {c->buffer[i].bytes, c->messages[i].msg_len};
+
+	if (m->msg_namelen != sizeof(c->from[i]) || c->from[i].nl_pid != 0) {
+		stat_add(STAT_NL_STRAY, 1);
+		return 0;
+	}
+	const struct nlmsghdr *h = nl_next(&walk);
+	if (!h) {
+		c->counts.short_messages++;
+		return 0;
+	}
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY) {
+		stat_add(STAT_NL_STRAY, 1);
+		return 0;
+	}
+	if (decode_inet_diag(h, h->nlmsg_len, &c->decode, record, &c->counts) < 0)
+		return 0;
+	record->sections |= RECORD_HAS(META);
+	record->event = RECORD_EVENT_CLOSED;
+	set_place(c, nsid_of(m), record);
+	if (c->known)
+		stat_add(STAT_CLOSE_JOINED, known_sockets_take(c->known, record));
+	int r = sink->emit(sink, record);
+	return r < 0 ? r : 1;
+}
+
+/* What the kernel had no room for since the last look. */
+static void count_drops(struct close_events *c)
+{
+	static struct log_limit limit;
+	uint32_t info[ABI_SK_MEMINFO_VARS];
+	socklen_t len = sizeof(info);
+	uint64_t suppressed;
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0 || len < sizeof(info))
+		return;
+	uint32_t more = info[SK_MEMINFO_DROPS] - c->drops;
+	c->drops = info[SK_MEMINFO_DROPS];
+	stat_add(STAT_CLOSE_DROPPED, more);
+	if (more > 0 && log_limit_pass(&limit, CLOSE_LOG_NS, &suppressed))
+		log_warn("close", "%u closed connections found no room in the buffer (-closeEventsBuffer)",
+			 more);
+}
+
+int close_events_read(struct close_events *c, struct record *record, struct record_sink *sink)
+{
+	uint64_t events = 0, bytes = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < CLOSE_BATCH; i++) {
+		c->messages[i].msg_hdr = (struct msghdr){
+		    .msg_name = &c->from[i],
+		    .msg_namelen = sizeof(c->from[i]),
+		    .msg_iov = &c->iov[i],
+		    .msg_iovlen = 1,
+		    .msg_control = c->control[i].bytes,
+		    .msg_controllen = sizeof(c->control[i].bytes),
+		};
+	}
+	int n = recvmmsg(c->fd, c->messages, CLOSE_BATCH, MSG_DONTWAIT, NULL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		r = -errno;
+		stat_add(STAT_NL_ERR_RECV, 1);
+	}
+	record->timestamp_ns = clock_real_ns();
+	record->socket_fd = c->fd;
+	c->counts = (struct decode_counts){0};
+	for (int i = 0; i < n && r >= 0; i++) {
+		bytes += c->messages[i].msg_len;
+		r = take_message(c, i, record, sink);
+		events += r == 1;
+	}
+	stat_add(STAT_CLOSE_EVENTS, events);
+	stat_add(STAT_CLOSE_BYTES, bytes);
+	source_count_decode(&c->counts);
+	count_drops(c);
+	return r < 0 ? r : n > 0 ? n : 0;
+}
+
+bool close_events_behind(const struct close_events *c, struct netns *const *entries, size_t count)
+{
+	for (size_t i = 0; i < count && c->route_fd >= 0; i++) {
+		if (!entries[i]->own && entries[i]->nsid < 0)
+			return true;
+	}
+	return false;
+}
+
+static int assign(struct close_events *c, struct netns *ns)
+{
+	_cleanup_close_ int fd = netns_path_fd(ns);
+
+	return fd < 0 ? fd : nsid_assign(c->route_fd, fd, &ns->nsid);
+}
+
+/* Gives numbers to those that have none; what cannot be reached is tried again after the next scan. */
+static void assign_all(struct close_events *c, struct netns *const *entries, size_t count)
+{
+	static struct log_limit limit;
+	uint64_t suppressed;
+
+	int r = privilege_raise(CAP_NET_ADMIN);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct netns *ns = entries[i];
+		if (ns->own || ns->nsid >= 0 || ns->state == NETNS_GONE)
+			continue;
+		int error = assign(c, ns);
+		if (error < 0 && error != -ENOENT && error != -ESTALE &&
+		    log_limit_pass(&limit, CLOSE_LOG_NS, &suppressed))
+			log_warn("close", "connections of namespace %s are not followed to their end: %s",
+				 ns->name, strerror(-error));
+	}
+	if (r == 0)
+		r = privilege_lower(CAP_NET_ADMIN);
+	if (r < 0 && log_limit_pass(&limit, CLOSE_LOG_NS, &suppressed))
+		log_err("close", "cannot change the effective capabilities: %s", strerror(-r));
+}
+
+/* The place of the number, made when it is new; NULL when it is too high or there is no memory. */
+static struct place *place_of(struct close_events *c, int32_t nsid)
+{
+	if (nsid >= NSID_MAX)
+		return NULL;
+	if ((size_t)nsid >= c->place_count) {
+		size_t count = c->place_count ? c->place_count : CLOSE_BATCH;
+		while (count <= (size_t)nsid)
+			count *= 2;
+		struct place *places = reallocarray(c->places, count, sizeof(*places));
+		if (!places)
+			return NULL;
+		memset(places + c->place_count, 0, (count - c->place_count) * sizeof(*places));
+		c->places = places;
+		c->place_count = count;
+	}
+	return &c->places[nsid];
+}
+
+static void learn(struct place *p, const struct netns *ns, uint32_t follow)
+{
+	if (!p->name || strcmp(p->name, ns->name) != 0) {
+		free(p->name);
+		p->name = strdup(ns->name);
+	}
+	p->ino = ns->ino;
+	if (ns->cookie || !ns->own)
+		p->cookie = ns->cookie;
+	p->seen = follow;
+}
+
+void close_events_follow(struct close_events *c, struct netns *const *entries, size_t count)
+{
+	c->follow++;
+	if (close_events_behind(c, entries, count))
+		assign_all(c, entries, count);
+	for (size_t i = 0; i < count; i++) {
+		struct netns *ns = entries[i];
+		struct place *p = ns->own ? &c->own : ns->nsid >= 0 ? place_of(c, ns->nsid) : NULL;
+		if (p)
+			learn(p, ns, c->follow);
+	}
+	for (size_t i = 0; i < c->place_count; i++) {
+		if (c->places[i].seen != c->follow) {
+			free(c->places[i].name);
+			c->places[i] = (struct place){0};
+		}
+	}
+}
