@@ -154,42 +154,49 @@ static int engine_load(struct chdb *api, const char *library, struct buf *error)
 	return 0;
 }
 
+/* The first connection: it boots the engine with the options. NULL when it does not. */
+static chdb_conn *boot(const struct engine *engine, const char *const *config)
+{
+	size_t n = 0;
+
+	while (config[n])
+		n++;
+	char **args = calloc(n + 3, sizeof(*args));
+	if (!args)
+		return NULL;
+	args[0] = (char *)"clickhouse";
+	args[1] = engine->path_option;
+	size_t count = 2;
+	for (; *config; config++)
+		if (asprintf(&args[count], "--%s", *config) > 0)
+			count++;
+	chdb_conn *conn = engine->api.connect((int)count, args);
+	while (count > 2)
+		free(args[--count]);
+	free(args);
+	return conn;
+}
+
 struct engine *engine_open(const char *library, const char *data, const char *const *config,
 			   struct buf *error)
 {
-	_cleanup_free_ char **args = NULL;
 	struct engine *engine = calloc(1, sizeof(*engine));
-	size_t n = 0;
 
-	for (; config[n]; n++)
-		;
-	args = calloc(n + 3, sizeof(*args));
-	if (!engine || !args || asprintf(&engine->path_option, "--path=%s", data) < 0) {
+	if (!engine || asprintf(&engine->path_option, "--path=%s", data) < 0) {
 		buf_str(error, "no memory for the engine");
-		goto fail;
+		free(engine);
+		return NULL;
 	}
 	if (engine_load(&engine->api, library, error))
 		goto fail;
-	args[0] = (char *)"clickhouse";
-	args[1] = engine->path_option;
-	n = 2;
-	for (; *config; config++)
-		if (asprintf(&args[n++], "--%s", *config) < 0)
-			args[--n] = NULL;
 	engine->api.set_signal_handlers_enabled(0);
-	engine->keeper = engine->api.connect((int)n, args);
-	while (n > 2)
-		free(args[--n]);
-	if (!engine->keeper) {
-		buf_printf(error,
-			   "the engine does not open %s: it may be in use by another process or damaged",
-			   data);
-		goto fail;
-	}
-	return engine;
+	engine->keeper = boot(engine, config);
+	if (engine->keeper)
+		return engine;
+	buf_printf(error, "the engine does not open %s: it may be in use by another process or damaged",
+		   data);
 fail:
-	if (engine)
-		free(engine->path_option);
+	free(engine->path_option);
 	free(engine);
 	return NULL;
 }
@@ -380,14 +387,18 @@ struct engine_insert *engine_insert_new(struct engine_session *s, struct str sta
 	const struct chdb *api = &s->engine->api;
 	const struct engine_params *p = params ? params : &no_params;
 	struct engine_insert *in = calloc(1, sizeof(*in));
-	_cleanup_free_ size_t *lens = params_lengths(p);
 
-	if (!in || !lens) {
+	if (!in) {
 		buf_str(error, "no memory");
-		free(in);
 		return NULL;
 	}
 	in->session = s;
+	_cleanup_free_ size_t *lens = params_lengths(p);
+	if (!lens) {
+		buf_str(error, "no memory");
+		engine_insert_free(in);
+		return NULL;
+	}
 	in->stream =
 	    api->stream_insert_with_params_n(*s->conn, statement.p, statement.len, format, strlen(format),
 					     p->names, lens, p->values, lens + p->count, p->count);

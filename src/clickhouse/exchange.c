@@ -27,8 +27,9 @@
 
 /* ClickHouse's max_query_size is 256 KiB; a statement with its inline VALUES may be longer. */
 #define STATEMENT_MAX  (16 << 20)
-/* How much of a result is asked for at a time, and inflated at a time. */
+/* How much of a result is asked for at a time, and inflated at a time (on the stack). */
 #define BLOCK_BYTES    (64 << 10)
+#define INFLATE_BYTES  (16 << 10)
 #define DEFAULT_FORMAT "TabSeparated"
 
 enum exchange_state { EXCHANGE_HEAD, EXCHANGE_DATA, EXCHANGE_FAILED, EXCHANGE_ANSWER };
@@ -246,17 +247,17 @@ static void take_plain(struct exchange *x, const void *data, size_t len)
 
 static void take_gzip(struct exchange *x, const void *data, size_t len)
 {
-	_cleanup_free_ unsigned char *out = malloc(BLOCK_BYTES);
-	int rc = out ? Z_OK : Z_MEM_ERROR;
+	unsigned char out[INFLATE_BYTES];
+	int rc = Z_OK;
 
 	x->inflate.next_in = (unsigned char *)data;
 	x->inflate.avail_in = (unsigned)len;
 	while (rc == Z_OK && x->state < EXCHANGE_FAILED) {
 		x->inflate.next_out = out;
-		x->inflate.avail_out = BLOCK_BYTES;
+		x->inflate.avail_out = INFLATE_BYTES;
 		rc = inflate(&x->inflate, Z_NO_FLUSH);
-		if (x->inflate.avail_out < BLOCK_BYTES)
-			take_plain(x, out, BLOCK_BYTES - x->inflate.avail_out);
+		if (x->inflate.avail_out < INFLATE_BYTES)
+			take_plain(x, out, INFLATE_BYTES - x->inflate.avail_out);
 		else
 			break;
 	}

@@ -26,12 +26,14 @@ static const struct script {
 
 static int write_schema(const char *path)
 {
-	_cleanup_fclose_ FILE *f = fopen(path, "we");
+	FILE *f = fopen(path, "we");
 
-	if (!f ||
-	    fwrite(clickhouse_record_proto, 1, clickhouse_record_proto_len, f) !=
-		clickhouse_record_proto_len ||
-	    fflush(f))
+	if (!f)
+		return -errno;
+	bool written =
+	    fwrite(clickhouse_record_proto, 1, clickhouse_record_proto_len, f) == clickhouse_record_proto_len;
+	/* A full disk may show only here. */
+	if (fclose(f) || !written)
 		return errno ? -errno : -EIO;
 	return 0;
 }

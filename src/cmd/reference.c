@@ -126,9 +126,10 @@ static int make_body(struct reference *ref, uint32_t loop)
 
 static int dump_body(const struct buf *body)
 {
-	_cleanup_fclose_ FILE *f = fopen(dump_file, "we");
+	FILE *f = fopen(dump_file, "we");
+	bool written = f && fwrite(body->data, 1, body->len, f) == body->len;
 
-	if (!f || fwrite(body->data, 1, body->len, f) != body->len || fflush(f)) {
+	if ((f && fclose(f)) || !written) {
 		fprintf(stderr, "%s: %s\n", dump_file, strerror(errno));
 		return -EIO;
 	}
