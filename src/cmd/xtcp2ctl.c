@@ -111,7 +111,7 @@ static int invoke(const char *method, const ProtobufCMessage *request,
 	char path[128], error[512];
 
 	if (port < 1 || port > UINT16_MAX) {
-		fprintf(stderr, "xtcp2ctl: -port %u: must be between 1 and %d\n", port, UINT16_MAX);
+		fprintf(stderr, "xtcp2ctl: -port %u: must be between 1 and %u\n", port, (unsigned)UINT16_MAX);
 		return 2;
 	}
 	struct exchange x = {.expected = expected, .loop = loop_new()};
