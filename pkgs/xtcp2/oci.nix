@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 # OCI images, each a script that writes a tar archive: $(nix build .#oci-xtcp2 --print-out-paths) | docker load
 {
-  busybox,
   dockerTools,
   lib,
-  runCommand,
+  runCommandCC,
   xtcp2,
 }:
 let
-  # Only these two programs and what they link: the daemon stays outside.
-  tools = runCommand "xtcp2-tcp-tools" { } ''
+  # Only these two programs, what starts them, and what they link: the daemon stays outside.
+  tools = runCommandCC "xtcp2-tcp-tools" { } ''
     install -D -t $out/bin ${xtcp2}/bin/tcp_client ${xtcp2}/bin/tcp_server
+    $CC -std=gnu11 -O2 -D_GNU_SOURCE -o $out/bin/entrypoint ${../../guest/tcp-stress/entrypoint.c}
   '';
 in
 {
@@ -29,18 +29,11 @@ in
     };
   };
 
-  # A population of connections in a namespace of its own (guest/tcp-stress/entrypoint).
+  # A population of connections in a namespace of its own (guest/tcp-stress/entrypoint.c).
   tcp-stress = dockerTools.streamLayeredImage {
     name = "xtcp2-tcp-stress";
     tag = xtcp2.version;
-    contents = [
-      busybox
-      tools
-    ];
-    config.Entrypoint = [
-      "/bin/sh"
-      "${../../guest/tcp-stress/entrypoint}"
-    ];
-    config.Env = [ "PATH=/bin" ];
+    contents = [ tools ];
+    config.Entrypoint = [ "/bin/entrypoint" ];
   };
 }

@@ -140,6 +140,7 @@ let
         else
           lib.makeOverridable function given;
       runCommandLocal = runCommand;
+      runCommandCC = name: env: runCommand name ({ CC = "gcc"; } // env);
       runtimeShell = "/bin/bash";
       writeText = name: text: file name text "444";
       writeShellScript = name: text: file name "#!/bin/bash\n${text}" "555";
