@@ -5,7 +5,7 @@
 lib=$out/lib/xtcp2 units=$out/lib/systemd/system
 
 mkdir -p "$lib" "$units"
-cp -r "$src"/{self-test,guest-setup,guest-selftest} "$lib/"
+cp -r "$src"/{self-test,soak,tcp-stress,guest-setup,guest-selftest} "$lib/"
 cp -r "$src"/systemd/. "$units/"
 chmod -R u+w "$out"
 ln -s "$flavors" "$lib/flavors"

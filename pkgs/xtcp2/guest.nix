@@ -13,7 +13,7 @@ let
   inherit (lib.importJSON ../../nix/microvms/flavors.json) flavors;
   lines = lib.concatMapStrings (line: "${line}\n");
   # What a guest is told of each flavor: the daemon's arguments, where an instrumented
-  # build leaves its counters, and the checks to run.
+  # build leaves its counters, the tunables and the checks to run.
   filesOf = flavor: [
     {
       name = "${flavor.name}.env";
@@ -21,6 +21,9 @@ let
         lines (
           [ "XTCP2_ARGS=${toString flavor.daemon_args}" ]
           ++ lib.optional (lib.elem "coverage" flavor.contents) "GCOV_PREFIX=/run/cov"
+          ++ lib.mapAttrsToList (
+            name: value: "XTCP2_TUNE_${lib.toUpper name}=${toString value}"
+          ) flavor.tunables
         )
       );
     }
