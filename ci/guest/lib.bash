@@ -45,16 +45,17 @@ check_sums() {
     (cd "$1" && sha256sum --status -c -)
 }
 
-# cached DIR BUILD MIB: prints DIR, after the function BUILD filled it when it is not there
-# or damaged. It is filled elsewhere and appears at once, or not at all; one builder at a time.
+# cached DIR BUILD MIB: prints DIR, after the function BUILD filled it when it is not there;
+# a damaged one ends the run. It is filled elsewhere and appears at once, or not at all; one builder at a time.
 cached() {
   local dir=$1 temp
   mkdir -p "${dir%/*}" 2>/dev/null || die "cannot create ${dir%/*}"
   exec 9>"${dir%/*}/.lock-${dir##*/}"
   flock 9
   if [ -d "$dir" ] && ! check_sums "$dir"; then
-    echo "${0##*/}: the cached $dir is damaged: building it again" >&2
+    # A disk that damages files should be noticed, so this run ends; the next one builds anew.
     rm -rf "$dir"
+    die "the cached image $dir was damaged and is removed: run again to build it anew"
   fi
   if [ ! -d "$dir" ]; then
     need_space "${dir%/*}" "$3"

@@ -36,6 +36,35 @@ vm_with() {
   [[ $output == *"f.json is broken"* ]]
 }
 
+# Fills and asks for a cache entry with the image builder's own function.
+cached_entry() {
+  bash -euc 'top=$PWD; . ci/guest/lib.bash
+    fill() { echo content >"$1/file"; jq -n --argjson files "$(files_json "$1" file)" "{files: \$files}" >"$1/manifest.json"; }
+    cached "$1" fill "$2"' sh "$@"
+}
+
+@test "a damaged cached image ends the run with 3 and is gone; the next run builds it anew" {
+  cache=$BATS_TEST_TMPDIR/cache/entry
+  run -0 cached_entry "$cache" 1
+  [ "$output" = "$cache" ]
+  echo damage >>"$cache/file"
+  run -3 cached_entry "$cache" 1
+  [[ ${#lines[@]} -eq 1 && $output == *"$cache was damaged"* ]]
+  [ ! -e "$cache" ]
+  run -0 cached_entry "$cache" 1
+}
+
+@test "no disk space ends the run with 3 and leaves nothing half-built" {
+  run -3 cached_entry "$BATS_TEST_TMPDIR/cache/entry" 999999999
+  [[ ${#lines[@]} -eq 1 && $output == *"MiB free"* ]]
+  [ -z "$(ls "$BATS_TEST_TMPDIR/cache")" ]
+}
+
+@test "missing packages are named in one line when none may be installed" {
+  run -3 bash -euc 'top=$PWD; . ci/guest/lib.bash; install=false; need_packages bash no-such-package'
+  [[ ${#lines[@]} -eq 1 && $output == *"no-such-package" ]]
+}
+
 @test "an unknown release is refused in one line" {
   vm_with nix/microvms/flavors.json lifecycle --release potato
   [[ $output == *"unknown release 'potato'"* ]]
