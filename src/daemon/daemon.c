@@ -228,7 +228,8 @@ static int start_running(struct daemon *d)
 	r = loop_add(d->loop, &d->dest_ended, EPOLLIN);
 	if (r < 0)
 		return r;
-	d->poll = poll_new(d->loop, d->config, &source_netlink, &d->source, d->table, d->dest);
+	d->poll = poll_new(d->loop, d->config, d->config->io_uring ? &source_netlink_uring : &source_netlink,
+			   &d->source, d->table, d->dest);
 	if (!d->poll)
 		return -errno;
 	r = namespaces_ready(d);

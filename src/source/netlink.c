@@ -44,10 +44,8 @@
 #include "base/log.h"
 #include "record/nl.h"
 #include "source/capture.h"
-#include "source/cookie_set.h"
 #include "source/known_sockets.h"
-#include "source/source.h"
-#include "stats/stats.h"
+#include "source/netlink.h"
 
 /* The largest batch the kernel makes of a dump: more is never used. */
 #define RECV_SIZE_DEFAULT (32 * 1024)
@@ -63,17 +61,6 @@
 
 #define NL_LOG_NS (60 * NS_PER_SEC)
 
-struct source {
-	struct source_config config;
-	unsigned worker;
-	size_t size;
-	bool ask_by_family; /* the kernel has refused to give both at once */
-	struct cookie_set seen;
-	struct decode_counts decode; /* of the dump that runs */
-	uint64_t count[STAT_MAX_];   /* what the dump that runs adds to the stats */
-	_Alignas(struct nlmsghdr) uint8_t buffer[];
-};
-
 struct request {
 	uint16_t type;
 	uint8_t family;
@@ -84,42 +71,53 @@ static const struct request both_at_once = {TCPDIAG_GETSOCK, AF_UNSPEC, "IPv4 an
 static const struct request by_family[] = {{SOCK_DIAG_BY_FAMILY, AF_INET, "IPv4"},
 					   {SOCK_DIAG_BY_FAMILY, AF_INET6, "IPv6"}};
 
-/* One request and what came of it. */
-struct attempt {
-	struct source *source;
-	struct netns *ns;
-	struct record *record;
-	struct record_sink *sink;
-	int64_t deadline_ns;
-	int capture; /* handle, -1 for none */
-	uint64_t messages;
-	bool refused;	/* an ERROR came */
-	bool ended;	/* DONE or ERROR came: the socket is clean */
-	bool damaged;	/* something was lost on the way */
-	bool timed_out; /* at deadline_ns */
-};
-
-static struct source *netlink_create(const struct source_config *config, unsigned worker)
-{
-	size_t size = config->recv_size ? config->recv_size : RECV_SIZE_DEFAULT;
-
-	if (size < RECV_SIZE_MIN)
-		size = RECV_SIZE_MIN;
-	struct source *s = calloc(1, sizeof(*s) + size);
-	if (!s)
-		return NULL;
-	s->config = *config;
-	s->worker = worker;
-	s->size = size;
-	return s;
-}
-
 static void netlink_free(struct source *s)
 {
 	if (!s)
 		return;
+	s->reader->close(s);
 	cookie_set_free(&s->seen);
 	free(s);
+}
+
+static struct source *create_with(const struct netlink_reader *reader, const struct source_config *config,
+				  unsigned worker)
+{
+	size_t size = config->recv_size ? config->recv_size : RECV_SIZE_DEFAULT;
+	struct source *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->config = *config;
+	s->worker = worker;
+	s->size = size < RECV_SIZE_MIN ? RECV_SIZE_MIN : size;
+	s->reader = reader;
+	int r = reader->open(s);
+	if (r < 0 && reader != &netlink_plain) {
+		if (worker == 0)
+			log_notice(
+			    "netlink",
+			    "-ioUring: the kernel refuses a ring of %u buffers (%s): reading without it",
+			    config->uring_recv_batch, strerror(-r));
+		s->reader = &netlink_plain;
+		r = s->reader->open(s);
+	}
+	if (r < 0) {
+		free(s);
+		errno = -r;
+		return NULL;
+	}
+	return s;
+}
+
+static struct source *netlink_create(const struct source_config *config, unsigned worker)
+{
+	return create_with(&netlink_plain, config, worker);
+}
+
+static struct source *netlink_uring_create(const struct source_config *config, unsigned worker)
+{
+	return create_with(&netlink_uring, config, worker);
 }
 
 static int send_request(struct attempt *a, const struct request *q)
@@ -161,8 +159,7 @@ static int send_request(struct attempt *a, const struct request *q)
 	return 0;
 }
 
-/* Waits until a batch is there, -nltimeout is over or the deadline has come. 0 or -ETIMEDOUT, -errno. */
-static int wait_readable(struct attempt *a)
+int netlink_wait(struct attempt *a)
 {
 	struct pollfd p = {.fd = a->ns->nl_fd, .events = POLLIN};
 	int64_t now = clock_mono_ns();
@@ -184,8 +181,7 @@ static int wait_readable(struct attempt *a)
 	}
 }
 
-/* Counts why a receive failed and returns it. */
-static int recv_failed(struct attempt *a, int error)
+int netlink_recv_failed(struct attempt *a, int error)
 {
 	uint64_t *count = a->source->count;
 
@@ -198,36 +194,19 @@ static int recv_failed(struct attempt *a, int error)
 	return error;
 }
 
-/*
- * Receives one batch. The kernel makes it inside the call, so the first try
- * without waiting nearly always has it. Returns its length (what lies in the
- * buffer), 0 for one that is not from the kernel, or -errno.
- */
-static ssize_t recv_batch(struct attempt *a)
+ssize_t netlink_received(struct attempt *a, ssize_t n, const struct sockaddr_nl *from, socklen_t from_len,
+			 int flags)
 {
-	struct source *s = a->source;
-	struct sockaddr_nl from;
-	struct iovec iov = {.iov_base = s->buffer, .iov_len = s->size};
-	struct msghdr msg = {
-	    .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
+	uint64_t *count = a->source->count;
 
-	while ((n = recvmsg(a->ns->nl_fd, &msg, MSG_DONTWAIT)) < 0) {
-		int r = errno == EINTR ? 0 : -errno;
-		if (r == -EAGAIN)
-			r = wait_readable(a);
-		if (r < 0)
-			return recv_failed(a, r);
-		msg.msg_namelen = sizeof(from);
-	}
-	s->count[STAT_NL_RECVS]++;
-	s->count[STAT_NL_BYTES] += n;
-	if (msg.msg_namelen != sizeof(from) || from.nl_pid != 0) {
-		s->count[STAT_NL_STRAY]++;
+	count[STAT_NL_RECVS]++;
+	count[STAT_NL_BYTES] += n;
+	if (from_len != sizeof(*from) || from->nl_pid != 0) {
+		count[STAT_NL_STRAY]++;
 		return 0;
 	}
-	if (msg.msg_flags & MSG_TRUNC) {
-		s->count[STAT_NL_ERR_TRUNC]++;
+	if (flags & MSG_TRUNC) {
+		count[STAT_NL_ERR_TRUNC]++;
 		a->damaged = true;
 	}
 	return n;
@@ -291,9 +270,9 @@ static int take_control(struct attempt *a, const struct nlmsghdr *h)
 }
 
 /* Walks one batch. 0 to go on, -errno of the dump, or what emit() returned with *stop set. */
-static int walk_batch(struct attempt *a, size_t len, bool *stop)
+static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *stop)
 {
-	struct nl_walk walk = {a->source->buffer, len};
+	struct nl_walk walk = {data, len};
 	const struct nlmsghdr *h;
 	bool interrupted = false;
 	int r = 0;
@@ -328,17 +307,18 @@ static int walk_batch(struct attempt *a, size_t len, bool *stop)
 static int read_dump(struct attempt *a, bool *stop)
 {
 	struct source *s = a->source;
+	const uint8_t *data = NULL;
 
 	while (!a->ended) {
 		if (clock_mono_ns() >= a->deadline_ns)
-			return recv_failed(a, -ETIMEDOUT);
-		ssize_t n = recv_batch(a);
+			return netlink_recv_failed(a, -ETIMEDOUT);
+		ssize_t n = s->reader->recv(a, &data);
 		if (n < 0)
 			return n;
 		a->record->timestamp_ns = clock_real_ns();
 		if (a->capture >= 0 && n > 0)
-			capture_write(s->config.capture, a->capture, a->record->timestamp_ns, s->buffer, n);
-		int r = walk_batch(a, n, stop);
+			capture_write(s->config.capture, a->capture, a->record->timestamp_ns, data, n);
+		int r = walk_batch(a, data, n, stop);
 		if (r < 0)
 			return r;
 	}
@@ -360,6 +340,8 @@ static int dump_once(struct attempt *a, const struct request *q, bool *stop)
 	r = send_request(a, q);
 	if (r == 0)
 		r = read_dump(a, stop);
+	if (s->reader->end)
+		s->reader->end(s);
 	if (a->capture >= 0)
 		capture_end(s->config.capture, a->capture);
 	a->ns->state = NETNS_OPEN;
@@ -470,6 +452,13 @@ static int netlink_dump(struct source *s, struct netns *ns, struct record *recor
 const struct source_ops source_netlink = {
     .name = "netlink",
     .create = netlink_create,
+    .free = netlink_free,
+    .dump = netlink_dump,
+};
+
+const struct source_ops source_netlink_uring = {
+    .name = "netlink with io_uring",
+    .create = netlink_uring_create,
     .free = netlink_free,
     .dump = netlink_dump,
 };

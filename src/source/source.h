@@ -25,7 +25,9 @@ struct source_config {
 	uint32_t recv_size;	 /* receive buffer in bytes; the source enlarges one too small for a batch */
 	int64_t recv_timeout_ns; /* one receive call waits at most this long (-nltimeout) */
 	uint32_t first_seq;	 /* -nlmsgSeq */
-	struct capture *capture; /* raw bytes go here as well; NULL for none. Not owned */
+	uint32_t uring_recv_batch;   /* buffers of a ring */
+	uint32_t uring_cqe_batch;    /* completions taken at once */
+	struct capture *capture;     /* raw bytes go here as well; NULL for none. Not owned */
 	struct known_sockets *known; /* what was read is remembered here; NULL for nothing. Not owned */
 };
 
@@ -58,7 +60,8 @@ struct source_ops {
 		    int64_t deadline_ns, struct dump_result *result);
 };
 
-extern const struct source_ops source_netlink;
+/* The second receives through io_uring, and as the first does where the kernel refuses that. */
+extern const struct source_ops source_netlink, source_netlink_uring;
 
 /*
  * What the running kernel's tcp_info looks like (uname(2)), all attributes on;

@@ -16,7 +16,7 @@
  *   limit N         sets the soft limit of open files; answers "limit N"
  *   cut NS          as count, with a deadline that short; answers "cut RECORDS NAMESPACES-CUT"
  *
- * Usage: dump [-states S] [-netnsDirs A,B] [-own]
+ * Usage: dump [-states S] [-netnsDirs A,B] [-own] [-ioUring [-ioUringRecvBatch N] [-ioUringCqeBatch N]]
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,12 +44,17 @@
 #define LINE_MAX_LEN	256
 
 static const char *states_text = "default", *directories_text = "/run/netns,/run/docker/netns";
-static bool own_only;
+static bool own_only, io_uring;
+static uint32_t recv_batch = 64, cqe_batch = 128;
+static const struct source_ops *ops = &source_netlink;
 
 static const struct flag flags[] = {
     {"states", FLAG_STRING, &states_text, "TCP states"},
     {"netnsDirs", FLAG_STRING, &directories_text, "directories"},
     {"own", FLAG_BOOL, &own_only, "the own namespace only"},
+    {"ioUring", FLAG_BOOL, &io_uring, "read through io_uring"},
+    {"ioUringRecvBatch", FLAG_U32, &recv_batch, "buffers of a ring"},
+    {"ioUringCqeBatch", FLAG_U32, &cqe_batch, "completions taken at once"},
     {0},
 };
 
@@ -91,8 +96,7 @@ static size_t dump_all(int64_t limit_ns, size_t *cut)
 	*cut = 0;
 	for (size_t i = 0; i < count; i++) {
 		int64_t deadline = clock_mono_ns() + limit_ns;
-		good +=
-		    source_netlink.dump(source, entries[i], &record, &printer.sink, deadline, &result) == 0;
+		good += ops->dump(source, entries[i], &record, &printer.sink, deadline, &result) == 0;
 		*cut += result.timed_out;
 	}
 	return good;
@@ -216,6 +220,10 @@ int main(int argc, char **argv)
 	log_init(LOG_LEVEL_NOTICE);
 	limits_raise_files();
 	privilege_keep(kept, ARRAY_SIZE(kept));
+	if (io_uring)
+		ops = &source_netlink_uring;
+	config.uring_recv_batch = recv_batch;
+	config.uring_cqe_batch = cqe_batch;
 	options.own_only = own_only;
 	_cleanup_free_ char *text = strdup(directories_text);
 	char *save = NULL;
@@ -235,7 +243,7 @@ int main(int argc, char **argv)
 	printer.sink.emit = print_record;
 	loop = loop_new();
 	table = netns_table_new(loop, &options, on_change, NULL);
-	source = source_netlink.create(&config, 0);
+	source = ops->create(&config, 0);
 	if (!table || !source) {
 		perror("dump");
 		return 1;
@@ -245,7 +253,7 @@ int main(int argc, char **argv)
 		if (sscanf(line, "%s %s", verb, argument) >= 1)
 			command(verb, argument);
 	}
-	source_netlink.free(source);
+	ops->free(source);
 	netns_table_free(table);
 	loop_free(loop);
 	encoder_free(&printer.encoder);

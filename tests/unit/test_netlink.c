@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <liburing.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <stdbool.h>
@@ -185,6 +186,15 @@ static int take(struct record_sink *sink, struct record *r)
 	return taken.count == taken.stop_at ? -ENOSPC : 0;
 }
 
+/* No kernel's io_uring here: what is tested is that the source reads without it. */
+int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
+				      struct io_uring_params *params);
+
+int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring, struct io_uring_params *params)
+{
+	return -EPERM;
+}
+
 static int setup(void **state)
 {
 	struct source_config config = {.ext = 0x42,
@@ -228,6 +238,28 @@ static void assert_taken(unsigned count, const uint64_t *cookies)
 {
 	assert_int_equal(taken.count, count);
 	assert_memory_equal(taken.cookies, cookies, count * sizeof(*cookies));
+}
+
+static void reads_without_io_uring_where_it_is_refused(void **state)
+{
+	struct source_config config = {.ext = 0x42,
+				       .states = 0x1ffe,
+				       .decode.attributes = UINT64_MAX,
+				       .recv_timeout_ns = NS_PER_MS,
+				       .first_seq = FIRST_SEQ,
+				       .uring_recv_batch = 8,
+				       .uring_cqe_batch = 8};
+	struct dump_result result;
+
+	source_netlink.free(source);
+	source = source_netlink_uring.create(&config, 3);
+	assert_non_null(source);
+	struct batch *b = batch_new();
+	add_socket(b, 0, 1);
+	add_end(b, 0, NLMSG_DONE, 0);
+	assert_int_equal(dump(&result), 0);
+	assert_taken(1, (uint64_t[]){1});
+	assert_counted(STAT_NL_RECVS, 1);
 }
 
 static void reads_both_families_at_once_over_many_batches(void **state)
@@ -516,6 +548,7 @@ static void states_are_read_in_any_spelling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    test(reads_without_io_uring_where_it_is_refused),
 	    test(reads_both_families_at_once_over_many_batches),
 	    test(asks_by_family_where_both_at_once_are_refused),
 	    test(drops_repeats_by_cookie),
