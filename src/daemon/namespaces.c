@@ -7,12 +7,16 @@
 
 #include "base/log.h"
 #include "daemon/state.h"
+#include "netns/container.h"
 #include "source/known_sockets.h"
 
 static void on_scanned(void *data, struct netns **entries, size_t count)
 {
 	struct daemon *d = data;
 
+	if (d->config->resolve_container_id || d->config->enrich_container)
+		containers_resolve(entries, count);
+	docker_follow(d->docker, entries, count);
 	closer_follow(d->closer, entries, count);
 }
 
@@ -62,6 +66,11 @@ int namespaces_start(struct daemon *d)
 
 int namespaces_ready(struct daemon *d)
 {
+	if (d->config->enrich_container) {
+		d->docker = docker_new(d->config->docker_socket);
+		if (!d->docker)
+			return -errno;
+	}
 	if (!d->close_events)
 		return 0;
 	d->closer = closer_new(d->config, d->close_events, d->dest);
@@ -81,6 +90,7 @@ void namespaces_follow(struct daemon *d)
 
 void namespaces_stop(struct daemon *d)
 {
+	docker_free(d->docker);
 	netns_table_free(d->table);
 	close_events_free(d->close_events);
 	known_sockets_free(d->known);

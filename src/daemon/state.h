@@ -6,6 +6,7 @@
 #include "api/http.h"
 #include "base/loop.h"
 #include "daemon/setup.h"
+#include "netns/docker.h"
 #include "poll/closer.h"
 #include "poll/poll.h"
 
@@ -26,6 +27,7 @@ struct daemon {
 	struct close_events *close_events; /* the next three: NULL without -closeEvents */
 	struct known_sockets *known;
 	struct closer *closer;
+	struct docker *docker; /* NULL without -enrichContainer */
 	struct http_server *http;
 	struct grpc_server *grpc;
 	struct grpc_backend control; /* what the server asks of us */

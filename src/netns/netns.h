@@ -37,6 +37,8 @@
 /* Longest name kept; longer ones are cut. Names are file names, hence NAME_MAX. */
 #define NETNS_NAME_MAX 256
 
+struct container;
+
 enum netns_state { NETNS_SEEN, NETNS_OPEN, NETNS_DUMPING, NETNS_BLOCKED, NETNS_GONE };
 
 struct netns {
@@ -52,9 +54,15 @@ struct netns {
 	char *name; /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "self"; owned */
 	char *path; /* what to open(2) to enter it; owned */
 	uint32_t processes; /* how many the last scan saw in it */
-	uint32_t seen;	    /* number of the scan that saw it last */
-	uint32_t failures;  /* attempts to enter it that failed in a row */
-	int64_t retry_ns;   /* BLOCKED: not before this CLOCK_MONOTONIC time */
+	pid_t pid;	    /* one of them, 0 for none */
+	/* Of netns/container.h, none unless asked for: */
+	struct container *container;	       /* owned */
+	pid_t asked_pid;		       /* the process whose cgroup was looked at last */
+	bool container_asked, container_known; /* its name: on the way, there */
+	uint8_t container_attempts;
+	uint32_t seen;	   /* number of the scan that saw it last */
+	uint32_t failures; /* attempts to enter it that failed in a row */
+	int64_t retry_ns;  /* BLOCKED: not before this CLOCK_MONOTONIC time */
 };
 
 struct netns_table;

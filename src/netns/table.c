@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "netns/container.h"
 #include "netns/netns.h"
 #include "netns/watch.h"
 #include "stats/stats.h"
@@ -67,6 +68,7 @@ static void entry_free(struct entry *e)
 	if (!e)
 		return;
 	netns_close(&e->ns);
+	container_unref(e->ns.container);
 	free(e->ns.name);
 	free(e->ns.path);
 	free(e->other_path);
@@ -160,6 +162,7 @@ static struct entry *observe(struct netns_table *t, const struct stat *st)
 		return e;
 	e->ns.seen = t->scan;
 	e->ns.processes = 0;
+	e->ns.pid = 0;
 	e->confirmed = e->rank == NAME_SELF;
 	e->other_pid = 0;
 	if (e->ns.state == NETNS_GONE)
@@ -173,7 +176,8 @@ static void observe_process(struct netns_table *t, const struct stat *st, pid_t 
 
 	if (!e)
 		return;
-	e->ns.processes++;
+	if (e->ns.processes++ == 0)
+		e->ns.pid = pid;
 	if (e->rank == NAME_PROCESS && e->pid == pid)
 		e->confirmed = true;
 	else if (!e->other_pid)

@@ -171,8 +171,7 @@ void closer_follow(struct closer *c, struct netns *const *entries, size_t count)
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->lock);
-	if (close_events_behind(c->events, entries, count))
-		drain(c);
+	drain(c);
 	close_events_follow(c->events, entries, count);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -34,6 +34,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "netns/container.h"
 #include "netns/nsid.h"
 #include "record/kernel_abi.h"
 #include "record/nl.h"
@@ -56,13 +57,20 @@
  */
 #define NSID_MAX (1 << 20)
 
+/*
+ * How many calls of close_events_follow() a place outlives its namespace in the
+ * table (two a poll): the last sockets may be freed when no process shows it any more.
+ */
+#define PLACE_KEPT 4
+
 #define CLOSE_LOG_NS (60 * NS_PER_SEC)
 
 /* What an event's namespace is called. */
 struct place {
 	char *name; /* owned; NULL: no namespace of the table has this number */
 	uint64_t ino, cookie;
-	uint32_t seen; /* the follow() that saw it last */
+	struct container *container; /* a reference; NULL for none */
+	uint32_t seen;		     /* the follow() that saw it last */
 };
 
 struct close_events {
@@ -146,6 +154,13 @@ struct close_events *close_events_open(const struct close_events_options *option
 	return c;
 }
 
+static void forget(struct place *p)
+{
+	free(p->name);
+	container_unref(p->container);
+	*p = (struct place){0};
+}
+
 void close_events_free(struct close_events *c)
 {
 	if (!c)
@@ -153,9 +168,9 @@ void close_events_free(struct close_events *c)
 	cleanup_closep(&c->fd);
 	cleanup_closep(&c->route_fd);
 	for (size_t i = 0; i < c->place_count; i++)
-		free(c->places[i].name);
+		forget(&c->places[i]);
 	free(c->places);
-	free(c->own.name);
+	forget(&c->own);
 	free(c);
 }
 
@@ -189,6 +204,7 @@ static void set_place(struct close_events *c, int32_t nsid, struct record *r)
 	r->netns = str_of(p->name);
 	r->netns_inode = p->ino;
 	r->netns_cookie = p->cookie;
+	source_set_container(r, p->container);
 	r->nsid = nsid >= 0 ? (uint32_t)nsid : 0;
 }
 
@@ -275,7 +291,8 @@ int close_events_read(struct close_events *c, struct record *record, struct reco
 	return r < 0 ? r : n > 0 ? n : 0;
 }
 
-bool close_events_behind(const struct close_events *c, struct netns *const *entries, size_t count)
+/* Whether one of the entries has no nsid yet. */
+static bool behind(const struct close_events *c, struct netns *const *entries, size_t count)
 {
 	for (size_t i = 0; i < count && c->route_fd >= 0; i++) {
 		if (!entries[i]->own && entries[i]->nsid < 0)
@@ -342,13 +359,17 @@ static void learn(struct place *p, const struct netns *ns, uint32_t follow)
 	p->ino = ns->ino;
 	if (ns->cookie || !ns->own)
 		p->cookie = ns->cookie;
+	if (p->container != ns->container) {
+		container_unref(p->container);
+		p->container = container_ref(ns->container);
+	}
 	p->seen = follow;
 }
 
 void close_events_follow(struct close_events *c, struct netns *const *entries, size_t count)
 {
 	c->follow++;
-	if (close_events_behind(c, entries, count))
+	if (behind(c, entries, count))
 		assign_all(c, entries, count);
 	for (size_t i = 0; i < count; i++) {
 		struct netns *ns = entries[i];
@@ -357,9 +378,7 @@ void close_events_follow(struct close_events *c, struct netns *const *entries, s
 			learn(p, ns, c->follow);
 	}
 	for (size_t i = 0; i < c->place_count; i++) {
-		if (c->places[i].seen != c->follow) {
-			free(c->places[i].name);
-			c->places[i] = (struct place){0};
-		}
+		if (c->places[i].name && c->follow - c->places[i].seen >= PLACE_KEPT)
+			forget(&c->places[i]);
 	}
 }

@@ -40,9 +40,6 @@ int close_events_fd(const struct close_events *c);
  */
 int close_events_read(struct close_events *c, struct record *record, struct record_sink *sink);
 
-/* Whether one of the entries has no nsid yet: then close_events_follow() will give out numbers. */
-bool close_events_behind(const struct close_events *c, struct netns *const *entries, size_t count);
-
 /*
  * Gives each namespace a number, so that its events are heard, and learns what
  * they are called. A number may have been another namespace's before: read what

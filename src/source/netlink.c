@@ -415,6 +415,7 @@ static void set_meta(struct source *s, const struct netns *ns, struct record *re
 	record->netns_inode = ns->ino;
 	record->nsid = ns->nsid > 0 ? (uint32_t)ns->nsid : 0;
 	record->netlinker_id = s->worker;
+	source_set_container(record, ns->container);
 }
 
 static void publish(struct source *s)

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "base/cleanup.h"
+#include "netns/container.h"
 #include "record/encoder.h"
 #include "stats/stats.h"
 
@@ -28,6 +29,18 @@ void source_decode_defaults(struct decode_options *options)
 	*options = (struct decode_options){.attributes = UINT64_MAX};
 	if (uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2)
 		options->accecn_u16 = major == 6 && (minor == 18 || minor == 19);
+}
+
+void source_set_container(struct record *r, const struct container *c)
+{
+	static const struct container none = {.runtime = ""};
+
+	if (!c)
+		c = &none;
+	r->container_id = str_of(c->id);
+	r->container_runtime = str_of(c->runtime);
+	r->container_name = str_of(c->name);
+	r->container_image = str_of(c->image);
 }
 
 void source_count_decode(const struct decode_counts *counts)

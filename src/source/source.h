@@ -69,6 +69,9 @@ extern const struct source_ops source_netlink, source_netlink_uring;
  */
 void source_decode_defaults(struct decode_options *options);
 
+/* Sets the four container fields; NULL for no container. */
+void source_set_container(struct record *record, const struct container *c);
+
 /* Adds what decoding met to the stats. */
 void source_count_decode(const struct decode_counts *counts);
 

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "netns/docker.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "netns/container.h"
+#include "stats/stats.h"
+
+/* Questions that wait, and answers that nobody has taken yet. */
+#define QUEUE_MAX 256
+
+/* How often one container is asked for. */
+#define ATTEMPTS_MAX 3
+
+/* A local socket answers in a millisecond; one that does not is not waited for. */
+#define REQUEST_TIMEOUT_MS 2000L
+
+/* The description of a container is some 10 KiB. */
+#define ANSWER_MAX (1 << 20)
+
+#define DOCKER_LOG_NS	   (60 * NS_PER_SEC)
+#define DOCKER_STACK_BYTES (256 * 1024)
+
+struct answer {
+	char id[CONTAINER_ID_MAX + 1];
+	bool good;
+	char name[CONTAINER_NAME_MAX + 1], image[CONTAINER_NAME_MAX + 1];
+};
+
+struct docker {
+	char *socket_path;
+	CURL *curl; /* the thread's */
+	struct buf body;
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stop; /* atomic: read without the lock while a request runs */
+	char asked[QUEUE_MAX][CONTAINER_ID_MAX + 1];
+	struct answer answers[QUEUE_MAX];
+	size_t asked_count, answer_count;
+	size_t on_the_way; /* asked, or in the thread's hands, or answered */
+};
+
+static size_t on_body(char *data, size_t size, size_t n, void *user)
+{
+	struct docker *d = user;
+
+	if (d->body.len + size * n > ANSWER_MAX)
+		return 0;
+	buf_append(&d->body, data, size * n);
+	return buf_ok(&d->body) ? size * n : 0;
+}
+
+static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t e)
+{
+	return __atomic_load_n(&((struct docker *)user)->stop, __ATOMIC_RELAXED);
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+	if (from && strlen(from) < size)
+		strcpy(to, from);
+}
+
+/* Name and image out of the description. */
+static bool parse_answer(const struct buf *body, struct answer *a)
+{
+	json_t *root = json_loadb((const char *)body->data, body->len, 0, NULL);
+	const char *name = json_string_value(json_object_get(root, "Name"));
+	const char *image = json_string_value(json_object_get(json_object_get(root, "Config"), "Image"));
+
+	/* The API has a slash before the name. */
+	copy_text(a->name, sizeof(a->name), name && name[0] == '/' ? name + 1 : name);
+	copy_text(a->image, sizeof(a->image), image);
+	json_decref(root);
+	return a->name[0] || a->image[0];
+}
+
+/* One request; the connection is kept for the next one. */
+static void ask(struct docker *d, struct answer *a)
+{
+	static struct log_limit limit;
+	char url[sizeof("http://localhost/containers//json") + CONTAINER_ID_MAX];
+	long status = 0;
+	uint64_t suppressed;
+
+	buf_reset(&d->body);
+	snprintf(url, sizeof(url), "http://localhost/containers/%s/json", a->id);
+	curl_easy_setopt(d->curl, CURLOPT_URL, url);
+	CURLcode r = curl_easy_perform(d->curl);
+	curl_easy_getinfo(d->curl, CURLINFO_RESPONSE_CODE, &status);
+	a->good = r == CURLE_OK && status == 200 && parse_answer(&d->body, a);
+	stat_add(a->good ? STAT_DOCKER_OK : STAT_DOCKER_FAILED, 1);
+	if (!a->good && !d->stop && log_limit_pass(&limit, DOCKER_LOG_NS, &suppressed))
+		log_warn("docker", "%s: no description of container %.12s: %s, status %ld", d->socket_path,
+			 a->id, curl_easy_strerror(r), status);
+}
+
+static void *docker_main(void *data)
+{
+	struct docker *d = data;
+
+	pthread_mutex_lock(&d->lock);
+	for (;;) {
+		while (d->asked_count == 0 && !d->stop)
+			pthread_cond_wait(&d->wake, &d->lock);
+		if (d->stop)
+			break;
+		struct answer a = {0};
+		strcpy(a.id, d->asked[--d->asked_count]);
+		pthread_mutex_unlock(&d->lock);
+		ask(d, &a);
+		pthread_mutex_lock(&d->lock);
+		d->answers[d->answer_count++] = a;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return NULL;
+}
+
+static int start(struct docker *d, const char *socket_path)
+{
+	pthread_attr_t attr;
+
+	d->socket_path = strdup(socket_path);
+	d->curl = curl_easy_init();
+	if (!d->socket_path || !d->curl)
+		return -ENOMEM;
+	curl_easy_setopt(d->curl, CURLOPT_UNIX_SOCKET_PATH, d->socket_path);
+	curl_easy_setopt(d->curl, CURLOPT_TIMEOUT_MS, REQUEST_TIMEOUT_MS);
+	curl_easy_setopt(d->curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(d->curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(d->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(d->curl, CURLOPT_XFERINFODATA, d);
+	curl_easy_setopt(d->curl, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(d->curl, CURLOPT_WRITEDATA, d);
+	int r = pthread_attr_init(&attr);
+	if (r == 0)
+		r = pthread_attr_setstacksize(&attr, DOCKER_STACK_BYTES);
+	if (r == 0)
+		r = pthread_create(&d->thread, &attr, docker_main, d);
+	pthread_attr_destroy(&attr);
+	if (r == 0) {
+		d->started = true;
+		pthread_setname_np(d->thread, "docker");
+	}
+	return -r;
+}
+
+struct docker *docker_new(const char *socket_path)
+{
+	struct docker *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	pthread_mutex_init(&d->lock, NULL);
+	pthread_cond_init(&d->wake, NULL);
+	int r = start(d, socket_path);
+	if (r < 0) {
+		docker_free(d);
+		errno = -r;
+		return NULL;
+	}
+	return d;
+}
+
+void docker_free(struct docker *d)
+{
+	if (!d)
+		return;
+	if (d->started) {
+		pthread_mutex_lock(&d->lock);
+		__atomic_store_n(&d->stop, true, __ATOMIC_RELAXED);
+		pthread_cond_signal(&d->wake);
+		pthread_mutex_unlock(&d->lock);
+		pthread_join(d->thread, NULL);
+	}
+	if (d->curl)
+		curl_easy_cleanup(d->curl);
+	buf_free(&d->body);
+	free(d->socket_path);
+	pthread_mutex_destroy(&d->lock);
+	pthread_cond_destroy(&d->wake);
+	free(d);
+}
+
+/* Gives the answer to the namespaces of its container. */
+static void apply(const struct answer *a, struct netns *const *entries, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct netns *ns = entries[i];
+		if (!ns->container || strcmp(ns->container->id, a->id) != 0)
+			continue;
+		ns->container_asked = false;
+		ns->container_known = a->good;
+		struct container *named = a->good ? container_named(ns->container, a->name, a->image) : NULL;
+		if (named) {
+			container_unref(ns->container);
+			ns->container = named;
+		}
+	}
+}
+
+static bool wanted(const struct netns *ns)
+{
+	return ns->container && !ns->container_asked && !ns->container_known &&
+	       ns->container_attempts < ATTEMPTS_MAX &&
+	       (strcmp(ns->container->runtime, "docker") == 0 ||
+		strcmp(ns->container->runtime, "podman") == 0);
+}
+
+void docker_follow(struct docker *d, struct netns *const *entries, size_t count)
+{
+	if (!d)
+		return;
+	pthread_mutex_lock(&d->lock);
+	for (size_t i = 0; i < d->answer_count; i++)
+		apply(&d->answers[i], entries, count);
+	d->on_the_way -= d->answer_count;
+	d->answer_count = 0;
+	for (size_t i = 0; i < count && d->on_the_way < QUEUE_MAX; i++) {
+		struct netns *ns = entries[i];
+		if (!wanted(ns))
+			continue;
+		ns->container_asked = true;
+		ns->container_attempts++;
+		strcpy(d->asked[d->asked_count++], ns->container->id);
+		d->on_the_way++;
+	}
+	pthread_cond_signal(&d->wake);
+	pthread_mutex_unlock(&d->lock);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <string.h>
+
+#include "netns/container.h"
+
+#define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER64 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+
+static void containers_are_found(void **state)
+{
+	static const struct {
+		const char *text, *runtime, *id;
+	} rows[] = {
+	    {"0::/system.slice/docker-" HEX64 ".scope\n", "docker", HEX64},
+	    {"0::/docker/" HEX64 "\n", "docker", HEX64},
+	    {"12:pids:/docker/" HEX64 "\n11:cpu:/docker/" HEX64 "\n", "docker", HEX64},
+	    {"1:name=systemd:/user.slice\n0::/docker/" HEX64, "docker", HEX64},
+	    {"0::/docker/" OTHER64 "/docker/" HEX64 "\n", "docker", HEX64},
+	    {"0::/docker/" HEX64 "/init.scope\n", "docker", HEX64},
+	    {"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice/"
+	     "cri-containerd-" HEX64 ".scope\n",
+	     "containerd", HEX64},
+	    {"0::/kubepods-besteffort-pod1.slice:cri-containerd:" HEX64 "\n", "containerd", HEX64},
+	    {"0::/default/" HEX64 "\n", "containerd", HEX64},
+	    {"0::/kubepods.slice/crio-" HEX64 ".scope\n", "cri-o", HEX64},
+	    {"0::/kubepods/burstable/pod0b1c2d3e-1111-2222-3333-444455556666/" HEX64 "\n", "kubernetes",
+	     HEX64},
+	    {"0::/machine.slice/libpod-" HEX64 ".scope/container\n", "podman", HEX64},
+	    {"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" HEX64 ".scope\n", "podman",
+	     HEX64},
+	    {"0::/lxc.payload.web/system.slice/ssh.service\n", "lxc", "web"},
+	    {"0::/lxc/web\n", "lxc", "web"},
+	    {"0::/lxc.payload.web/system.slice/docker-" HEX64 ".scope\n", "docker", HEX64},
+	    {"0::/../" HEX64 "\n", "", HEX64},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct container c = {0};
+		if (!container_parse(rows[i].text, &c))
+			fail_msg("nothing found in %s", rows[i].text);
+		assert_string_equal(c.runtime, rows[i].runtime);
+		assert_string_equal(c.id, rows[i].id);
+	}
+}
+
+static void what_is_no_container_is_none(void **state)
+{
+	static const char *const texts[] = {
+	    "",
+	    "0::/\n",
+	    "0::/init.scope\n",
+	    "0::/system.slice/docker.service\n",
+	    "0::/system.slice/docker-0123.scope\n",
+	    "0::/system.slice/docker-" HEX64 "0.scope\n",
+	    "0::/system.slice/"
+	    "docker-0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef.scope\n",
+	    "0::/machine.slice/libpod-conmon-" HEX64 ".scope\n",
+	    "0::/kubepods.slice/crio-conmon-" HEX64 ".scope\n",
+	    "0::/lxc.monitor.web\n",
+	    "0::/some/" HEX64 "\n",
+	    "0::/lxc.payload.a\tb\n",
+	    "0::/docker\n" HEX64 "\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct container c = {0};
+		if (container_parse(texts[i], &c))
+			fail_msg("%s found in %s", c.id, texts[i]);
+	}
+}
+
+static void long_names_are_left_out(void **state)
+{
+	char name[CONTAINER_NAME_MAX + 2];
+	struct container c = {.runtime = "docker", .id = HEX64};
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	struct container *named = container_named(&c, name, name + 1);
+	assert_string_equal(named->name, "");
+	assert_string_equal(named->image, name + 1);
+	assert_ptr_equal(container_ref(named), named);
+	container_unref(named);
+	assert_string_equal(named->id, HEX64);
+	container_unref(named);
+	container_unref(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(containers_are_found),
+	    cmocka_unit_test(what_is_no_container_is_none),
+	    cmocka_unit_test(long_names_are_left_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
