@@ -172,6 +172,9 @@ void closer_follow(struct closer *c, struct netns *const *entries, size_t count)
 		return;
 	pthread_mutex_lock(&c->lock);
 	drain(c);
+	/* The thread sleeps and does not know of what was read here. */
+	if (c->flush_at)
+		flush(c);
 	close_events_follow(c->events, entries, count);
 	pthread_mutex_unlock(&c->lock);
 }

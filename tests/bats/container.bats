@@ -39,6 +39,7 @@ container_start() {
   local ready
   ready=/run/ready-$(basename "$1")
   bash -c 'echo $BASHPID >"$1/cgroup.procs" && exec unshare -n -- sh -c "ip link set lo up && exec \"$SERVER\" -count 1 >$2"' - "$1" "$ready" &
+  # shellcheck disable=SC2034  # read by the tests
   CONTAINER_PID=$!
   wait_for 5 grep -q READY "$ready"
 }
