@@ -27,6 +27,8 @@ in
 {
   imports = [ ./prometheus.nix ];
 
+  systemd.services.xtcp2-selftest.path = [ pkgs.docker ];
+
   virtualisation = {
     docker.enable = true;
     oci-containers.backend = "docker";

@@ -76,3 +76,12 @@ samples() {
     kill $pid && wait $pid' - "$BATS_TEST_TMPDIR/root" "$BATS_TEST_TMPDIR/out"
   [ "${lines[0]}" = 10 ]
 }
+
+@test "every set of guest packages has its part in the image, and a flavor that wants it" {
+  for list in ci/guest/packages.*; do
+    set=${list#ci/guest/packages.} && set=${set%.trixie}
+    case $set in bookworm | trixie) continue ;; esac
+    grep -q "^layer_$set() {" ci/guest/image
+    jq -e --arg set "$set" '[.flavors[].contents[]] | index($set)' nix/microvms/flavors.json
+  done
+}
