@@ -8,8 +8,9 @@ setup() {
   SHORT=$(bin short_connections)
   SERVER=$(bin tcp_server)
   CLIENT=$(bin tcp_client)
+  CTL=$(bin xtcp2ctl)
   BUILD=$(readlink -f "$BUILD")
-  export XTCP2 SHORT SERVER CLIENT BUILD
+  export XTCP2 SHORT SERVER CLIENT CTL BUILD
 }
 
 # shellcheck source=tests/bats/drive.bash
@@ -162,5 +163,22 @@ E
     wait_for 10 has_records 3
     daemon_stop
     jq -s -e 'map(select(.event == 1)) | length == 3 and all(.netns == "self")' /run/out
+E
+}
+
+@test "a start over in place follows all namespaces as before" {
+  closing <<'E'
+    namespaces 1
+    "$XTCP2" -dest file:/run/out -marshal jsonl -promListen= -closeEvents -d 7 -frequency 1h 2>/run/log & DAEMON=$!
+    wait_for 10 grep -q "^poll: " /run/log
+    echo '{"tag": "again"}' >/run/part.json
+    "$CTL" reconfigure -file /run/part.json >/dev/null
+    polled_again() { [ "$(grep -c "^poll: " /run/log)" -ge 2 ]; }
+    wait_for 10 polled_again
+    kill -0 "$DAEMON"
+    ip netns exec ns1 "$SHORT" 2 4 >/dev/null
+    heard() { jq -s -e 'map(select(.event == 1 and .tag == "again" and .netns == "ns1")) | length == 5' /run/out >/dev/null; }
+    wait_for 10 heard
+    daemon_stop
 E
 }
