@@ -114,7 +114,7 @@ deserializers_t *deserializers_to_message(const char *list)
 	while (deserializer_name(count))
 		count++;
 	if (m)
-		m->enabled = calloc(count, sizeof(*m->enabled));
+		m->enabled = calloc(count + 1, sizeof(*m->enabled));
 	for (size_t i = 0; m && m->enabled && i < count; i++) {
 		entry_t *e = message_new(&xtcp_config__v1__enabled_deserializers__enabled_entry__descriptor);
 		if (!e)
