@@ -42,9 +42,8 @@ void h2_conn_close(struct h2_conn *c)
 {
 	struct h2_server *s = c->server;
 
-	/* The analyzer does not follow LIST_REMOVE, which makes the next one the first. */
 	while (!LIST_EMPTY(&c->streams))
-		stream_free(LIST_FIRST(&c->streams)); // NOLINT(clang-analyzer-unix.Malloc)
+		stream_free(LIST_FIRST(&c->streams));
 	LIST_REMOVE(c, link);
 	stat_set(STAT_GRPC_CONNECTIONS, --s->conn_count);
 	loop_remove(s->loop, &c->watch);

@@ -422,7 +422,7 @@ int main(int argc, char **argv)
 		snprintf(error, sizeof(error), "-port %u: must be between 1 and %u", port,
 			 (unsigned)UINT16_MAX);
 	else if (workers < 1 || workers > WORKERS_MAX)
-		snprintf(error, sizeof(error), "-workers %u: must be between 1 and %u", workers, WORKERS_MAX);
+		snprintf(error, sizeof(error), "-workers %u: must be between 1 and %d", workers, WORKERS_MAX);
 	else if (poll_frequency <= 0 || refresh <= 0)
 		snprintf(error, sizeof(error), "-pollFrequency and -refresh must be longer than 0");
 	else

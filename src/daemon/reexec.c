@@ -23,8 +23,6 @@
 
 #define HANDOVER_PREFIX "/proc/self/fd/"
 
-extern char **environ;
-
 /* The configuration in a memfd that survives exec, or -errno. */
 static int handover(const struct config *config)
 {

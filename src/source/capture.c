@@ -71,9 +71,9 @@ static void capture_close(struct capture_file *file)
 			capture_fail(file, "write");
 		if (!file->failed && rename(file->unfinished, file->name))
 			capture_fail(file, "rename");
-		if (file->failed)
+		if (file->failed && file->unfinished)
 			unlink(file->unfinished);
-		else
+		else if (!file->failed)
 			stat_add(STAT_CAPTURE_FILES, 1);
 	}
 	free(file->name);

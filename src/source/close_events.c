@@ -377,7 +377,7 @@ void close_events_follow(struct close_events *c, struct netns *const *entries, s
 		if (p)
 			learn(p, ns, c->follow);
 	}
-	for (size_t i = 0; i < c->place_count; i++) {
+	for (size_t i = 0; c->places && i < c->place_count; i++) {
 		if (c->places[i].name && c->follow - c->places[i].seen >= PLACE_KEPT)
 			forget(&c->places[i]);
 	}
