@@ -16,7 +16,8 @@
  *   limit N         sets the soft limit of open files; answers "limit N"
  *   cut NS          as count, with a deadline that short; answers "cut RECORDS NAMESPACES-CUT"
  *
- * Usage: dump [-states S] [-netnsDirs A,B] [-own] [-ioUring [-ioUringRecvBatch N] [-ioUringCqeBatch N]]
+ * Usage: dump [-states S] [-netnsDirs A,B] [-own] [-noProc] [-ioUring [-ioUringRecvBatch N] [-ioUringCqeBatch
+ * N]]
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,7 +45,7 @@
 #define LINE_MAX_LEN	256
 
 static const char *states_text = "default", *directories_text = "/run/netns,/run/docker/netns";
-static bool own_only, io_uring;
+static bool own_only, no_proc, io_uring;
 static uint32_t recv_batch = 64, cqe_batch = 128;
 static const struct source_ops *ops = &source_netlink;
 
@@ -52,6 +53,7 @@ static const struct flag flags[] = {
     {"states", FLAG_STRING, &states_text, "TCP states"},
     {"netnsDirs", FLAG_STRING, &directories_text, "directories"},
     {"own", FLAG_BOOL, &own_only, "the own namespace only"},
+    {"noProc", FLAG_BOOL, &no_proc, "find namespaces by the directories alone"},
     {"ioUring", FLAG_BOOL, &io_uring, "read through io_uring"},
     {"ioUringRecvBatch", FLAG_U32, &recv_batch, "buffers of a ring"},
     {"ioUringCqeBatch", FLAG_U32, &cqe_batch, "completions taken at once"},
@@ -211,7 +213,7 @@ int main(int argc, char **argv)
 {
 	static const int kept[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
 	const char *directories[DIRECTORIES_MAX + 1] = {NULL};
-	struct netns_options options = {.directories = directories, .scan_proc = true};
+	struct netns_options options = {.directories = directories, .scan_proc = !no_proc};
 	struct source_config config = {.recv_timeout_ns = NS_PER_SEC, .first_seq = 666};
 	char error[256], line[LINE_MAX_LEN], verb[LINE_MAX_LEN], argument[LINE_MAX_LEN];
 
