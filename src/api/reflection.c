@@ -165,18 +165,19 @@ static size_t with_imports(const struct reflection *r, const struct file *file,
 	return n;
 }
 
-static void answer_error(struct grpc_call *call, response_t *response, enum grpc_code code, char *text)
+/* The answers take the response by value: what they hang into it is their own and ends with them. */
+static void answer_error(struct grpc_call *call, response_t response, enum grpc_code code, char *text)
 {
 	Grpc__Reflection__V1__ErrorResponse error = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
 
 	error.error_code = (int32_t)code;
 	error.error_message = text;
-	response->message_response_case = RESPONSE(ERROR_RESPONSE);
-	response->error_response = &error;
-	grpc_send(call, &response->base);
+	response.message_response_case = RESPONSE(ERROR_RESPONSE);
+	response.error_response = &error;
+	grpc_send(call, &response.base);
 }
 
-static void answer_file(struct grpc_call *call, response_t *response, const struct file *file)
+static void answer_file(struct grpc_call *call, response_t response, const struct file *file)
 {
 	Grpc__Reflection__V1__FileDescriptorResponse files =
 	    GRPC__REFLECTION__V1__FILE_DESCRIPTOR_RESPONSE__INIT;
@@ -188,12 +189,12 @@ static void answer_file(struct grpc_call *call, response_t *response, const stru
 	}
 	files.n_file_descriptor_proto = with_imports(call->service, file, out, 0);
 	files.file_descriptor_proto = out;
-	response->message_response_case = RESPONSE(FILE_DESCRIPTOR_RESPONSE);
-	response->file_descriptor_response = &files;
-	grpc_send(call, &response->base);
+	response.message_response_case = RESPONSE(FILE_DESCRIPTOR_RESPONSE);
+	response.file_descriptor_response = &files;
+	grpc_send(call, &response.base);
 }
 
-static void answer_services(struct grpc_call *call, response_t *response)
+static void answer_services(struct grpc_call *call, response_t response)
 {
 	const struct reflection *r = call->service;
 	Grpc__Reflection__V1__ListServiceResponse list = GRPC__REFLECTION__V1__LIST_SERVICE_RESPONSE__INIT;
@@ -207,13 +208,13 @@ static void answer_services(struct grpc_call *call, response_t *response)
 		pointers[i] = &entries[i];
 	}
 	list.service = pointers;
-	response->message_response_case = RESPONSE(LIST_SERVICES_RESPONSE);
-	response->list_services_response = &list;
-	grpc_send(call, &response->base);
+	response.message_response_case = RESPONSE(LIST_SERVICES_RESPONSE);
+	response.list_services_response = &list;
+	grpc_send(call, &response.base);
 }
 
 /* The schemas are proto3: there are no extensions. */
-static void answer_extensions(struct grpc_call *call, response_t *response, char *type)
+static void answer_extensions(struct grpc_call *call, response_t response, char *type)
 {
 	Grpc__Reflection__V1__ExtensionNumberResponse none =
 	    GRPC__REFLECTION__V1__EXTENSION_NUMBER_RESPONSE__INIT;
@@ -223,9 +224,9 @@ static void answer_extensions(struct grpc_call *call, response_t *response, char
 		return;
 	}
 	none.base_type_name = type;
-	response->message_response_case = RESPONSE(ALL_EXTENSION_NUMBERS_RESPONSE);
-	response->all_extension_numbers_response = &none;
-	grpc_send(call, &response->base);
+	response.message_response_case = RESPONSE(ALL_EXTENSION_NUMBERS_RESPONSE);
+	response.all_extension_numbers_response = &none;
+	grpc_send(call, &response.base);
 }
 
 static void info(struct grpc_call *call, const ProtobufCMessage *message)
@@ -238,22 +239,22 @@ static void info(struct grpc_call *call, const ProtobufCMessage *message)
 	response.original_request = request;
 	switch (request->message_request_case) {
 	case REQUEST(FILE_BY_FILENAME):
-		answer_file(call, &response, file_of_name(r, str_of(request->file_by_filename)));
+		answer_file(call, response, file_of_name(r, str_of(request->file_by_filename)));
 		return;
 	case REQUEST(FILE_CONTAINING_SYMBOL):
-		answer_file(call, &response, file_of_symbol(r, str_of(request->file_containing_symbol)));
+		answer_file(call, response, file_of_symbol(r, str_of(request->file_containing_symbol)));
 		return;
 	case REQUEST(FILE_CONTAINING_EXTENSION):
-		answer_file(call, &response, NULL);
+		answer_file(call, response, NULL);
 		return;
 	case REQUEST(ALL_EXTENSION_NUMBERS_OF_TYPE):
-		answer_extensions(call, &response, request->all_extension_numbers_of_type);
+		answer_extensions(call, response, request->all_extension_numbers_of_type);
 		return;
 	case REQUEST(LIST_SERVICES):
-		answer_services(call, &response);
+		answer_services(call, response);
 		return;
 	default:
-		answer_error(call, &response, GRPC_INVALID_ARGUMENT, "the request names nothing to look up");
+		answer_error(call, response, GRPC_INVALID_ARGUMENT, "the request names nothing to look up");
 	}
 }
 
