@@ -155,7 +155,7 @@ void top_take(struct top *t, struct str wire)
 		t->not_kept++;
 		return;
 	}
-	uint8_t *copy = wire.len <= s->wire_len && s->wire ? s->wire : realloc(s->wire, wire.len);
+	uint8_t *copy = wire.len <= s->wire_len && s->wire ? s->wire : realloc(s->wire, wire.len + 1);
 	if (!copy) {
 		t->not_kept++;
 		return;
@@ -296,7 +296,8 @@ static void grid_put(struct grid *g, size_t row, size_t column, const char *text
 	char *cell = g->cells[row * g->columns + column];
 
 	len = len < CELL_MAX ? len : CELL_MAX;
-	memcpy(cell, text, len);
+	if (len > 0) /* an empty cell has no text to point to */
+		memcpy(cell, text, len);
 	cell[len] = '\0';
 	if (len > g->widths[column])
 		g->widths[column] = len;
