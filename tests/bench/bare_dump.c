@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor that the daemon is measured against: the same dump request that a
- * poll makes (TCPDIAG_GETSOCK: both families in one walk), in the same
- * namespaces, with the bytes thrown away. Prints one JSON line: medians over the
- * loops of CPU and wall time, and what was read.
+ * What the daemon is measured against: dumps of the same namespaces with the
+ * bytes thrown away, REQUESTS for each. 2 is the usual loop, AF_INET and then
+ * AF_INET6; 1 is the request that a poll makes (TCPDIAG_GETSOCK: both families
+ * in one walk), below which nothing can go. Prints one JSON line: medians over
+ * the loops of CPU and wall time, and what was read.
  *
- * Usage: bare_dump LOOPS [DIRECTORY]     DIRECTORY holds mounted namespaces;
- *                                        without it, the own namespace only
+ * Usage: bare_dump REQUESTS LOOPS [DIRECTORY]     DIRECTORY holds mounted namespaces;
+ *                                                 without it, the own namespace only
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +69,7 @@ static void open_directory(const char *path)
 	closedir(dir);
 }
 
-static void dump(int fd)
+static void request_both(int fd)
 {
 	struct {
 		struct nlmsghdr nlh;
@@ -78,6 +80,26 @@ static void dump(int fd)
 	};
 	if (send(fd, &request, sizeof(request), 0) != sizeof(request))
 		die("send");
+}
+
+static void request_family(int fd, int family)
+{
+	struct {
+		struct nlmsghdr nlh;
+		struct inet_diag_req_v2 req;
+	} request = {
+	    .nlh = {sizeof(request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 0, 0},
+	    .req = {.sdiag_family = family,
+		    .sdiag_protocol = IPPROTO_TCP,
+		    .idiag_ext = EXT,
+		    .idiag_states = STATES},
+	};
+	if (send(fd, &request, sizeof(request), 0) != sizeof(request))
+		die("send");
+}
+
+static void read_dump(int fd)
+{
 	for (;;) {
 		ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
 		if (n <= 0)
@@ -91,6 +113,19 @@ static void dump(int fd)
 			messages++;
 		}
 	}
+}
+
+static void dump(int fd, int requests)
+{
+	if (requests == 1) {
+		request_both(fd);
+		read_dump(fd);
+		return;
+	}
+	request_family(fd, AF_INET);
+	read_dump(fd);
+	request_family(fd, AF_INET6);
+	read_dump(fd);
 }
 
 static long long cpu_us(void)
@@ -115,21 +150,21 @@ static long long median(long long *values, int n)
 int main(int argc, char **argv)
 {
 	static long long cpu[LOOPS_MAX], wall[LOOPS_MAX];
-	int loops = argc > 1 ? atoi(argv[1]) : 0;
+	int requests = argc > 2 ? atoi(argv[1]) : 0, loops = argc > 2 ? atoi(argv[2]) : 0;
 
-	if (loops < 1 || loops > LOOPS_MAX) {
-		fprintf(stderr, "usage: bare_dump LOOPS [DIRECTORY]\n");
+	if (requests < 1 || requests > 2 || loops < 1 || loops > LOOPS_MAX) {
+		fprintf(stderr, "usage: bare_dump REQUESTS LOOPS [DIRECTORY]\n");
 		return 2;
 	}
 	open_here();
-	if (argc > 2)
-		open_directory(argv[2]);
+	if (argc > 3)
+		open_directory(argv[3]);
 	for (int i = 0; i < loops; i++) {
 		long long cpu_begin = cpu_us();
 		int64_t begin = clock_mono_ns();
 		bytes = messages = 0;
 		for (unsigned f = 0; f < fd_count; f++)
-			dump(fds[f]);
+			dump(fds[f], requests);
 		wall[i] = (clock_mono_ns() - begin) / 1000;
 		cpu[i] = cpu_us() - cpu_begin;
 	}
