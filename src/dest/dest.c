@@ -50,7 +50,7 @@ static bool make_room(struct dest *d, const struct envelope *e, struct envelope_
  * memory. */
 static void trim(struct envelope *e)
 {
-	if (e->body.cap - e->body.len <= SLACK_MAX || e->body.cap < 2 * e->body.len)
+	if (e->body.len == 0 || e->body.cap - e->body.len <= SLACK_MAX || e->body.cap < 2 * e->body.len)
 		return;
 	uint8_t *data = realloc(e->body.data, e->body.len);
 	if (data) {

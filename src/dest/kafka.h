@@ -23,6 +23,6 @@ struct kafka_dest {
 
 /* librdkafka's stats_cb: a few figures of the JSON text become gauges. Returns 0: the library frees the text.
  */
-int kafka_on_stats(rd_kafka_t *rk, char *json, size_t len, void *opaque);
+int kafka_on_stats(rd_kafka_t *rk, char *text, size_t len, void *opaque);
 
 #endif
