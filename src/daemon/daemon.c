@@ -51,6 +51,7 @@ static void on_dest_ended(struct loop_watch *w, uint32_t events)
 	struct daemon *d = w->data;
 
 	loop_remove(d->loop, w);
+	d->reader_gone = true;
 	loop_stop(d->loop);
 }
 
@@ -308,7 +309,7 @@ int daemon_run(struct config *config, char *const *argv)
 	}
 	if (r < 0 && r != -EINVAL)
 		log_err("xtcp2", "%s", strerror(-r));
-	if (!stop(&d) && status == 0)
+	if (!stop(&d) && status == 0 && !d.reader_gone)
 		status = 1;
 	if (d.successor) {
 		status = reexec(d.successor, argv[0]);

@@ -33,7 +33,8 @@ struct daemon {
 	struct grpc_backend control; /* what the server asks of us */
 	struct config *successor;    /* re-execute with this one after the way down; owned; NULL for none */
 	uint64_t loops;
-	bool scan_due; /* a directory changed while a cycle ran */
+	bool reader_gone; /* nobody is left to ship to: what is unsent is no failure of ours */
+	bool scan_due;	  /* a directory changed while a cycle ran */
 };
 
 #endif

@@ -207,8 +207,8 @@ run_image() {
   "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
     --report "$report" --append chaos=stay --keep-alive >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   runner=$!
-  wait_for 90 grep -q 'nc 127.0.0.1' "$BATS_TEST_TMPDIR/out"
-  [ "$(jq -r .verdict "$report/results.json")" = pass ]
+  wait_for 90 grep -qs 'nc 127.0.0.1' "$BATS_TEST_TMPDIR/out"
+  wait_for 10 jq -e '.verdict == "pass"' "$report/results.json"
   # The port listens.
   exec 9<>"/dev/tcp/127.0.0.1/$(awk '/nc 127.0.0.1/ { print $4 }' "$BATS_TEST_TMPDIR/out")"
   exec 9>&-
