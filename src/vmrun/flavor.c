@@ -86,6 +86,7 @@ static int read_forwards(struct flavor *f, char error[static FLAVOR_ERROR_MAX])
 		    !read_int(item, "guest", 1, 65535, &to->guest))
 			return refuse(error, f,
 				      "a forward needs a name and the ports host and guest (1 to 65535)");
+		to->only_nix = json_object_get(item, "only") != NULL;
 	}
 	return 0;
 }
@@ -94,6 +95,8 @@ static int read_row(struct flavor *f, char error[static FLAVOR_ERROR_MAX])
 {
 	f->checks = json_object_get(f->row, "checks");
 	f->console_allow = json_object_get(f->row, "console_allow");
+	f->stays = json_is_true(json_object_get(f->row, "stays"));
+	f->try = json_string_value(json_object_get(f->row, "try"));
 	if (!json_is_true(json_object_get(f->row, "built")))
 		return refuse(error, f, "is described but not built yet");
 	if (!read_int(f->row, "memory_mib", FLAVOR_MEMORY_MIN, FLAVOR_MEMORY_MAX, &f->memory_mib))
@@ -146,4 +149,21 @@ void flavor_free(struct flavor *f)
 {
 	json_decref(f->row);
 	*f = (struct flavor){0};
+}
+
+void flavor_as_debian(struct flavor *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->forwards_n; i++) {
+		if (!f->forwards[i].only_nix)
+			f->forwards[n++] = f->forwards[i];
+	}
+	f->forwards_n = n;
+}
+
+void flavor_without_checks(struct flavor *f)
+{
+	json_object_set_new(f->row, "checks", json_array());
+	f->checks = json_object_get(f->row, "checks");
 }

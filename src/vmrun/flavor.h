@@ -17,12 +17,15 @@
 struct forward {
 	const char *name;
 	int host, guest;
+	bool only_nix; /* nothing listens there in the Debian-built guest */
 };
 
 struct flavor {
 	json_t *row; /* owns every string below */
 	const char *name;
 	int memory_mib, vcpus;
+	bool stays;		     /* without a duration it is there to be used, and tests nothing */
+	const char *try;	     /* a command for who uses it, {NAME} for a forward's port; may be NULL */
 	int64_t duration_ns;	     /* 0: the flavor ends when its checks have ended */
 	int64_t timeout_ns;	     /* of the whole run, without duration */
 	const json_t *checks;	     /* array of names; empty: no self-test */
@@ -38,5 +41,10 @@ struct flavor {
  */
 int flavor_load(struct flavor *f, const char *path, const char *name, char error[static FLAVOR_ERROR_MAX]);
 void flavor_free(struct flavor *f);
+
+/* Leaves out the forwards to what only the NixOS machine has. */
+void flavor_as_debian(struct flavor *f);
+/* No self-test: the machine is there to be used. */
+void flavor_without_checks(struct flavor *f);
 
 #endif

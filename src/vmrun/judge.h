@@ -68,6 +68,7 @@ void judge_finish(struct judge *j);
 /* ---- shared by judge.c and verdict.c ---- */
 
 /* Names of findings. */
+#define FINDING_ASSERT	  "harness.assert"
 #define FINDING_AGREEMENT "harness.channel_agreement"
 #define FINDING_ARTIFACT  "harness.artifact"
 #define FINDING_CONSOLE	  "harness.console"
@@ -86,6 +87,9 @@ struct judge_check *judge_find_check(struct judge *j, const char *name);
 int judge_console_said(const struct judge *j, const char *name);
 /* Replaces *to by a copy of a text that came from the guest, made fit for terminals and for JSON. */
 void judge_set_text(char **to, const char *text);
+
+/* Holds the guest's figures against the asserts of the flavor. In asserts.c. */
+void judge_asserts(struct judge *j);
 
 /* ---- for the runner and its reports ---- */
 

@@ -119,6 +119,36 @@ static void print_ways_in(struct run *r)
 						      (int)json_integer_value(json_object_get(p, "guest")));
 }
 
+/* The flavor's command for people, with the host's ports in the place of their names. */
+static void print_try(struct run *r)
+{
+	const json_t *ports = json_object_get(r->judge.run, "ports");
+	const char *at = r->setup->flavor.try;
+	struct buf text = {0};
+	size_t i;
+	json_t *p;
+
+	while (at && *at) {
+		const char *name = NULL;
+		json_array_foreach(ports, i, p)
+		{
+			name = json_string_value(json_object_get(p, "name"));
+			if (*at == '{' && strncmp(at + 1, name, strlen(name)) == 0 &&
+			    at[1 + strlen(name)] == '}')
+				break;
+			name = NULL;
+		}
+		if (name)
+			buf_printf(&text, "%d", (int)json_integer_value(json_object_get(p, "host")));
+		else
+			buf_byte(&text, (uint8_t)*at);
+		at += name ? strlen(name) + 2 : 1;
+	}
+	if (text.len && buf_ok(&text))
+		progress_line(&r->progress, "try: %s", buf_cstr(&text));
+	buf_free(&text);
+}
+
 /* Opens the ways into a machine that stays up and says which they are. */
 static void keep(struct run *r)
 {
@@ -134,6 +164,7 @@ static void keep(struct run *r)
 				      port);
 	}
 	print_ways_in(r);
+	print_try(r);
 }
 
 /* Lets the judge conclude and writes the reports. */
@@ -191,7 +222,8 @@ static void on_record_line(const char *line, size_t len, void *data)
 	const struct judge_check *running = judge_running(&r->judge);
 	struct judge_check was = running ? *running : (struct judge_check){0};
 
-	if (!len || r->kept)
+	/* A machine that is there to be used goes on telling how it is; after a verdict nothing counts. */
+	if (!len || r->judge.finished)
 		return;
 	emit_text(r, "record", "line", line);
 	show_progress(r, was_planned, running ? &was : NULL);
@@ -442,11 +474,12 @@ static void close_run(struct run *r)
 static void emit_run(struct run *r)
 {
 	const struct setup *s = r->setup;
-	json_t *fields = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O, s:o}", "flavor",
-				   s->flavor.name, "nonce", s->nonce, "accel", s->accel.name, "accel_reason",
-				   s->accel.reason, "scale_percent", s->accel.scale_percent, "canary_ms",
-				   (json_int_t)s->accel.canary_ms, "checks", s->flavor.checks, "allow",
-				   s->flavor.console_allow, "image", s->image, "argv", argv_json(&s->argv));
+	json_t *fields = json_pack(
+	    "{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O*, s:O, s:o}", "flavor", s->flavor.name, "nonce",
+	    s->nonce, "accel", s->accel.name, "accel_reason", s->accel.reason, "scale_percent",
+	    s->accel.scale_percent, "canary_ms", (json_int_t)s->accel.canary_ms, "checks", s->flavor.checks,
+	    "allow", s->flavor.console_allow, "asserts", json_object_get(s->flavor.row, "asserts"), "image",
+	    s->image, "argv", argv_json(&s->argv));
 
 	events_launch(r->events);
 	events_emit(r->events, "run", fields);

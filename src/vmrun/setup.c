@@ -170,9 +170,10 @@ static int make_run_file(struct setup *s, const char *more, char error[static SE
 	char params[512];
 
 	snprintf(params, sizeof(params),
-		 "xtcp2.flavor=%s\nxtcp2.nonce=%s\nxtcp2.duration=%" PRId64 "\nxtcp2.scale=%d\n%s%s",
+		 "xtcp2.flavor=%s\nxtcp2.nonce=%s\nxtcp2.duration=%" PRId64 "\nxtcp2.scale=%d\n%s%s%s",
 		 s->flavor.name, s->nonce, s->duration_ns / NS_PER_SEC, s->accel.scale_percent,
-		 s->options->keep_alive ? "xtcp2.keep_alive=1\n" : "", has_shell(s) ? "xtcp2.shell=1\n" : "");
+		 s->options->keep_alive ? "xtcp2.keep_alive=1\n" : "", has_shell(s) ? "xtcp2.shell=1\n" : "",
+		 json_array_size(s->flavor.checks) ? "" : "xtcp2.no_checks=1\n");
 	snprintf(s->run_file, sizeof(s->run_file), "%s/run.env", s->report);
 	_cleanup_fclose_ FILE *f = fopen(s->run_file, "we");
 	if (!f || fputs(params, f) == EOF || fflush(f) != 0)
@@ -236,6 +237,8 @@ static void set_times(struct setup *s)
 	s->timeout_ns = s->options->timeout_ns >= 0
 			    ? s->options->timeout_ns
 			    : s->flavor.timeout_ns / 100 * s->accel.scale_percent + s->duration_ns;
+	if (s->flavor.stays && !s->duration_ns)
+		flavor_without_checks(&s->flavor);
 }
 
 static int choose_accel(struct setup *s, char error[static SETUP_ERROR_MAX])
@@ -270,6 +273,8 @@ int setup_prepare(struct setup *s, const struct run_options *o, char error[stati
 	*s = (struct setup){.options = o, .lock_fd = -1, .image = json_object()};
 	if (flavor_load(&s->flavor, o->flavors, o->flavor, flavor_error) < 0)
 		return refuse(error, -EINVAL, "%s", flavor_error);
+	if (!o->launcher)
+		flavor_as_debian(&s->flavor);
 	int n = o->report ? snprintf(s->report, sizeof(s->report), "%s", o->report)
 			  : snprintf(s->report, sizeof(s->report), "xtcp2-vm/%s", s->flavor.name);
 	if (n >= (int)sizeof(s->report))

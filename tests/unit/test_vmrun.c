@@ -308,6 +308,81 @@ static void test_judge_plan(void **state)
 	judge_free(&j);
 }
 
+/* A run in which everything passes, with these figures, of a flavor with these asserts (JSON). */
+static void run_with_figures(struct judge *j, const char *asserts, const char *figures)
+{
+	char record[256];
+	json_t *list = json_loads(asserts, 0, NULL);
+
+	begin_run(j, "-");
+	json_object_set_new(j->run, "asserts", list);
+	snprintf(record, sizeof(record), "METRIC %s", figures);
+	feed_record(j, 0, "PLAN checks=A");
+	feed_record(j, 1, "BEGIN check=A timeout_ms=5");
+	feed_record(j, 2, record);
+	feed_record(j, 3, "END check=A verdict=PASS ms=1");
+	feed_record(j, 4, "OVERALL verdict=PASS");
+	feed_record(j, 5, "BYE");
+	console(j, "XTCP2_SELF_TEST_A_PASS");
+	console(j, "XTCP2_SELF_TEST_OVERALL_PASS");
+	end_run(j);
+}
+
+/* The host compares figures itself: a guest whose checks pass although its figures say otherwise fails. */
+static void test_judge_asserts(void **state)
+{
+	static const struct {
+		const char *asserts, *figures, *reason; /* NULL: the run passes */
+	} rows[] = {
+	    {"[\"plan_complete\", \"no_panic\"]", "x=1", NULL},
+	    {"[\"rows_equal_acknowledged\"]", "rows=30 acknowledged_records=30", NULL},
+	    {"[\"rows_equal_acknowledged\"]", "rows=29 acknowledged_records=30", "rows is 29"},
+	    {"[\"rows_equal_acknowledged\"]", "rows=30", "no figure acknowledged_records"},
+	    {"[\"rows_equal_acknowledged\"]", "rows=many acknowledged_records=30", "no figure rows"},
+	    {"[\"rows_grow\"]", "rows_first=5 rows_last=6", NULL},
+	    {"[\"rows_grow\"]", "rows_first=5 rows_last=5", "rows_grow does not hold"},
+	    {"[\"no_error_rows\"]", "error_rows=0", NULL},
+	    {"[\"no_error_rows\"]", "error_rows=1", "error_rows is 1"},
+	    {"[\"no_consumer_exceptions\"]", "consumer_exceptions=2", "consumer_exceptions is 2"},
+	    {"[\"disk_below_85\"]", "disk_percent_peak=84", NULL},
+	    {"[\"disk_below_85\"]", "disk_percent_peak=85", "the limit 85"},
+	    {"[\"first_row_in_time\"]", "first_row_seconds=240", NULL},
+	    {"[\"first_row_in_time\"]", "first_row_seconds=241", "first_row_seconds is 241"},
+	    {"[\"no_restarts\"]", "restarts=1", "restarts is 1"},
+	    {"[\"all_is_well\"]", "x=1", "nobody judges"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct judge j;
+		run_with_figures(&j, rows[i].asserts, rows[i].figures);
+		bool good = rows[i].reason ? j.verdict == VERDICT_FAIL && strstr(j.reason, rows[i].reason)
+					   : j.verdict == VERDICT_PASS;
+		if (!good)
+			fail_msg("%s, %s: verdict %d, reason: %s", rows[i].asserts, rows[i].figures,
+				 j.verdict, j.reason);
+		judge_free(&j);
+	}
+}
+
+/* Every assert of the flavors is judged by something. */
+static void test_asserts_of_flavors(void **state)
+{
+	json_t *root = json_load_file("nix/microvms/flavors.json", 0, NULL), *flavor;
+	size_t i, k;
+
+	assert_non_null(root);
+	json_array_foreach(json_object_get(root, "flavors"), i, flavor)
+	{
+		struct judge j;
+		begin_run(&j, "-");
+		json_object_set(j.run, "asserts", json_object_get(flavor, "asserts"));
+		judge_asserts(&j);
+		for (k = 0; k < j.findings_n; k++)
+			assert_null(strstr(j.findings[k].text, "nobody judges"));
+		judge_free(&j);
+	}
+	json_decref(root);
+}
+
 static void test_deadlines(void **state)
 {
 	struct limits l = {.scale_percent = 200, .run_ms = 600000};
@@ -381,6 +456,19 @@ static void test_flavors(void **state)
 	assert_int_equal(f.memory_mib, 256);
 	assert_int_equal(f.forwards_n, 1);
 	assert_int_equal(f.forwards[0].host, 9088);
+	assert_false(f.stays);
+	flavor_free(&f);
+	write_file(path, "{\"flavors\":[{\"name\":\"a\",\"stays\":true," ROW
+			 ",\"forwards\":[{\"name\":\"g\",\"host\":13000,\"guest\":3000,\"only\":\"nix\"},"
+			 "{\"name\":\"m\",\"host\":9088,\"guest\":88}]}]}");
+	assert_int_equal(flavor_load(&f, path, "a", error), 0);
+	assert_true(f.stays);
+	assert_int_equal(f.forwards_n, 2);
+	flavor_as_debian(&f);
+	assert_int_equal(f.forwards_n, 1);
+	assert_string_equal(f.forwards[0].name, "m");
+	flavor_without_checks(&f);
+	assert_int_equal(json_array_size(f.checks), 0);
 	flavor_free(&f);
 	unlink(path);
 	assert_true(flavor_load(&f, path, "a", error) < 0);
@@ -452,6 +540,8 @@ int main(void)
 	    cmocka_unit_test(test_replay),
 	    cmocka_unit_test(test_judge_order_and_allow_list),
 	    cmocka_unit_test(test_judge_plan),
+	    cmocka_unit_test(test_judge_asserts),
+	    cmocka_unit_test(test_asserts_of_flavors),
 	    cmocka_unit_test(test_deadlines),
 	    cmocka_unit_test(test_flavors),
 	    cmocka_unit_test(test_usernet),

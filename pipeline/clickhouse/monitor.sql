@@ -1,0 +1,11 @@
+-- SPDX-License-Identifier: MIT
+-- How the way in over Kafka stands, as one line: rows stored, network namespaces in them, messages
+-- that could not be read, exceptions of the consumers (the engine keeps the last ten of each), and
+-- messages they have read.
+SELECT
+    (SELECT count() FROM xtcp.xtcp_flat_records) + (SELECT count() FROM xtcp.xtcp_flat_records_newer) AS rows,
+    (SELECT uniqExact(netns_cookie) FROM xtcp.xtcp_flat_records) AS namespaces,
+    (SELECT count() FROM xtcp.xtcp_flat_records_errors) AS errors,
+    (SELECT sum(length(exceptions.text)) FROM system.kafka_consumers) AS exceptions,
+    (SELECT sum(num_messages_read) FROM system.kafka_consumers) AS messages
+FORMAT TabSeparated
