@@ -40,6 +40,7 @@ let
         "xtcp2.flavor=${flavor.name}"
       ]
       ++ lib.optional (!launched) "xtcp2.shell"
+      ++ lib.optional (!launched && flavor.stays or false) "xtcp2.no_checks"
     );
     # Nobody builds in there, and the store's data base would have to be written at boot.
     nix.enable = false;

@@ -96,6 +96,8 @@ in
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
+        # A broker that is not there yet would be an exception of the consumer.
+        ExecStartPre = "${pkgs.xtcp2-guest}/lib/xtcp2/pipeline/wait-for-port 19092";
         ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
           "10-records.sql"
           "20-views.sql"
@@ -124,14 +126,15 @@ in
     # Where dashboards.yaml says they are.
     environment.etc."grafana/xtcp2-dashboards".source = ../../pipeline/grafana/dashboards;
 
-    # Sockets to look at.
-    systemd.services.xtcp2-load-server = {
+    # Sockets to look at, and who tells how the path stands: units of guest/systemd.
+    systemd.services.pipeline-server.wantedBy = [ "multi-user.target" ];
+    systemd.services.pipeline-client.wantedBy = [ "multi-user.target" ];
+    systemd.services.pipeline-monitor = {
       wantedBy = [ "multi-user.target" ];
-      serviceConfig.ExecStart = "${lib.getExe' pkgs.xtcp2 "tcp_server"} -count 100";
-    };
-    systemd.services.xtcp2-load-client = {
-      wantedBy = [ "multi-user.target" ];
-      serviceConfig.ExecStart = "${lib.getExe' pkgs.xtcp2 "tcp_client"} -count 100";
+      path = [
+        config.services.xtcp2.package
+        pkgs.coreutils
+      ];
     };
   };
 }

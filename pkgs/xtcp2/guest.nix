@@ -36,6 +36,7 @@ in
 runCommand "xtcp2-guest" {
   inherit xtcp2;
   src = ../../guest;
+  monitor = ../../pipeline/clickhouse/monitor.sql;
   flavors = linkFarm "xtcp2-flavors" (lib.concatMap filesOf flavors);
   agetty = lib.getExe' util-linux "agetty";
   meta.platforms = lib.platforms.linux;

@@ -36,8 +36,10 @@ produce_end() {
   wait_for 60 rows_are 30000
   [ "$(distinct_rows)" = 30000 ]
   no_errors
-  # And nothing was read with an exception.
-  [ "$(sql 'SELECT sum(length(exceptions.text)) FROM system.kafka_consumers')" = 0 ]
+  # And nothing was read with an exception: rows, errors and exceptions as the monitor asks for them.
+  monitor=$(sql "$(<"$PIPELINE/clickhouse/monitor.sql")")
+  [ "$(cut -f1,3,4 <<<"$monitor")" = $'30000\t0\t0' ]
+  [ "$(cut -f5 <<<"$monitor")" -ge 60 ]
   [ "$(http "$URL/replicas_status")" = Ok. ]
 }
 
