@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/protowire.h"
 #include "poll/poll.h"
@@ -16,8 +17,8 @@
 
 /* Key of field 1, length-delimited: what FlatRecordsResponse puts before the record. */
 #define RECORD_KEY 0x0a
-/* What framing adds to (varint length, record). */
-#define FRAMING	   (GRPC_PREFIX + 1)
+/* Records of a long cycle are on their way after this long, whether or not the cycle is over. */
+#define LAG_NS	   (100 * NS_PER_MS)
 
 /*
  * Where a PollFlatRecords stream is with its requests. FlatRecords streams are
@@ -50,51 +51,63 @@ struct record_service {
 	pthread_mutex_t lock; /* guards what follows */
 	struct grpc_chunk *first, **last;
 	size_t queued;
-	uint64_t missed; /* records that found the list full */
+	int64_t since_ns; /* when the first of the list came */
+	bool woken;	  /* the main thread is on its way to the list */
+	uint64_t missed;  /* records that found the list full */
 };
 
 /* Worker threads */
 
-/* data: rows times (varint length, record), as struct poll_tap says. NULL without memory or for bytes that
- * are not that. */
+/* data: as struct poll_tap says. NULL without memory or for bytes that are not that. */
 static struct grpc_chunk *frame(const uint8_t *data, size_t len, uint32_t rows)
 {
-	struct grpc_chunk *chunk = grpc_chunk_new(len + (size_t)FRAMING * rows, rows);
+	struct grpc_chunk *chunk = grpc_chunk_new(len + (size_t)GRPC_PREFIX * rows, rows);
 	struct protowire r = {data, data + len, false};
 
 	if (!chunk)
 		return NULL;
 	uint8_t *out = chunk->data;
 	for (uint32_t i = 0; i < rows; i++) {
-		const uint8_t *start = r.p;
+		const uint8_t *start = r.p++;
 		uint64_t size;
-		if (!protowire_varint(&r, &size) || size > (uint64_t)(r.end - r.p)) {
+		if (start >= r.end || !protowire_varint(&r, &size) || size > (uint64_t)(r.end - r.p)) {
 			free(chunk);
 			return NULL;
 		}
 		r.p += size;
 		size_t row = (size_t)(r.p - start);
-		grpc_prefix_put(out, (uint32_t)(1 + row));
-		out[GRPC_PREFIX] = RECORD_KEY;
-		memcpy(out + FRAMING, start, row);
-		out += FRAMING + row;
+		grpc_prefix_put(out, (uint32_t)row);
+		memcpy(out + GRPC_PREFIX, start, row);
+		out[GRPC_PREFIX] = RECORD_KEY; /* in the place of the envelope's key */
+		out += GRPC_PREFIX + row;
 	}
 	return chunk;
 }
 
-/* Takes the chunk (NULL: could not be made) onto the list, or counts its records as missed. */
-static void hand_over(struct record_service *s, struct grpc_chunk *chunk, uint32_t rows)
+/* True when the list must not wait for the end of the cycle. With the lock. */
+static bool list_push(struct record_service *s, struct grpc_chunk *chunk)
 {
+	int64_t now = clock_mono_ns();
+
+	if (!s->first)
+		s->since_ns = now;
+	*s->last = chunk;
+	s->last = &chunk->next;
+	s->queued += chunk->len;
+	return s->queued >= s->queue_bytes / 2 || now - s->since_ns >= LAG_NS;
+}
+
+static void batch(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows)
+{
+	struct record_service *s = (struct record_service *)(void *)tap; /* tap is the first member */
+	struct grpc_chunk *chunk = frame(data, len, rows);
+
 	pthread_mutex_lock(&s->lock);
 	bool fits = chunk && s->queued + chunk->len <= s->queue_bytes;
-	bool wake = !s->first && !s->missed;
-	if (fits) {
-		*s->last = chunk;
-		s->last = &chunk->next;
-		s->queued += chunk->len;
-	} else {
+	bool wake = fits && list_push(s, chunk) && !s->woken;
+	s->woken |= wake;
+	if (!fits)
 		s->missed += rows;
-	}
 	pthread_mutex_unlock(&s->lock);
 	if (!fits)
 		free(chunk);
@@ -102,11 +115,9 @@ static void hand_over(struct record_service *s, struct grpc_chunk *chunk, uint32
 		eventfd_write(s->wake.fd, 1);
 }
 
-static void batch(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows)
+static void hurry(struct poll_tap *tap)
 {
-	struct record_service *s = (struct record_service *)(void *)tap; /* tap is the first member */
-
-	hand_over(s, frame(data, len, rows), rows);
+	eventfd_write(((struct record_service *)(void *)tap)->wake.fd, 1);
 }
 
 /* Main thread */
@@ -122,6 +133,7 @@ static void distribute(struct record_service *s)
 	s->first = NULL;
 	s->last = &s->first;
 	s->queued = 0;
+	s->woken = false;
 	s->missed = 0;
 	pthread_mutex_unlock(&s->lock);
 
@@ -292,7 +304,7 @@ struct record_service *record_service_new(struct loop *loop, const struct grpc_b
 	if (!s)
 		return NULL;
 	*s = (struct record_service){
-	    .tap.batch = batch, .loop = loop, .backend = backend, .queue_bytes = queue_bytes};
+	    .tap = {batch, hurry}, .loop = loop, .backend = backend, .queue_bytes = queue_bytes};
 	s->last = &s->first;
 	pthread_mutex_init(&s->lock, NULL);
 	s->wake = (struct loop_watch){.name = "grpc records", .fn = wake_event, .data = s};

@@ -58,6 +58,8 @@ static void drain(struct closer *c)
 static void flush(struct closer *c)
 {
 	shipper_flush(&c->shipper);
+	if (c->shipper.tap)
+		c->shipper.tap->hurry(c->shipper.tap);
 	c->flush_at = 0;
 	log_debug("close", "%llu events, %llu dropped so far",
 		  (unsigned long long)stat_get(STAT_CLOSE_EVENTS),
@@ -184,6 +186,6 @@ void closer_set_tap(struct closer *c, struct poll_tap *tap)
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->lock);
-	c->shipper.tap = tap;
+	shipper_set_tap(&c->shipper, tap);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -31,12 +31,15 @@ struct netns_table;
 struct poll;
 
 /*
- * Wire bytes of records on their way to whoever listens (gRPC). Called on a
- * worker's thread, once a batch: `data` holds `rows` times (varint length,
- * XtcpFlatRecord). Must copy what it keeps and must not block.
+ * Wire bytes of records on their way to whoever listens (gRPC). batch() is
+ * called on a worker's thread, several times a cycle: `data` holds `rows` times
+ * (key of one byte, varint length, XtcpFlatRecord). It must copy what it keeps
+ * and must not block. Between cycles there is hurry(): what was handed over
+ * must not wait for the end of one. Any thread.
  */
 struct poll_tap {
 	void (*batch)(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows);
+	void (*hurry)(struct poll_tap *tap);
 };
 
 struct poll_result {

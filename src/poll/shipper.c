@@ -9,10 +9,41 @@
 #include "stats/stats.h"
 #include "version.h"
 
+/* Key of Envelope.row (10, length-delimited). */
+#define ROW_KEY (10 << 3 | 2)
+
+/* What the tap has not got of the envelope; it copies straight from there. */
+static void tap_unseen(struct shipper *s)
+{
+	const struct buf *body = &s->envelope->body;
+
+	if (s->tap && s->unseen_rows > 0 && buf_ok(body))
+		s->tap->batch(s->tap, body->data + s->unseen_at, body->len - s->unseen_at, s->unseen_rows);
+	s->unseen_rows = 0;
+}
+
+static void tap_flush(struct shipper *s)
+{
+	if (s->tap && s->tap_rows > 0 && buf_ok(&s->tap_batch))
+		s->tap->batch(s->tap, s->tap_batch.data, s->tap_batch.len, s->tap_rows);
+	buf_reset(&s->tap_batch);
+	s->tap_rows = 0;
+}
+
+/* The record that was just appended to the envelope. */
+static void tap_appended(struct shipper *s)
+{
+	if (s->unseen_rows++ == 0)
+		s->unseen_at = s->row_at;
+	if (s->envelope->body.len - s->unseen_at >= TAP_BATCH_BYTES)
+		tap_unseen(s);
+}
+
 static void submit(struct shipper *s)
 {
 	if (!s->envelope)
 		return;
+	tap_unseen(s);
 	s->encoder.ops->end(&s->encoder, &s->envelope->body);
 	if (buf_ok(&s->envelope->body)) {
 		s->shipped += s->envelope->rows;
@@ -72,33 +103,12 @@ static void append_within_limit(struct shipper *s, const struct record *record)
 	}
 }
 
-static void tap_flush(struct shipper *s)
-{
-	if (s->tap && s->tap_rows > 0 && buf_ok(&s->tap_batch))
-		s->tap->batch(s->tap, s->tap_batch.data, s->tap_batch.len, s->tap_rows);
-	buf_reset(&s->tap_batch);
-	s->tap_rows = 0;
-}
-
-/* The record is encoded in the envelope already, as (key of one byte, varint length, XtcpFlatRecord). */
-static void tap_copy(struct shipper *s)
-{
-	const struct buf *body = &s->envelope->body;
-
-	if (!buf_ok(body))
-		return;
-	buf_append(&s->tap_batch, body->data + s->row_at + 1, body->len - s->row_at - 1);
-	s->tap_rows++;
-	if (s->tap_batch.len >= TAP_BATCH_BYTES)
-		tap_flush(s);
-}
-
-/* One record as (varint length, XtcpFlatRecord) behind the others of the batch. */
-static void tap_append(struct shipper *s, const struct record *record)
+/* One record as (key, varint length, XtcpFlatRecord) behind the others of the batch. */
+static void tap_encode(struct shipper *s, const struct record *record)
 {
 	/* Three bytes of length hold 2 MiB; a record is under 64 KiB. The spare bytes are legal varint
 	 * padding. */
-	const size_t prefix = 3;
+	const size_t prefix = 1 + 3;
 
 	if (!buf_reserve(&s->tap_batch, prefix))
 		return;
@@ -107,12 +117,20 @@ static void tap_append(struct shipper *s, const struct record *record)
 	wire_encode(&s->tap_batch, record);
 	size_t len = s->tap_batch.len - start - prefix;
 	uint8_t *p = s->tap_batch.data + start;
-	p[0] = (uint8_t)(len | 0x80);
-	p[1] = (uint8_t)(len >> 7 | 0x80);
-	p[2] = (uint8_t)(len >> 14 & 0x7f);
+	p[0] = ROW_KEY;
+	p[1] = (uint8_t)(len | 0x80);
+	p[2] = (uint8_t)(len >> 7 | 0x80);
+	p[3] = (uint8_t)(len >> 14 & 0x7f);
 	s->tap_rows++;
 	if (s->tap_batch.len >= TAP_BATCH_BYTES)
 		tap_flush(s);
+}
+
+void shipper_set_tap(struct shipper *s, struct poll_tap *tap)
+{
+	s->tap = tap;
+	s->unseen_rows = s->tap_rows = 0;
+	buf_reset(&s->tap_batch);
 }
 
 static int shipper_emit(struct record_sink *sink, struct record *record)
@@ -129,9 +147,9 @@ static int shipper_emit(struct record_sink *sink, struct record *record)
 	else if (!append(s, record))
 		s->oversize++;
 	if (s->tap && s->wire_rows && s->envelope)
-		tap_copy(s);
+		tap_appended(s);
 	else if (s->tap)
-		tap_append(s, record);
+		tap_encode(s, record);
 	if (s->envelope && (s->envelope->rows >= s->flush_rows || s->envelope->body.len >= s->flush_bytes))
 		submit(s);
 	return 0;
@@ -148,7 +166,7 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 	    .max_bytes = dest_max_envelope(dest),
 	};
 	int r = encoder_init(&s->encoder, config->marshal, config->columns, error, size);
-	s->wire_rows = r == 0 && !s->max_bytes && strcmp(s->encoder.ops->name, "protobufList") == 0;
+	s->wire_rows = r == 0 && strcmp(s->encoder.ops->name, "protobufList") == 0;
 	return r;
 }
 

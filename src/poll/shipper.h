@@ -18,8 +18,12 @@ struct envelope;
 #define ENVELOPE_FLUSH_ROWS  10000
 #define ENVELOPE_FLUSH_BYTES (768 * 1024)
 
-/* Records are handed to a tap in batches of about this many bytes. */
-#define TAP_BATCH_BYTES (64 * 1024)
+/*
+ * Records are handed to a tap in batches of about this many bytes: what is
+ * copied is still in the processor's cache, and several batches fit into the
+ * least that -grpcStreamBytes may be.
+ */
+#define TAP_BATCH_BYTES (32 * 1024)
 
 struct shipper {
 	struct record_sink sink; /* first: the sink is the shipper */
@@ -31,15 +35,19 @@ struct shipper {
 	uint32_t flush_rows;
 	size_t flush_bytes, max_bytes;
 	size_t row_at;	/* where the last record begins in the envelope */
-	bool wire_rows; /* envelopes hold what a tap wants: protobufList, without a limit of size */
+	bool wire_rows; /* envelopes hold what a tap wants: protobufList */
 	struct poll_tap *tap;
-	struct buf tap_batch;
+	size_t unseen_at;     /* the first row of the envelope that the tap has not got ... */
+	uint32_t unseen_rows; /* ... and how many there are from it on */
+	struct buf tap_batch; /* rows for the tap that no envelope holds as it wants them */
 	uint32_t tap_rows;
 	uint64_t shipped, sampled_out, oversize; /* since shipper_flush() */
 };
 
 /* dest is borrowed. 0, or -EINVAL (marshal, columns: with a sentence in error) or -ENOMEM. */
 int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size);
+/* NULL takes the tap away, with what it has not got yet. */
+void shipper_set_tap(struct shipper *s, struct poll_tap *tap);
 /*
  * Shippers of one destination share a stream, whose csv or tsv header stands
  * ahead of all records: one of them sends it, before any has a record.

@@ -107,7 +107,7 @@ static void *worker_main(void *data)
 		seen = crew->cycle;
 		if (w->number >= crew->taking_part)
 			continue;
-		w->shipper.tap = crew->tap;
+		shipper_set_tap(&w->shipper, crew->tap);
 		pthread_mutex_unlock(&crew->lock);
 
 		struct poll_result result = {0};

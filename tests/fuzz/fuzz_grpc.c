@@ -46,8 +46,8 @@ static int set_frequency(void *data, int64_t frequency_ns, int64_t timeout_ns)
 
 static int trigger(void *data)
 {
-	/* (length, record) twice: an empty one, and one with a tag of "x" */
-	static const uint8_t rows[] = {0, 4, 0x9a, 0x03, 1, 'x'};
+	/* (key, length, record) twice: an empty one, and one with a tag of "x" */
+	static const uint8_t rows[] = {0x52, 0, 0x52, 4, 0x9a, 0x03, 1, 'x'};
 
 	if (fixture.tap)
 		fixture.tap->batch(fixture.tap, rows, sizeof(rows), 2);

@@ -82,6 +82,7 @@ static void batch_append(struct buf *batch, struct buf *row, const struct record
 {
 	buf_reset(row);
 	wire_encode(row, r);
+	buf_byte(batch, 10 << 3 | 2); /* Envelope.row */
 	for (size_t len = row->len;; len >>= 7) {
 		buf_byte(batch, (uint8_t)((len & 0x7f) | (len > 0x7f ? 0x80 : 0)));
 		if (len <= 0x7f)
