@@ -202,6 +202,10 @@ static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brok
 	    {"client.id", "xtcp2"},
 	    {"enable.idempotence", "true"},
 	    {"message.timeout.ms", "0"},
+	    /* An envelope is a batch already; waiting for a second one spins in librdkafka's broker thread. */
+	    {"linger.ms", "0"},
+	    /* zstd's own default takes half as much processor again to save a tenth of the bytes. */
+	    {"compression.level", "1"},
 	    {"queue.buffering.max.kbytes", buffer_kbytes},
 	    {"reconnect.backoff.max.ms", "5000"},
 	    {"socket.keepalive.enable", "true"},

@@ -2,14 +2,17 @@
 /* The poll cycle over a source that makes records up: what matters here is the cycle, not the kernel. */
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/protowire.h"
 #include "config/config.h"
 #include "dest/dest.h"
 #include "netns/netns.h"
@@ -68,6 +71,7 @@ struct rig {
 	struct netns_table *table;
 	struct dest *dest;
 	struct poll *poll;
+	struct poll_tap *tap;
 	struct poll_result results[16];
 	unsigned cycles, wanted;
 };
@@ -125,6 +129,7 @@ static void rig_run(struct rig *rig, unsigned cycles)
 	assert_int_equal(dest_start(rig->dest), 0);
 	rig->poll = poll_new(rig->loop, &rig->config, &fake_source, &rig->source, rig->table, rig->dest);
 	assert_non_null(rig->poll);
+	poll_set_tap(rig->poll, rig->tap);
 	rig->wanted = cycles;
 	assert_int_equal(poll_start(rig->poll, on_done, rig), 0);
 	assert_int_equal(loop_run(rig->loop), 0);
@@ -249,6 +254,89 @@ static void a_burst_runs_its_count(void **state)
 	assert_int_equal(rig->cycles, 4);
 }
 
+/* What a tap has seen: records are numbered from 1 on by their record_counter (field 60). */
+struct seen {
+	struct poll_tap tap;
+	uint64_t rows, batches, out_of_order;
+};
+
+static uint64_t counter_of(struct str record)
+{
+	struct protowire r = protowire_of(record);
+	struct protowire_field f;
+
+	while (protowire_next(&r, &f))
+		if (f.number == 60)
+			return f.value;
+	return 0;
+}
+
+static void see_batch(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows)
+{
+	struct seen *seen = (struct seen *)(void *)tap;
+	struct protowire r = {data, data + len, false};
+	struct protowire_field f;
+	uint32_t found = 0;
+
+	while (protowire_next(&r, &f) && f.type == PROTOWIRE_LEN) {
+		found++;
+		seen->out_of_order += counter_of(f.bytes) != ++seen->rows;
+	}
+	seen->out_of_order += r.bad || found != rows;
+	seen->batches++;
+}
+
+static void see_hurry(struct poll_tap *tap)
+{
+}
+
+/* Two cycles; envelopes are much smaller than a batch in the first run and larger in the second. */
+static void a_tap_sees_each_record_once(struct rig *rig, const char *envelope_bytes)
+{
+	struct seen seen = {.tap = {see_batch, see_hurry}};
+
+	rig->tap = &seen.tap;
+	fake.records = 3000;
+	set(rig, "envelopeFlushBytes", envelope_bytes);
+	rig_run(rig, 2);
+	assert_int_equal(seen.rows, 6000);
+	assert_int_equal(seen.out_of_order, 0);
+	assert_true(seen.batches > 4);
+}
+
+static void a_tap_reads_small_envelopes(void **state)
+{
+	a_tap_sees_each_record_once(*state, "1000");
+}
+
+static void a_tap_reads_large_envelopes(void **state)
+{
+	a_tap_sees_each_record_once(*state, "1000000");
+}
+
+static void a_tap_gets_wire_bytes_whatever_the_format(void **state)
+{
+	set(*state, "marshal", "csv");
+	a_tap_sees_each_record_once(*state, "1000000");
+}
+
+/* A row that overflows a datagram is taken back and begins the next one. */
+static void a_tap_sees_rows_that_move_on_once(void **state)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(sin);
+	char dest[32];
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
+	snprintf(dest, sizeof(dest), "udp:127.0.0.1:%d", ntohs(sin.sin_port));
+	set(*state, "dest", dest);
+	a_tap_sees_each_record_once(*state, "1000000");
+	assert_true(stat_get(STAT_ENVELOPES) > 2);
+	close(fd);
+}
+
 int main(void)
 {
 #define RIG_TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
@@ -259,6 +347,10 @@ int main(void)
 	    RIG_TEST(a_slow_cycle_is_cut_and_the_next_starts_clean),
 	    RIG_TEST(triggers_run_beside_the_timer),
 	    RIG_TEST(a_burst_runs_its_count),
+	    RIG_TEST(a_tap_reads_small_envelopes),
+	    RIG_TEST(a_tap_reads_large_envelopes),
+	    RIG_TEST(a_tap_gets_wire_bytes_whatever_the_format),
+	    RIG_TEST(a_tap_sees_rows_that_move_on_once),
 	};
 	return cmocka_run_group_tests_name("poll", tests, NULL, NULL);
 }

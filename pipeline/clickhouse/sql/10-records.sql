@@ -196,7 +196,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(timestamp_ns)
 ORDER BY (hostname, toStartOfTenMinutes(timestamp_ns), netns_cookie, inet_diag_msg_socket_cookie, timestamp_ns)
 TTL toDate(timestamp_ns) + INTERVAL 14 DAY
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 67108864, max_compress_block_size = 65536;
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 67108864, max_compress_block_size = 65536, merge_selector_base = 20;
 
 -- Records of a schema_version that these statements do not know are kept here, apart,
 -- because a field may mean something else in them. Move them when the tables have learnt it.
@@ -205,7 +205,7 @@ ENGINE = MergeTree
 PARTITION BY toDate(timestamp_ns)
 ORDER BY (schema_version, hostname, timestamp_ns)
 TTL toDate(timestamp_ns) + INTERVAL 14 DAY
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 67108864, max_compress_block_size = 65536;
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 67108864, max_compress_block_size = 65536, merge_selector_base = 20;
 
 -- The way in over HTTP: INSERT INTO xtcp.xtcp_flat_records_in FORMAT ProtobufList. Keeps
 -- nothing. It has the columns as protobuf has them: the engine reads an int64 into a
