@@ -10,7 +10,8 @@ setup() {
   CLIENT=$(bin tcp_client)
   CTL=$(bin xtcp2ctl)
   BUILD=$(readlink -f "$BUILD")
-  export XTCP2 SHORT SERVER CLIENT CTL BUILD
+  LISTEN=$(bin xtcp2client)
+  export XTCP2 SHORT SERVER CLIENT CTL LISTEN BUILD
 }
 
 # shellcheck source=tests/bats/drive.bash
@@ -180,6 +181,22 @@ E
     ip netns exec ns1 "$SHORT" 2 4 >/dev/null
     heard() { jq -s -e 'map(select(.event == 1 and .tag == "again" and .netns == "ns1")) | length == 5' /run/out >/dev/null; }
     wait_for 10 heard
+    daemon_stop
+E
+}
+
+@test "a gRPC client gets final records between polls" {
+  closing <<'E'
+    namespaces 1
+    daemon_start -grpcPort 8889
+    "$LISTEN" -format json >/run/live 2>&1 &
+    live=$!
+    # The client may listen only after a connection or two; there is no other poll in this hour.
+    got_one() { ip netns exec ns1 "$SHORT" 1 4 >/dev/null && grep -q '"event":1' /run/live; }
+    wait_for 20 got_one
+    kill -TERM "$live"
+    wait "$live" || :
+    [ "$(grep -c '^poll: ' /run/log)" -eq 1 ]
     daemon_stop
 E
 }
