@@ -43,7 +43,7 @@ void envelope_queue_prepend(struct envelope_queue *q, struct envelope_queue *fro
 
 /* Envelopes kept for reuse are bounded in number and bytes: resident memory stays small after a burst. */
 #define ENVELOPE_POOL_COUNT	 32
-#define ENVELOPE_POOL_BYTES	 (4u << 20)
+#define ENVELOPE_POOL_BYTES	 (6u << 20)
 /* A body of a larger capacity is freed: twice the default -envelopeFlushBytes, which buf_grow() may reach. */
 #define ENVELOPE_POOL_BODY_BYTES (1536u << 10)
 
