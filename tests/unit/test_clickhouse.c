@@ -187,7 +187,11 @@ static void every_field_has_its_column(void **state)
 {
 	check_columns("pipeline/clickhouse/sql/10-records.sql", "xtcp_flat_records", false);
 	check_columns("pipeline/clickhouse/sql/10-records.sql", "xtcp_flat_records_in", true);
-	check_columns("pipeline/clickhouse/sql/30-kafka.sql", "xtcp_flat_records_kafka", true);
+	/* And the Kafka table has the columns of that one. */
+	struct buf b = {0};
+	read_file("pipeline/clickhouse/sql/30-kafka.sql", &b);
+	assert_non_null(strstr(buf_cstr(&b), "xtcp.xtcp_flat_records_kafka AS xtcp.xtcp_flat_records_in\n"));
+	buf_free(&b);
 }
 
 int main(void)
