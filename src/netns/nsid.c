@@ -13,6 +13,12 @@
 /* Room for one request or reply: a header and four attributes, or an error that quotes the request. */
 #define NSID_MESSAGE_MAX 512
 
+/*
+ * Changes that wait to be read: each holds some 800 bytes of it, so more than
+ * 1,000 namespaces may end at once. Half of it is asked for, the kernel doubles it.
+ */
+#define NSID_WATCH_BUFFER (1 << 20)
+
 int nsid_socket(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
@@ -81,4 +87,41 @@ int nsid_assign(int socket_fd, int ns_fd, int32_t *nsid)
 		return r;
 	r = request(socket_fd, RTM_GETNSID, ns_fd, nsid);
 	return r == 0 && *nsid < 0 ? -ENOENT : r;
+}
+
+int nsid_watch_socket(void)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	int group = RTNLGRP_NSID, size = NSID_WATCH_BUFFER / 2;
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+int nsid_watch_read(int socket_fd, int32_t *nsid, bool *gone)
+{
+	_Alignas(struct nlmsghdr) char buffer[NSID_MESSAGE_MAX];
+	const struct nlmsghdr *h = (const struct nlmsghdr *)buffer;
+	struct sockaddr_nl from;
+
+	for (;;) {
+		socklen_t from_len = sizeof(from);
+		ssize_t n =
+		    recvfrom(socket_fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&from, &from_len);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		/* Anybody may send to a netlink socket; the kernel's port is 0. */
+		if (from.nl_pid != 0 || (size_t)n < sizeof(*h))
+			continue;
+		*nsid = NETNSA_NSID_NOT_ASSIGNED;
+		*gone = h->nlmsg_type == RTM_DELNSID;
+		if ((*gone || h->nlmsg_type == RTM_NEWNSID) && take_reply(h, n, nsid) == 0 && *nsid >= 0)
+			return 1;
+	}
 }

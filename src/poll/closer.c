@@ -80,7 +80,8 @@ static void *closer_main(void *data)
 {
 	struct closer *c = data;
 	struct pollfd fds[] = {{.fd = close_events_fd(c->events), .events = POLLIN},
-			       {.fd = c->stop_fd, .events = POLLIN}};
+			       {.fd = c->stop_fd, .events = POLLIN},
+			       {.fd = close_events_numbers_fd(c->events), .events = POLLIN}};
 	int64_t flush_at = 0;
 
 	for (;;) {

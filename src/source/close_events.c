@@ -38,6 +38,7 @@
 #include "netns/nsid.h"
 #include "record/kernel_abi.h"
 #include "record/nl.h"
+#include "source/places.h"
 #include "source/source.h"
 #include "stats/stats.h"
 
@@ -51,36 +52,14 @@
 /* One event is 400 bytes on Linux 6.18; tcp_info may grow to twice that. */
 #define CLOSE_MESSAGE_MAX 1024
 
-/*
- * Numbers above this are not followed: ours are the lowest free ones, so they
- * stay below the number of namespaces. Only somebody else's may be higher.
- */
-#define NSID_MAX (1 << 20)
-
-/*
- * How many calls of close_events_follow() a place outlives its namespace in the
- * table (two a poll): the last sockets may be freed when no process shows it any more.
- */
-#define PLACE_KEPT 4
-
 #define CLOSE_LOG_NS (60 * NS_PER_SEC)
-
-/* What an event's namespace is called. */
-struct place {
-	char *name; /* owned; NULL: no namespace of the table has this number */
-	uint64_t ino, cookie;
-	struct container *container; /* a reference; NULL for none */
-	uint32_t seen;		     /* the follow() that saw it last */
-};
 
 struct close_events {
 	int fd, route_fd; /* route_fd is -1 when other namespaces cannot be heard */
 	struct decode_options decode;
 	struct known_sockets *known;
 	struct place own;
-	struct place *places; /* by nsid */
-	size_t place_count;
-	uint32_t follow;
+	struct places *places;
 	uint32_t drops; /* SK_MEMINFO_DROPS at the last look; wraps */
 	struct decode_counts counts;
 	struct mmsghdr messages[CLOSE_BATCH];
@@ -131,7 +110,8 @@ static int open_sockets(struct close_events *c, size_t buffer)
 				  "network namespace are followed to their end");
 	else
 		c->route_fd = nsid_socket();
-	return subscribe(c->fd, buffer);
+	c->places = places_new();
+	return c->places ? subscribe(c->fd, buffer) : -errno;
 }
 
 struct close_events *close_events_open(const struct close_events_options *options)
@@ -154,29 +134,25 @@ struct close_events *close_events_open(const struct close_events_options *option
 	return c;
 }
 
-static void forget(struct place *p)
-{
-	free(p->name);
-	container_unref(p->container);
-	*p = (struct place){0};
-}
-
 void close_events_free(struct close_events *c)
 {
 	if (!c)
 		return;
 	cleanup_closep(&c->fd);
 	cleanup_closep(&c->route_fd);
-	for (size_t i = 0; i < c->place_count; i++)
-		forget(&c->places[i]);
-	free(c->places);
-	forget(&c->own);
+	places_free(c->places);
+	place_clear(&c->own);
 	free(c);
 }
 
 int close_events_fd(const struct close_events *c)
 {
 	return c->fd;
+}
+
+int close_events_numbers_fd(const struct close_events *c)
+{
+	return places_fd(c->places);
 }
 
 /* The nsid that came with message i, -1 for one from the own namespace. */
@@ -191,14 +167,11 @@ static int32_t nsid_of(struct msghdr *m)
 	return nsid;
 }
 
-/* Where it was. A number that nobody in the table has is a namespace that has gone since, or came. */
+/* Where it was. A number without a name is a namespace that came since the last scan. */
 static void set_place(struct close_events *c, int32_t nsid, struct record *r)
 {
-	static const struct place unknown;
-	const struct place *p = &c->own;
+	const struct place *p = nsid >= 0 ? places_get(c->places, nsid) : &c->own;
 
-	if (nsid >= 0)
-		p = (size_t)nsid < c->place_count ? &c->places[nsid] : &unknown;
 	if (nsid >= 0 && !p->name)
 		stat_add(STAT_CLOSE_UNKNOWN_NETNS, 1);
 	r->netns = str_of(p->name);
@@ -271,11 +244,14 @@ int close_events_read(struct close_events *c, struct record *record, struct reco
 		    .msg_controllen = sizeof(c->control[i].bytes),
 		};
 	}
+	uint32_t reading = places_read(c->places);
 	int n = recvmmsg(c->fd, c->messages, CLOSE_BATCH, MSG_DONTWAIT, NULL);
+	bool all = n < 0 ? errno == EAGAIN : n < CLOSE_BATCH;
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		r = -errno;
 		stat_add(STAT_NL_ERR_RECV, 1);
 	}
+	places_read(c->places);
 	record->timestamp_ns = clock_real_ns();
 	record->socket_fd = c->fd;
 	c->counts = (struct decode_counts){0};
@@ -284,6 +260,8 @@ int close_events_read(struct close_events *c, struct record *record, struct reco
 		r = take_message(c, i, record, sink);
 		events += r == 1;
 	}
+	if (all)
+		places_settle(c->places, reading);
 	stat_add(STAT_CLOSE_EVENTS, events);
 	stat_add(STAT_CLOSE_BYTES, bytes);
 	source_count_decode(&c->counts);
@@ -320,6 +298,8 @@ static void assign_all(struct close_events *c, struct netns *const *entries, siz
 		if (ns->own || ns->nsid >= 0 || ns->state == NETNS_GONE)
 			continue;
 		int error = assign(c, ns);
+		if (error == 0 && !places_reserve(c->places, ns->nsid))
+			error = -ENOMEM;
 		if (error < 0 && error != -ENOENT && error != -ESTALE &&
 		    log_limit_pass(&limit, CLOSE_LOG_NS, &suppressed))
 			log_warn("close", "connections of namespace %s are not followed to their end: %s",
@@ -331,54 +311,21 @@ static void assign_all(struct close_events *c, struct netns *const *entries, siz
 		log_err("close", "cannot change the effective capabilities: %s", strerror(-r));
 }
 
-/* The place of the number, made when it is new; NULL when it is too high or there is no memory. */
-static struct place *place_of(struct close_events *c, int32_t nsid)
-{
-	if (nsid >= NSID_MAX)
-		return NULL;
-	if ((size_t)nsid >= c->place_count) {
-		size_t count = c->place_count ? c->place_count : CLOSE_BATCH;
-		while (count <= (size_t)nsid)
-			count *= 2;
-		struct place *places = reallocarray(c->places, count, sizeof(*places));
-		if (!places)
-			return NULL;
-		memset(places + c->place_count, 0, (count - c->place_count) * sizeof(*places));
-		c->places = places;
-		c->place_count = count;
-	}
-	return &c->places[nsid];
-}
-
-static void learn(struct place *p, const struct netns *ns, uint32_t follow)
-{
-	if (!p->name || strcmp(p->name, ns->name) != 0) {
-		free(p->name);
-		p->name = strdup(ns->name);
-	}
-	p->ino = ns->ino;
-	if (ns->cookie || !ns->own)
-		p->cookie = ns->cookie;
-	if (p->container != ns->container) {
-		container_unref(p->container);
-		p->container = container_ref(ns->container);
-	}
-	p->seen = follow;
-}
-
 void close_events_follow(struct close_events *c, struct netns *const *entries, size_t count)
 {
-	c->follow++;
+	places_read(c->places);
+	for (size_t i = 0; i < count; i++) {
+		if (!places_holds(c->places, entries[i]))
+			entries[i]->nsid = -1;
+	}
 	if (behind(c, entries, count))
 		assign_all(c, entries, count);
+	/* A number just asked for may be one whose last owner's end was not known yet. */
+	places_read(c->places);
 	for (size_t i = 0; i < count; i++) {
-		struct netns *ns = entries[i];
-		struct place *p = ns->own ? &c->own : ns->nsid >= 0 ? place_of(c, ns->nsid) : NULL;
-		if (p)
-			learn(p, ns, c->follow);
-	}
-	for (size_t i = 0; c->places && i < c->place_count; i++) {
-		if (c->places[i].name && c->follow - c->places[i].seen >= PLACE_KEPT)
-			forget(&c->places[i]);
+		if (entries[i]->own)
+			place_set(&c->own, entries[i]);
+		else
+			places_learn(c->places, entries[i]);
 	}
 }

@@ -33,6 +33,9 @@ void close_events_free(struct close_events *c);
 /* Readable when events wait. */
 int close_events_fd(const struct close_events *c);
 
+/* Readable when numbers of namespaces changed: time for close_events_read(), with or without an event. */
+int close_events_numbers_fd(const struct close_events *c);
+
 /*
  * Reads one batch without waiting and hands a record of each event to sink, its
  * META but for constants, and every other section, set in `record`. Counts what
@@ -42,9 +45,9 @@ int close_events_read(struct close_events *c, struct record *record, struct reco
 
 /*
  * Gives each namespace a number, so that its events are heard, and learns what
- * they are called. A number may have been another namespace's before: read what
- * waits first. On the thread that owns the table, with CAP_NET_ADMIN permitted:
- * it is in effect inside this call only. Sets ns->nsid.
+ * they are called. What waits should be read first: a number that was another
+ * namespace's gets its new name only after that. On the thread that owns the table, with CAP_NET_ADMIN
+ * permitted: it is in effect inside this call only. Sets ns->nsid.
  */
 void close_events_follow(struct close_events *c, struct netns *const *entries, size_t count);
 

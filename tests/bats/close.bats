@@ -200,3 +200,37 @@ E
     daemon_stop
 E
 }
+
+@test "a number that goes to another namespace between two scans takes no name with it" {
+  closing <<'E'
+    namespaces 1
+    daemon_start -promListen 127.0.0.1:9088
+    number() { ip netns list-id | awk 'NR == 1 { print $2 }'; }
+    numbers() { [ "$(ip netns list-id | wc -l)" -eq "$1" ]; }
+    # finals_of NAME N: N final records carry the name (null for none).
+    finals_of() { jq -s -e --argjson name "$1" --argjson n "$2" 'map(select(.event == 1 and .netns == $name)) | length == $n' /run/out >/dev/null; }
+    # The last connections of a namespace end right before it: they are still its own.
+    ip netns exec ns1 "$SHORT" 20 4 >/run/closed
+    old=$(number)
+    ip netns delete ns1
+    wait_for 10 finals_of '"ns1"' 41
+    wait_for 10 numbers 0
+    # Nobody scans for a namespace that only a process holds. The kernel numbers it for the veth pair's sake.
+    other=$(anonymous_start /run/hold)
+    nsenter -t "$other" -n ip link set lo up
+    tie "$other"
+    wait_for 10 numbers 1
+    [ "$(number)" = "$old" ]
+    nsenter -t "$other" -n "$SHORT" 10 4 >/run/closed
+    wait_for 10 finals_of null 21
+    jq -s -e 'map(select(.event == 1 and .netns == null)) | all(.netns_inode == null and .netns_cookie == null)' /run/out
+    curl -fs http://127.0.0.1:9088/metrics | grep -x 'xtcp2_close_events_unnamed_total 21'
+    # A scan names it, from the next connection on.
+    ip netns add another
+    wait_for 10 grep "namespace pid:$other found" /run/log
+    named() { nsenter -t "$other" -n "$SHORT" 1 4 >/run/closed && ! finals_of "\"pid:$other\"" 0; }
+    wait_for 10 named
+    finals_of '"ns1"' 41
+    daemon_stop
+E
+}
