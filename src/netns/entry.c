@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation: names
+ *
+ * A namespace has as many names as mounts and processes show it; one is kept.
+ * A mount outranks a process, and the name in use is kept as long as it is
+ * still shown, so that records of one namespace do not change their name from
+ * poll to poll. During a scan each entry collects whether its name was
+ * confirmed and the best other one met; when the scan ends the other one is
+ * taken if the name was not confirmed or if it has the higher rank.
+ */
+#include "netns/entry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "netns/container.h"
+
+void entry_free(struct entry *e)
+{
+	if (!e)
+		return;
+	netns_close(&e->ns);
+	container_unref(e->ns.container);
+	free(e->ns.name);
+	free(e->ns.path);
+	free(e->other_path);
+	free(e);
+}
+
+void entry_scan_begins(struct entry *e)
+{
+	e->ns.processes = 0;
+	e->ns.pid = 0;
+	e->confirmed = e->rank == NAME_SELF;
+	e->other_pid = 0;
+	if (e->ns.state == NETNS_GONE)
+		e->ns.state = NETNS_SEEN;
+}
+
+void entry_seen_in_process(struct entry *e, pid_t pid)
+{
+	if (e->ns.processes++ == 0)
+		e->ns.pid = pid;
+	if (e->rank == NAME_PROCESS && e->pid == pid)
+		e->confirmed = true;
+	else if (!e->other_pid)
+		e->other_pid = pid;
+}
+
+void entry_seen_mounted(struct entry *e, const char *directory, const char *file)
+{
+	size_t len = strlen(directory);
+
+	if (e->rank == NAME_MOUNT && strncmp(e->ns.path, directory, len) == 0 && e->ns.path[len] == '/' &&
+	    strcmp(e->ns.path + len + 1, file) == 0)
+		e->confirmed = true;
+	else if (!e->other_path && asprintf(&e->other_path, "%s/%s", directory, file) < 0)
+		e->other_path = NULL;
+}
+
+/* Length of the UTF-8 sequence at s, 0 when it is none. Overlong forms and surrogates are none. */
+static size_t utf8_len(const unsigned char *s)
+{
+	static const struct {
+		unsigned char first_min, first_max, second_min, second_max;
+		size_t len;
+	} forms[] = {
+	    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+	    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+	    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		if (s[0] < forms[i].first_min || s[0] > forms[i].first_max)
+			continue;
+		if (s[1] < forms[i].second_min || s[1] > forms[i].second_max)
+			return 0;
+		for (size_t k = 2; k < forms[i].len; k++) {
+			if ((s[k] & 0xc0) != 0x80)
+				return 0;
+		}
+		return forms[i].len;
+	}
+	return 0;
+}
+
+/* A file name may be any bytes, the name in a record is UTF-8 text: what is not becomes '?'. */
+static char *name_of_file(const char *file)
+{
+	char *name = strndup(file, NETNS_NAME_MAX - 1);
+
+	for (unsigned char *s = (unsigned char *)name; s && *s;) {
+		size_t len = utf8_len(s);
+		if (len == 0)
+			*s = '?';
+		s += len ? len : 1;
+	}
+	return name;
+}
+
+/* Gives the entry the name and path; takes path. Keeps the old ones without memory. */
+static void rename_entry(struct entry *e, enum name_rank rank, pid_t pid, char *name, char *path)
+{
+	if (!name || !path) {
+		free(name);
+		free(path);
+		return;
+	}
+	if (e->ns.name)
+		log_debug("netns", "namespace %s is now called %s", e->ns.name, name);
+	free(e->ns.name);
+	free(e->ns.path);
+	e->ns.name = name;
+	e->ns.path = path;
+	e->rank = rank;
+	e->pid = pid;
+	/* A new way in may work where the old one did not. */
+	if (e->ns.state == NETNS_BLOCKED)
+		e->ns.retry_ns = 0;
+}
+
+static void name_process(struct entry *e, pid_t pid)
+{
+	char *name = NULL, *path = NULL;
+
+	if (asprintf(&name, "pid:%d", pid) < 0)
+		name = NULL;
+	if (asprintf(&path, "/proc/%d/ns/net", pid) < 0)
+		path = NULL;
+	rename_entry(e, NAME_PROCESS, pid, name, path);
+}
+
+static void name_self(struct entry *e)
+{
+	rename_entry(e, NAME_SELF, 0, strdup("self"), strdup("/proc/self/ns/net"));
+}
+
+void entry_settle_name(struct entry *e)
+{
+	if (e->other_path && (!e->confirmed || e->rank < NAME_MOUNT)) {
+		const char *file = strrchr(e->other_path, '/') + 1;
+		char *name = name_of_file(file);
+		rename_entry(e, NAME_MOUNT, 0, name, take_ptr(e->other_path));
+	} else if (!e->confirmed && e->ns.own) {
+		name_self(e);
+	} else if (!e->confirmed && e->other_pid) {
+		name_process(e, e->other_pid);
+	}
+	free(take_ptr(e->other_path));
+}

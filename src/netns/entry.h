@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef NETNS_ENTRY_H
+#define NETNS_ENTRY_H
+/*
+ * One namespace as the table keeps it: what users see of it, and what decides
+ * its name. Of the table's own use; main thread.
+ */
+#include "netns/netns.h"
+
+enum name_rank { NAME_NONE, NAME_PROCESS, NAME_SELF, NAME_MOUNT };
+
+struct entry {
+	struct netns ns; /* first: what users of the table see */
+	enum name_rank rank;
+	pid_t pid; /* of rank NAME_PROCESS */
+	/* of the running scan: */
+	bool confirmed;
+	pid_t other_pid;
+	char *other_path; /* of a mount; owned */
+};
+
+static inline struct entry *entry_of(struct netns *ns)
+{
+	return (struct entry *)ns;
+}
+
+/* Closes and frees; NULL is fine. */
+void entry_free(struct entry *e);
+
+/* The first sight of it in a scan. */
+void entry_scan_begins(struct entry *e);
+
+/* The running scan met it in the process, or mounted on directory/file. */
+void entry_seen_in_process(struct entry *e, pid_t pid);
+void entry_seen_mounted(struct entry *e, const char *directory, const char *file);
+
+/* The scan has ended: keeps the name or takes the better one. Nameless only without memory. */
+void entry_settle_name(struct entry *e);
+
+#endif
