@@ -28,14 +28,20 @@ trend() { awk -f guest/soak/trend.awk; }
   [[ $output == *"2 points are too few"* ]]
 }
 
-# judged SAMPLES: the leak check over given samples, as after a soak of 400 s.
+@test "trend: p99 is what one point in a hundred exceeds, and one of fewer" {
+  p99() { seq "$1" | awk '{ print NR, $1 }' | trend | awk '{ print $7 }'; }
+  [ "$(p99 3)" = 2 ] && [ "$(p99 24)" = 23 ] && [ "$(p99 100)" = 99 ]
+  [ "$(p99 199)" = 198 ] && [ "$(p99 200)" = 198 ] && [ "$(p99 1770)" = 1753 ]
+}
+
+# judged CHECK NAME: the check over given samples, as after a soak of 400 s.
 judged() {
-  local to=$BATS_TEST_TMPDIR/$1
+  local to=$BATS_TEST_TMPDIR/$2
   mkdir -p "$to" && cp -r guest/self-test guest/soak "$to/"
   printf '#!/bin/sh\n' >"$to/xtcp2-report" && chmod +x "$to/xtcp2-report"
   sed -i "s,^run=.*,run=$to," "$to/soak/lib.bash"
   cat >"$to/samples"
-  PATH=$to:$PATH XTCP2_SELF_TEST=$to/self-test XTCP2_DURATION=400 "$to/self-test/checks.d/SOAK_LEAK"
+  PATH=$to:$PATH XTCP2_SELF_TEST=$to/self-test XTCP2_DURATION=400 XTCP2_TUNE_POLL_P99_OVER_P50_MAX=2 "$to/self-test/checks.d/$1"
 }
 
 samples() {
@@ -43,10 +49,41 @@ samples() {
 }
 
 @test "a soak whose memory breathes passes the leak check, one that leaks 4 KiB a second fails" {
-  run -0 judged breathes < <(samples 0)
+  run -0 judged SOAK_LEAK breathes < <(samples 0)
   [[ $output == "first/peak/last: resident"*"threads 6/6/6"* ]]
-  run -1 judged leaks < <(samples 4)
+  run -1 judged SOAK_LEAK leaks < <(samples 4)
   [[ $output == "resident grow:"*"+14400"* ]]
+}
+
+# polled N [SLOW [REFERENCE]]: samples of N polls after the warm-up, one each 2 s, of 60 to 79 ms; the last SLOW ones
+# take 150 ms and the reference beside them, else of 100 ms, REFERENCE. The machine never stood still.
+polled() {
+  awk -v n="$1" -v slow="${2:-0}" -v reference="${3:-100}" 'BEGIN {
+    for (i = 0; i <= n; i++) {
+      last = i > n - slow
+      print 60 + 2 * i, 10000, 6, 60, 1000 + 2 * i, last ? 0.150 : 0.06 + (i % 20) / 1000, 320, i, 0, 0, 51, last ? reference : 100
+    } }'
+}
+
+@test "polls: one slow one of forty proves nothing, two do, unless the machine was as uneven" {
+  run -0 judged SOAK_POLLS even < <(polled 40)
+  [[ $output == "40 of 40 polls, p50 69 ms, p99 79 ms (1.14 times), peak 79 ms;"* ]]
+  run -0 judged SOAK_POLLS one < <(polled 40 1)
+  [[ $output == *"peak 150 ms;"* && $output != *"as uneven"* ]]
+  run -1 judged SOAK_POLLS two < <(polled 40 2)
+  [[ $output == *"more than 2 times as far apart"* ]]
+  run -0 judged SOAK_POLLS forgiven < <(polled 40 2 150)
+  [[ $output == *"as uneven" ]]
+}
+
+@test "polls: of three hundred, three may be slow, not four" {
+  run -0 judged SOAK_POLLS three < <(polled 300 3)
+  run -1 judged SOAK_POLLS four < <(polled 300 4)
+}
+
+@test "polls: one cut or skipped while the machine ran is a failure" {
+  run -1 judged SOAK_POLLS cut < <(polled 40 | awk '$1 > 100 { $9 = 1 } 1')
+  [[ $output == "1 polls cut, 0 skipped, and the machine stood still 0 times" ]]
 }
 
 @test "the tcp-stress image is the same bytes twice, under 3 MiB, and names what it holds" {
