@@ -2,7 +2,9 @@
 #include "base/loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -94,15 +96,29 @@ void loop_stop(struct loop *loop)
 	loop->stop = true;
 }
 
+static void disown(struct loop *loop, struct loop_watch *w)
+{
+	if (w->fd < 0)
+		return;
+	loop_remove(loop, w);
+	close(w->fd);
+	w->fd = -1;
+}
+
+/* Watches w->fd, just made for it; closes it when that fails. */
+static int own(struct loop *loop, struct loop_watch *w)
+{
+	int r = w->fd < 0 ? -errno : loop_add(loop, w, EPOLLIN);
+
+	if (r < 0)
+		disown(loop, w);
+	return r;
+}
+
 int loop_timer_open(struct loop *loop, struct loop_watch *w)
 {
 	w->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (w->fd < 0)
-		return -errno;
-	int r = loop_add(loop, w, EPOLLIN);
-	if (r < 0)
-		loop_timer_close(loop, w);
-	return r;
+	return own(loop, w);
 }
 
 static struct timespec to_timespec(int64_t ns)
@@ -128,9 +144,30 @@ uint64_t loop_timer_read(struct loop_watch *w)
 
 void loop_timer_close(struct loop *loop, struct loop_watch *w)
 {
-	if (w->fd < 0)
-		return;
-	loop_remove(loop, w);
-	close(w->fd);
-	w->fd = -1;
+	disown(loop, w);
+}
+
+int loop_signals_open(struct loop *loop, struct loop_watch *w, const int *signals)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	while (*signals)
+		sigaddset(&set, *signals++);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	w->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return own(loop, w);
+}
+
+int loop_signals_read(struct loop_watch *w)
+{
+	struct signalfd_siginfo info;
+
+	return read(w->fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+void loop_signals_close(struct loop *loop, struct loop_watch *w)
+{
+	disown(loop, w);
 }

@@ -52,4 +52,14 @@ int loop_timer_set(struct loop_watch *w, int64_t delay_ns, int64_t interval_ns);
 uint64_t loop_timer_read(struct loop_watch *w);
 void loop_timer_close(struct loop *loop, struct loop_watch *w);
 
+/*
+ * Signals as a watch: those of the list, which 0 ends, are blocked in this
+ * thread and in all it starts later, so that w alone sees them; SIGPIPE is
+ * ignored. Call it before any thread starts. 0 or -errno.
+ */
+int loop_signals_open(struct loop *loop, struct loop_watch *w, const int *signals);
+/* The signal that came, 0 for none; call it in the watch's callback. */
+int loop_signals_read(struct loop_watch *w);
+void loop_signals_close(struct loop *loop, struct loop_watch *w);
+
 #endif

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -249,7 +248,7 @@ static int clients_new(void)
 
 int main(int argc, char **argv)
 {
-	sigset_t signals;
+	static const int signals[] = {SIGTERM, SIGINT, 0};
 
 	flags_parse(flags, argc, argv, "TCP clients of echo servers on neighbouring ports");
 	if (first_port == 0 || first_port + (uint64_t)count > 65536 || pads == 0) {
@@ -261,16 +260,11 @@ int main(int argc, char **argv)
 	}
 	limits_raise_files();
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	loop = loop_new();
 	timer.fn = on_timer;
 	struct loop_watch signal_watch = {.name = "signals", .fn = on_signal};
-	signal_watch.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (!loop || loop_add(loop, &signal_watch, EPOLLIN) < 0 || loop_timer_open(loop, &timer) < 0 ||
-	    loop_timer_set(&timer, 1, 0) < 0) {
+	if (!loop || loop_signals_open(loop, &signal_watch, signals) < 0 ||
+	    loop_timer_open(loop, &timer) < 0 || loop_timer_set(&timer, 1, 0) < 0) {
 		perror("tcp_client");
 		return 1;
 	}

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -132,7 +131,7 @@ static int listener_open(struct loop_watch *watch, uint32_t port)
 int main(int argc, char **argv)
 {
 	struct sockaddr_storage ignored;
-	sigset_t signals;
+	static const int signals[] = {SIGTERM, SIGINT, 0};
 
 	flags_parse(flags, argc, argv, "TCP echo servers on neighbouring ports");
 	if (!sockaddr_parse(address_text, 0, &ignored) || first_port + (uint64_t)count > 65536 ||
@@ -144,15 +143,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	limits_raise_files();
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
 	loop = loop_new();
 	struct loop_watch signal_watch = {.name = "signals", .fn = on_signal};
-	signal_watch.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	listeners = calloc((size_t)count + 1, sizeof(*listeners));
-	if (!loop || !listeners || loop_add(loop, &signal_watch, EPOLLIN) < 0) {
+	if (!loop || !listeners || loop_signals_open(loop, &signal_watch, signals) < 0) {
 		perror("tcp_server");
 		return 1;
 	}

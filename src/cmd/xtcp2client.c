@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 
 #include "api/grpc_client.h"
@@ -281,11 +280,11 @@ static void on_key(struct loop_watch *w, uint32_t events)
 static void on_signal(struct loop_watch *w, uint32_t events)
 {
 	struct app *app = w->data;
-	struct signalfd_siginfo info;
+	int signo = loop_signals_read(w);
 
-	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
+	if (!signo)
 		return;
-	if (info.ssi_signo != SIGWINCH)
+	if (signo != SIGWINCH)
 		app_end(app, 0);
 	else if (app->top)
 		draw(app);
@@ -341,20 +340,13 @@ static int output_setup(struct app *app, char *error, size_t size)
 
 static int watches_open(struct app *app)
 {
-	sigset_t set;
+	static const int signals[] = {SIGINT, SIGTERM, SIGWINCH, 0};
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	app->signals =
-	    (struct loop_watch){signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), "signals", on_signal, app};
+	app->signals = (struct loop_watch){.fd = -1, .name = "signals", .fn = on_signal, .data = app};
 	app->asker = (struct loop_watch){.fd = -1, .name = "ask", .fn = on_ask, .data = app};
 	app->drawer = (struct loop_watch){.fd = -1, .name = "draw", .fn = on_draw, .data = app};
 	app->keys = (struct loop_watch){STDIN_FILENO, "keys", on_key, app};
-	int r = app->signals.fd < 0 ? -errno : loop_add(app->loop, &app->signals, EPOLLIN);
+	int r = loop_signals_open(app->loop, &app->signals, signals);
 	if (r == 0)
 		r = loop_timer_open(app->loop, &app->asker);
 	return r < 0 ? r : loop_timer_open(app->loop, &app->drawer);
@@ -367,8 +359,7 @@ static void app_free(struct app *app)
 		grpc_client_free(app->streams[i].client);
 	loop_timer_close(app->loop, &app->asker);
 	loop_timer_close(app->loop, &app->drawer);
-	loop_remove(app->loop, &app->signals);
-	close(app->signals.fd);
+	loop_signals_close(app->loop, &app->signals);
 	loop_free(app->loop);
 	encoder_free(&app->encoder);
 	top_free(app->top);

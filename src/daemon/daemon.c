@@ -17,7 +17,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "api/http.h"
 #include "base/cleanup.h"
@@ -37,11 +36,11 @@
 static void on_signal(struct loop_watch *w, uint32_t events)
 {
 	struct daemon *d = w->data;
-	struct signalfd_siginfo info;
+	int signo = loop_signals_read(w);
 
-	if (read(w->fd, &info, sizeof(info)) != sizeof(info))
+	if (!signo)
 		return;
-	log_notice("xtcp2", "%s: stopping", strsignal(info.ssi_signo));
+	log_notice("xtcp2", "%s: stopping", strsignal(signo));
 	loop_stop(d->loop);
 }
 
@@ -129,21 +128,6 @@ bool daemon_ready(void *data, struct buf *why)
 	return ready;
 }
 
-static int start_signals(struct daemon *d)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	/* Blocked before any thread starts, so that only the descriptor sees them. */
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	d->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return d->signals.fd < 0 ? -errno : loop_add(d->loop, &d->signals, EPOLLIN);
-}
-
 static int start_timers(struct daemon *d)
 {
 	int64_t watchdog = notify_watchdog_interval(), reconcile = d->config->reconcile_frequency_ns;
@@ -204,10 +188,12 @@ static int start_configured(struct daemon *d)
 
 static int start_running(struct daemon *d)
 {
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
+
 	d->loop = loop_new();
 	if (!d->loop)
 		return -errno;
-	int r = start_signals(d);
+	int r = loop_signals_open(d->loop, &d->signals, signals);
 	/* The capture directory and the port may need what is dropped next. */
 	if (r == 0)
 		r = start_capture(d);
@@ -275,9 +261,8 @@ static bool stop(struct daemon *d)
 	if (d->loop) {
 		loop_timer_close(d->loop, &d->watchdog);
 		loop_timer_close(d->loop, &d->reconcile);
-		loop_remove(d->loop, &d->signals);
+		loop_signals_close(d->loop, &d->signals);
 	}
-	cleanup_closep(&d->signals.fd);
 	loop_free(d->loop);
 	return flushed;
 }

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include "base/buf.h"
@@ -307,17 +306,8 @@ static void on_cont(const json_t *result, const char *error, void *data)
 static void on_usernet(const json_t *result, const char *error, void *data)
 {
 	struct run *r = data;
-	const struct flavor *f = &r->setup->flavor;
-	const char *text = json_string_value(result);
-	json_t *ports = json_array();
 
-	for (size_t i = 0; i < f->forwards_n; i++) {
-		int host = text ? port_from_usernet(text, f->forwards[i].guest) : 0;
-		json_array_append_new(ports, json_pack("{s:s, s:i, s:i}", "name", f->forwards[i].name, "host",
-						       host ? host : f->forwards[i].host, "guest",
-						       f->forwards[i].guest));
-	}
-	json_object_set_new(r->judge.run, "ports", ports);
+	json_object_set_new(r->judge.run, "ports", ports_json(&r->setup->flavor, json_string_value(result)));
 	qmp_command(r->vm.qmp, "cont", NULL, on_cont, r);
 }
 
@@ -391,9 +381,8 @@ static void on_tick(struct loop_watch *w, uint32_t events)
 static void on_signal(struct loop_watch *w, uint32_t events)
 {
 	struct run *r = w->data;
-	struct signalfd_siginfo info;
 
-	if (read(w->fd, &info, sizeof(info)) == sizeof(info))
+	if (loop_signals_read(w))
 		stop(r, "interrupt");
 }
 
@@ -402,32 +391,17 @@ static void on_shell_end(void *data)
 	stop(data, "interrupt");
 }
 
-static int open_signals(struct run *r)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	r->signals = (struct loop_watch){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC),
-					 .name = "signals",
-					 .fn = on_signal,
-					 .data = r};
-	return r->signals.fd < 0 ? -errno : loop_add(r->loop, &r->signals, EPOLLIN);
-}
-
 /* Everything on this side of the machine. 0 or -errno. */
 static int open_run(struct run *r)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
 	char path[PATH_MAX + 32];
 	int failed;
 
 	judge_init(&r->judge);
 	progress_init(&r->progress, r->options->debug_shell);
 	r->tick = (struct loop_watch){.fd = -1, .name = "tick", .fn = on_tick, .data = r};
+	r->signals = (struct loop_watch){.fd = -1, .name = "signals", .fn = on_signal, .data = r};
 	snprintf(path, sizeof(path), "%s/console.log", r->setup->report);
 	r->console_log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (r->console_log < 0)
@@ -443,7 +417,7 @@ static int open_run(struct run *r)
 	r->loop = loop_new();
 	if (!r->artifacts || !r->console || !r->records || !r->loop)
 		return -ENOMEM;
-	failed = open_signals(r);
+	failed = loop_signals_open(r->loop, &r->signals, signals);
 	if (failed == 0)
 		failed = loop_timer_open(r->loop, &r->tick);
 	if (failed == 0)
@@ -460,29 +434,13 @@ static void close_run(struct run *r)
 	line_reader_free(r->records);
 	if (r->loop) {
 		loop_timer_close(r->loop, &r->tick);
-		loop_remove(r->loop, &r->signals);
+		loop_signals_close(r->loop, &r->signals);
 	}
-	if (r->signals.fd >= 0)
-		close(r->signals.fd);
 	if (r->console_log >= 0)
 		close(r->console_log);
 	loop_free(r->loop);
 	buf_free(&r->tail);
 	judge_free(&r->judge);
-}
-
-static void emit_run(struct run *r)
-{
-	const struct setup *s = r->setup;
-	json_t *fields = json_pack(
-	    "{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O*, s:O, s:o}", "flavor", s->flavor.name, "nonce",
-	    s->nonce, "accel", s->accel.name, "accel_reason", s->accel.reason, "scale_percent",
-	    s->accel.scale_percent, "canary_ms", (json_int_t)s->accel.canary_ms, "checks", s->flavor.checks,
-	    "allow", s->flavor.console_allow, "asserts", json_object_get(s->flavor.row, "asserts"), "image",
-	    s->image, "argv", argv_json(&s->argv));
-
-	events_launch(r->events);
-	events_emit(r->events, "run", fields);
 }
 
 static void launch(struct run *r)
@@ -493,7 +451,8 @@ static void launch(struct run *r)
 	progress_line(&r->progress, "%s: accel %s (%s), %d MiB, %d vCPU, time-out %s", s->flavor.name,
 		      s->accel.name, s->accel.reason, s->flavor.memory_mib, s->flavor.vcpus,
 		      duration_format(s->timeout_ns / NS_PER_SEC * NS_PER_SEC, limit));
-	emit_run(r);
+	events_launch(r->events);
+	events_emit(r->events, "run", setup_json(s));
 	int failed = vm_start(&r->vm, r->loop, s->argv.v, &ops, r);
 	if (failed < 0) {
 		snprintf(text, sizeof(text), "cannot start %s: %s%s", s->argv.v[0], strerror(-failed),

@@ -43,4 +43,7 @@ struct setup {
 int setup_prepare(struct setup *s, const struct run_options *o, char error[static SETUP_ERROR_MAX]);
 void setup_free(struct setup *s);
 
+/* What the report says of it: a new reference. */
+json_t *setup_json(const struct setup *s);
+
 #endif
