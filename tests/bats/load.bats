@@ -55,13 +55,13 @@ samples() {
   [[ $output == "resident grow:"*"+14400"* ]]
 }
 
-# polled N [SLOW [REFERENCE]]: samples of N polls after the warm-up, one each 2 s, of 60 to 79 ms; the last SLOW ones
+# polled N [SLOW [REFERENCE]]: samples of N polls after the warm-up, one each 3 s, of 60 to 79 ms; the last SLOW ones
 # take 150 ms and the reference beside them, else of 100 ms, REFERENCE. The machine never stood still.
 polled() {
   awk -v n="$1" -v slow="${2:-0}" -v reference="${3:-100}" 'BEGIN {
     for (i = 0; i <= n; i++) {
       last = i > n - slow
-      print 60 + 2 * i, 10000, 6, 60, 1000 + 2 * i, last ? 0.150 : 0.06 + (i % 20) / 1000, 320, i, 0, 0, 51, last ? reference : 100
+      print 60 + 3 * i, 10000, 6, 60, 1000 + 3 * i, last ? 0.150 : 0.06 + (i % 20) / 1000, 320, i, 0, 0, 51, last ? reference : 100
     } }'
 }
 
