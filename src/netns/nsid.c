@@ -108,7 +108,8 @@ int nsid_watch_read(int socket_fd, int32_t *nsid, bool *gone)
 {
 	_Alignas(struct nlmsghdr) char buffer[NSID_MESSAGE_MAX];
 	const struct nlmsghdr *h = (const struct nlmsghdr *)buffer;
-	struct sockaddr_nl from;
+	/* Nobody's, should the kernel not fill it in: its own port is 0. */
+	struct sockaddr_nl from = {.nl_pid = UINT32_MAX};
 
 	for (;;) {
 		socklen_t from_len = sizeof(from);
@@ -116,7 +117,7 @@ int nsid_watch_read(int socket_fd, int32_t *nsid, bool *gone)
 		    recvfrom(socket_fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&from, &from_len);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		/* Anybody may send to a netlink socket; the kernel's port is 0. */
+		/* Anybody may send to a netlink socket. */
 		if (from.nl_pid != 0 || (size_t)n < sizeof(*h))
 			continue;
 		*nsid = NETNSA_NSID_NOT_ASSIGNED;
