@@ -332,3 +332,7 @@ E
   [ "$status" -eq 2 ]
   [[ "$output" == *"-sleep wants a duration"* ]]
 }
+
+@test "300 namespaces cost no thread, a descriptor each and little memory" {
+  [ "$(PROCESSES=0 "$BATS_TEST_DIRNAME/../bench/scale" 300 | grep -c '^ok')" -eq 3 ]
+}
