@@ -23,7 +23,6 @@ in
     settings = lib.importTOML ../../pipeline/vector/vector.toml;
   };
   systemd.services = {
-    # Its socket lies in the daemon's runtime directory, which must outlive either of them.
     vector = {
       before = [ "xtcp2.service" ];
       after = [ "minio.service" ];
@@ -31,14 +30,10 @@ in
         AWS_ACCESS_KEY_ID = "xtcp2";
         AWS_SECRET_ACCESS_KEY = "xtcp2-records";
       };
-      serviceConfig = {
-        DynamicUser = lib.mkForce false;
-        User = lib.mkForce "root";
-        RuntimeDirectory = "xtcp2";
-        RuntimeDirectoryPreserve = true;
-      };
+      # Where its socket lies. Gone with the service, because a socket that a crash left would
+      # keep the next one from binding.
+      serviceConfig.RuntimeDirectory = "vector";
     };
-    xtcp2.serviceConfig.RuntimeDirectoryPreserve = true;
     xtcp2-selftest.path = [
       pkgs.duckdb
       pkgs.getent
