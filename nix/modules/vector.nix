@@ -20,7 +20,9 @@ in
 
   services.vector = {
     enable = true;
-    settings = lib.importTOML ../../pipeline/vector/vector.toml;
+    settings = lib.recursiveUpdate (lib.importTOML ../../pipeline/vector/vector.toml) {
+      sinks.parquet.batch_encoding.schema_file = "${../../pipeline/vector/records.schema}";
+    };
   };
   systemd.services = {
     vector = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Prints one of the documents that come from the tables: what the build
- * installs (man page, completions) and what ci/docs-sync keeps in docs/. Not
- * installed itself.
+ * installs (man page, completions) and what ci/docs-sync keeps in docs/ and
+ * pipeline/vector/. Not installed itself.
  */
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +105,31 @@ static void metrics(struct buf *b)
 	}
 }
 
+/* A column of Parquet for each KIND, as -marshal jsonl writes the value: states and the like are names. */
+#define PARQUET_U32(name)   "int32 " name " (INTEGER(32,false))"
+#define PARQUET_U64(name)   "int64 " name " (INTEGER(64,false))"
+#define PARQUET_TIME(name)  "int64 " name " (TIMESTAMP(NANOS,true))"
+#define PARQUET_STR(name)   "binary " name " (STRING)"
+#define PARQUET_BYTES(name) PARQUET_STR(name)
+#define PARQUET_ADDR(name)  PARQUET_STR(name)
+#define PARQUET_STATE(name) PARQUET_STR(name)
+#define PARQUET_CC(name)    PARQUET_STR(name)
+
+/* pipeline/vector/records.schema, in the language of Parquet's message types. */
+static void parquet(struct buf *b)
+{
+	static const char *const columns[] = {
+#define F(number, name, KIND, kernel) PARQUET_##KIND(#name),
+	    RECORD_FIELDS(F)
+#undef F
+	};
+
+	buf_str(b, "message xtcp_flat_record {\n");
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		buf_printf(b, "  optional %s;\n", columns[i]);
+	buf_str(b, "}\n");
+}
+
 static const struct {
 	const char *name;
 	void (*render)(struct buf *b);
@@ -117,6 +142,7 @@ static const struct {
     {"formats", formats},
     {"fields", fields},
     {"metrics", metrics},
+    {"parquet", parquet},
 };
 
 int main(int argc, char **argv)
