@@ -63,15 +63,6 @@ int setup_source(const struct config *config, struct source_config *source)
 	return 0;
 }
 
-static const struct encoder_ops *encoder_find(const char *name)
-{
-	for (const struct encoder_ops *ops = encoder_table; ops->name; ops++) {
-		if (strcasecmp(ops->name, name) == 0)
-			return ops;
-	}
-	return NULL;
-}
-
 struct dest *setup_dest(const struct config *config)
 {
 	char error[512];
@@ -82,10 +73,11 @@ struct dest *setup_dest(const struct config *config)
 		log_err("xtcp2", "%s", error);
 		return NULL;
 	}
+	const struct encoder_ops *ops = encoder.ops;
 	encoder_free(&encoder);
 	struct dest_config dest = {
 	    .queue_bytes = config->dest_queue_bytes,
-	    .encoder = encoder_find(config->marshal),
+	    .encoder = ops,
 	    .send_timeout_ns = config->produce_timeout_ns,
 	    .write_files = config->dest_write_files,
 	    .capture_path = config->capture_path,
