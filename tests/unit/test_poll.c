@@ -114,7 +114,9 @@ static int rig_setup(void **state)
 	return 0;
 }
 
-static void rig_run(struct rig *rig, unsigned cycles)
+/* Runs until `done` has counted `cycles` cycles. */
+static void rig_run_until(struct rig *rig, unsigned cycles,
+			  void (*done)(void *data, const struct poll_result *result))
 {
 	char error[256];
 	struct dest_config dest = {.queue_bytes = 1 << 28,
@@ -131,9 +133,14 @@ static void rig_run(struct rig *rig, unsigned cycles)
 	assert_non_null(rig->poll);
 	poll_set_tap(rig->poll, rig->tap);
 	rig->wanted = cycles;
-	assert_int_equal(poll_start(rig->poll, on_done, rig), 0);
+	assert_int_equal(poll_start(rig->poll, done, rig), 0);
 	assert_int_equal(loop_run(rig->loop), 0);
 	assert_int_equal(dest_stop(rig->dest, clock_mono_ns() + 5 * NS_PER_SEC), 0);
+}
+
+static void rig_run(struct rig *rig, unsigned cycles)
+{
+	rig_run_until(rig, cycles, on_done);
 }
 
 static int rig_teardown(void **state)
@@ -225,22 +232,8 @@ static void triggers_run_beside_the_timer(void **state)
 	poll_free(rig->poll);
 	dest_free(rig->dest);
 	rig->cycles = 0;
-
-	char error[256];
-	struct dest_config dest = {.queue_bytes = 1 << 28,
-				   .encoder = &encoder_table[0],
-				   .send_timeout_ns = NS_PER_SEC,
-				   .capture_path = ".",
-				   .topic = "",
-				   .kafka_compression = "auto"};
-	rig->dest = dest_new("null", &dest, error, sizeof(error));
-	assert_int_equal(dest_start(rig->dest), 0);
-	rig->poll = poll_new(rig->loop, &rig->config, &fake_source, &rig->source, rig->table, rig->dest);
-	rig->wanted = 4;
-	poll_start(rig->poll, on_done_then_trigger, rig);
-	assert_int_equal(loop_run(rig->loop), 0);
+	rig_run_until(rig, 4, on_done_then_trigger);
 	assert_int_equal(rig->cycles, 4);
-	dest_stop(rig->dest, clock_mono_ns() + NS_PER_SEC);
 }
 
 static void a_burst_runs_its_count(void **state)
