@@ -96,8 +96,11 @@ in
       serviceConfig = {
         Type = "oneshot";
         RemainAfterExit = true;
-        # A broker that is not there yet would be an exception of the consumer.
-        ExecStartPre = "${pkgs.xtcp2-guest}/lib/xtcp2/pipeline/wait-for-port 19092";
+        # A broker or a topic that is not there yet would be an exception of the consumer.
+        ExecStartPre = [
+          "${pkgs.xtcp2-guest}/lib/xtcp2/pipeline/wait-for-port 19092"
+          "${lib.getExe' pkgs.xtcp2 "kafka_topic_reader"} -broker localhost:19092 -topic ${tune.kafka_topic} -count 1"
+        ];
         ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
           "10-records.sql"
           "20-views.sql"
