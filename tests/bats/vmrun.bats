@@ -48,6 +48,9 @@ setup_file() {
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
   {"name": "open", "built": true, "memory_mib": 256, "vcpus": 1, "checks": [], "timeout_s": 60,
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
+  {"name": "stays", "built": true, "stays": true, "try": "curl 127.0.0.1:{metrics}/{other}", "memory_mib": 256, "vcpus": 1,
+   "checks": ["ONE", "TWO"], "timeout_s": 60,
+   "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}, {"name": "grafana", "host": 13000, "guest": 3000, "only": "nix"}]},
   {"name": "later", "built": false}
 ]}
 JSON
@@ -185,6 +188,25 @@ run_image() {
   kill -TERM "$runner"
   wait "$runner" || status=$?
   [ "$status" -eq 0 ]
+}
+
+@test "vmrun: a flavor that stays is there to be used, says how, and with a duration tests itself" {
+  local out=$BATS_TEST_TMPDIR/out runner status=0
+  "$VMRUN" run --flavor stays --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
+    --report "$BATS_TEST_TMPDIR/report" --append chaos=silent >"$out" 2>&1 3>&- &
+  runner=$!
+  wait_for 60 grep -qE '^try: curl 127.0.0.1:[1-9][0-9]*/\{other\}$' "$out"
+  grep -q 'no self-test in this flavor' "$out"
+  # Nothing would listen there in this guest.
+  ! grep -q grafana "$out" || false
+  grep -qx xtcp2.no_checks=1 "$BATS_TEST_TMPDIR/report/run.env"
+  kill -TERM "$runner"
+  wait "$runner" || status=$?
+  [ "$status" -eq 0 ]
+  run "$VMRUN" run --flavor stays --duration 1s --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg \
+    --ports auto --report "$BATS_TEST_TMPDIR/report" --append chaos=pass
+  [ "$status" -eq 0 ]
+  [[ $output == *"2 of 2 checks passed"* ]]
 }
 
 @test "vmrun: interrupted it ends QEMU and still reports" {
