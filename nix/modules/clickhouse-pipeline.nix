@@ -38,18 +38,91 @@ in
   options.xtcp2.pipeline.redpanda = lib.mkEnableOption "Redpanda in a container instead of Apache Kafka (wants the network at the first boot)";
 
   config = {
-    services.apache-kafka = lib.mkIf (!cfg.redpanda) {
-      enable = true;
-      clusterId = "eHRjcDIta2Fma2EtMDAwMQ";
-      formatLogDirs = true;
-      settings = properties // {
-        "log.dirs" = [ "/var/lib/apache-kafka" ];
-        listeners = lib.splitString "," properties.listeners;
+    services = {
+      apache-kafka = lib.mkIf (!cfg.redpanda) {
+        enable = true;
+        clusterId = "eHRjcDIta2Fma2EtMDAwMQ";
+        formatLogDirs = true;
+        settings = properties // {
+          "log.dirs" = [ "/var/lib/apache-kafka" ];
+          listeners = lib.splitString "," properties.listeners;
+        };
+      };
+
+      clickhouse = {
+        enable = true;
+        serverConfig = {
+          listen_host = "0.0.0.0";
+          http_port = 18123;
+          tcp_port = 19001;
+          format_schema_path = "${schemas}/";
+          # What pipeline/clickhouse/sql/30-kafka.sql fills in.
+          macros = {
+            kafka_brokers = "localhost:19092";
+            inherit (tune) kafka_topic;
+            kafka_group = "xtcp";
+          };
+        };
+        usersConfig.users.default.password = tune.clickhouse_password;
+      };
+
+      grafana = {
+        enable = true;
+        declarativePlugins = [ pkgs.grafanaPlugins.grafana-clickhouse-datasource ];
+        settings = {
+          server.http_addr = "0.0.0.0";
+          server.http_port = 3000;
+          "auth.anonymous".enabled = true;
+          "auth.anonymous".org_role = "Viewer";
+          # A machine for one test keeps no secrets.
+          security.secret_key = "xtcp2";
+        };
+        provision = {
+          enable = true;
+          datasources.path = ../../pipeline/grafana/datasources.yaml;
+          dashboards.path = ../../pipeline/grafana/dashboards.yaml;
+        };
       };
     };
-    systemd.services.apache-kafka = lib.mkIf (!cfg.redpanda) {
-      serviceConfig.StateDirectory = "apache-kafka";
+
+    systemd.services = {
+      apache-kafka = lib.mkIf (!cfg.redpanda) {
+        serviceConfig.StateDirectory = "apache-kafka";
+      };
+
+      xtcp2-clickhouse-schema = {
+        description = "Tables and views of xtcp2";
+        wantedBy = [ "multi-user.target" ];
+        requires = [ "clickhouse.service" ];
+        after = [ "clickhouse.service" ];
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+          # A broker or a topic that is not there yet would be an exception of the consumer.
+          ExecStartPre = [
+            "${pkgs.xtcp2-guest}/lib/xtcp2/pipeline/wait-for-port 19092"
+            "${lib.getExe' pkgs.xtcp2 "kafka_topic_reader"} -broker localhost:19092 -topic ${tune.kafka_topic} -count 1"
+          ];
+          ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
+            "10-records.sql"
+            "20-views.sql"
+            "30-kafka.sql"
+          ];
+        };
+      };
+
+      # Sockets to look at, and who tells how the path stands: units of guest/systemd.
+      pipeline-server.wantedBy = [ "multi-user.target" ];
+      pipeline-client.wantedBy = [ "multi-user.target" ];
+      pipeline-monitor = {
+        wantedBy = [ "multi-user.target" ];
+        path = [
+          config.services.xtcp2.package
+          pkgs.coreutils
+        ];
+      };
     };
+
     virtualisation = lib.mkIf cfg.redpanda {
       docker.enable = true;
       oci-containers.backend = "docker";
@@ -72,72 +145,7 @@ in
       };
     };
 
-    services.clickhouse = {
-      enable = true;
-      serverConfig = {
-        listen_host = "0.0.0.0";
-        http_port = 18123;
-        tcp_port = 19001;
-        format_schema_path = "${schemas}/";
-        # What pipeline/clickhouse/sql/30-kafka.sql fills in.
-        macros = {
-          kafka_brokers = "localhost:19092";
-          kafka_topic = tune.kafka_topic;
-          kafka_group = "xtcp";
-        };
-      };
-      usersConfig.users.default.password = tune.clickhouse_password;
-    };
-    systemd.services.xtcp2-clickhouse-schema = {
-      description = "Tables and views of xtcp2";
-      wantedBy = [ "multi-user.target" ];
-      requires = [ "clickhouse.service" ];
-      after = [ "clickhouse.service" ];
-      serviceConfig = {
-        Type = "oneshot";
-        RemainAfterExit = true;
-        # A broker or a topic that is not there yet would be an exception of the consumer.
-        ExecStartPre = [
-          "${pkgs.xtcp2-guest}/lib/xtcp2/pipeline/wait-for-port 19092"
-          "${lib.getExe' pkgs.xtcp2 "kafka_topic_reader"} -broker localhost:19092 -topic ${tune.kafka_topic} -count 1"
-        ];
-        ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
-          "10-records.sql"
-          "20-views.sql"
-          "30-kafka.sql"
-        ];
-      };
-    };
-
-    services.grafana = {
-      enable = true;
-      declarativePlugins = [ pkgs.grafanaPlugins.grafana-clickhouse-datasource ];
-      settings = {
-        server.http_addr = "0.0.0.0";
-        server.http_port = 3000;
-        "auth.anonymous".enabled = true;
-        "auth.anonymous".org_role = "Viewer";
-        # A machine for one test keeps no secrets.
-        security.secret_key = "xtcp2";
-      };
-      provision = {
-        enable = true;
-        datasources.path = ../../pipeline/grafana/datasources.yaml;
-        dashboards.path = ../../pipeline/grafana/dashboards.yaml;
-      };
-    };
     # Where dashboards.yaml says they are.
     environment.etc."grafana/xtcp2-dashboards".source = ../../pipeline/grafana/dashboards;
-
-    # Sockets to look at, and who tells how the path stands: units of guest/systemd.
-    systemd.services.pipeline-server.wantedBy = [ "multi-user.target" ];
-    systemd.services.pipeline-client.wantedBy = [ "multi-user.target" ];
-    systemd.services.pipeline-monitor = {
-      wantedBy = [ "multi-user.target" ];
-      path = [
-        config.services.xtcp2.package
-        pkgs.coreutils
-      ];
-    };
   };
 }

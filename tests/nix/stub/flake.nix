@@ -27,13 +27,12 @@
                 ./nixos.nix
                 (
                   { config, ... }:
+                  let
+                    platform = pkgsFor config.nixpkgs.hostPlatform;
+                    extended = final.foldl' (pkgs: pkgs.extend) platform (config.nixpkgs.overlays or [ ]);
+                  in
                   {
-                    _module.args.pkgs = final.mkForce (
-                      if config.nixpkgs ? pkgs then
-                        config.nixpkgs.pkgs
-                      else
-                        final.foldl' (pkgs: pkgs.extend) (pkgsFor config.nixpkgs.hostPlatform) (config.nixpkgs.overlays or [ ])
-                    );
+                    _module.args.pkgs = final.mkForce (config.nixpkgs.pkgs or extended);
                   }
                 )
               ];

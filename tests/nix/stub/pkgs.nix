@@ -126,7 +126,7 @@ let
       inherit lib runCommand system;
       _type = "pkgs";
       path = ./.;
-      extend = overlay: make overlay;
+      extend = make;
       buildPackages = pkgs;
       callPackage =
         f: args:
