@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 	_cleanup_close_ int fd = receiver_open();
 	if (fd < 0) {
 		fprintf(stderr, "udp_receiver_server: cannot receive on %s port %u: %s\n", address_text, port,
-			strerror(-fd));
+			fd == -EINVAL ? "not an IP address and a port up to 65535" : strerror(-fd));
 		return fd == -EINVAL ? 2 : 1;
 	}
 	printf("READY %s port %u\n", address_text, port);

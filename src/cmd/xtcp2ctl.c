@@ -367,7 +367,11 @@ int main(int argc, char **argv)
 		argv[1] = name;
 		return commands[i].run(argc - 1, argv + 1);
 	}
-	if (*command)
-		fprintf(stderr, "xtcp2ctl: no command \"%s\"\n\n", command);
-	return usage(stderr, 2);
+	if (!*command)
+		return usage(stderr, 2);
+	fprintf(stderr, "xtcp2ctl: no command \"%s\"; possible:", command);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(stderr, " %s", commands[i].name);
+	fputc('\n', stderr);
+	return 2;
 }

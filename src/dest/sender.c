@@ -21,6 +21,8 @@
 #define STEADY_NS      (10 * NS_PER_SEC)
 /* Drops and failures are logged at most this often. */
 #define REPORT_NS      (60 * NS_PER_SEC)
+/* " (N failures not shown)" with the longest N */
+#define NOT_SHOWN_SIZE 48
 
 static void set_up(struct dest *d, bool up)
 {
@@ -215,8 +217,18 @@ static void try_connect(struct dest *d)
 		dest_set_up(d->io, true);
 }
 
+/* What a line about a failure ends with when log_limit kept others back. */
+static const char *not_shown(char text[NOT_SHOWN_SIZE], uint64_t failures)
+{
+	text[0] = '\0';
+	if (failures)
+		snprintf(text, NOT_SHOWN_SIZE, " (%" PRIu64 " failures not shown)", failures);
+	return text;
+}
+
 static void send_one(struct dest *d, struct envelope *e)
 {
+	char text[NOT_SHOWN_SIZE];
 	uint64_t suppressed;
 
 	if (!e->copied && d->copies < d->config.write_files)
@@ -236,10 +248,8 @@ static void send_one(struct dest *d, struct envelope *e)
 	if (r == DEST_LOST) {
 		stat_add(STAT_DEST_ERRORS, 1);
 		if (log_limit_pass(&d->lost_limit, REPORT_NS, &suppressed))
-			log_warn(DEST_SUBSYSTEM,
-				 "%s: an envelope of %u records and %zu bytes is lost: %s (%" PRIu64
-				 " failures not shown)",
-				 d->name, e->rows, e->body.len, d->io->why, suppressed);
+			log_warn(DEST_SUBSYSTEM, "%s: an envelope of %u records and %zu bytes is lost: %s%s",
+				 d->name, e->rows, e->body.len, d->io->why, not_shown(text, suppressed));
 	}
 	if (r == DEST_RETRY) {
 		disconnect(d, e);
@@ -369,6 +379,7 @@ void dest_set_up(struct dest_io *io, bool up)
 	struct dest *d = io->dest;
 	int64_t now = clock_mono_ns();
 	uint64_t suppressed;
+	char text[NOT_SHOWN_SIZE];
 
 	bool was_up = __atomic_load_n(&d->up, __ATOMIC_RELAXED);
 	if (up && was_up)
@@ -387,8 +398,7 @@ void dest_set_up(struct dest_io *io, bool up)
 	if (!log_limit_pass(&d->failure_limit, REPORT_NS, &suppressed))
 		return;
 	d->failure_logged = true;
-	log_warn(DEST_SUBSYSTEM, "%s: %s; trying again (%" PRIu64 " failures not shown)", d->name, io->why,
-		 suppressed);
+	log_warn(DEST_SUBSYSTEM, "%s: %s; trying again%s", d->name, io->why, not_shown(text, suppressed));
 }
 
 const char *dest_name(struct dest_io *io)

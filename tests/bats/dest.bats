@@ -28,8 +28,14 @@ expected() {
   [[ "$output" == *'unknown scheme; possible are null, stdout, stderr, file:PATH, udp:HOST:PORT, tcp:HOST:PORT, unix:PATH'* ]]
   run -2 "$XTCP2" -dest nosuch:x
   [[ "$output" == *'unknown scheme; possible are null, stdout'* ]]
-  run -2 "$XTCP2" -dest tcp:localhost
-  [[ "$output" == *'has no port; expected tcp:HOST:PORT'* ]]
+}
+
+@test "a first failure says what is wrong, and nothing of others" {
+  "$XTCP2" -replay "$BATS_TEST_DIRNAME/../data/linux-6.18-ipv4.pcap" -dest file:/nonexistent/x 2>log &
+  local daemon=$!
+  wait_for 5 grep -q 'No such file' log
+  kill -9 "$daemon"
+  grep -qx 'destination: file:/nonexistent/x: open: No such file or directory; trying again' log
 }
 
 @test "stdout, stderr and file carry the envelopes as they are" {
