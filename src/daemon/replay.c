@@ -10,6 +10,7 @@
 #include "daemon/setup.h"
 #include "poll/shipper.h"
 #include "source/capture.h"
+#include "stats/stats.h"
 
 static void report(const char *path, const struct replay_result *r, uint64_t shipped)
 {
@@ -72,8 +73,11 @@ int replay_run(const struct config *config)
 		log_err("replay", "cannot start the destination: %s", strerror(-r));
 	else
 		status = replay_into(config, &source, dest);
-	if (r == 0 && dest_stop(dest, clock_mono_ns() + config->flush_timeout_ns) > 0)
+	if (r == 0 && dest_stop(dest, clock_mono_ns() + config->flush_timeout_ns) > 0) {
+		log_err("replay", "%llu records did not reach %s within -flushTimeout",
+			(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
 		status = 1;
+	}
 	dest_free(dest);
 	return status;
 }
