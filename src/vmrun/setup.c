@@ -312,10 +312,10 @@ void setup_free(struct setup *s)
 
 json_t *setup_json(const struct setup *s)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O*, s:O, s:o}", "flavor", s->flavor.name,
-			 "nonce", s->nonce, "accel", s->accel.name, "accel_reason", s->accel.reason,
-			 "scale_percent", s->accel.scale_percent, "canary_ms", (json_int_t)s->accel.canary_ms,
-			 "checks", s->flavor.checks, "allow", s->flavor.console_allow, "asserts",
-			 json_object_get(s->flavor.row, "asserts"), "image", s->image, "argv",
-			 argv_json(&s->argv));
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O*, s:O, s:o}", "flavor",
+			 s->flavor.name, "nonce", s->nonce, "accel", s->accel.name, "accel_reason",
+			 s->accel.reason, "scale_percent", s->accel.scale_percent, "canary_ms",
+			 (json_int_t)s->accel.canary_ms, "checks", s->flavor.checks, "allow",
+			 s->flavor.console_allow, "asserts", json_object_get(s->flavor.row, "asserts"),
+			 "image", s->image, "argv", argv_json(&s->argv));
 }
