@@ -20,7 +20,7 @@ in
   quality-report = app "Write ./quality-report" (
     pkgs.writeShellApplication {
       name = "quality-report";
-      text = ''cp -rL --no-preserve=mode ${pkgs.callPackage ./quality-report.nix { }} quality-report'';
+      text = "cp -rL --no-preserve=mode ${pkgs.callPackage ./quality-report.nix { }} quality-report";
     }
   );
 }

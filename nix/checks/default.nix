@@ -11,7 +11,9 @@ let
   # A check of the text: the command runs at the top of the tree, which it may not write to.
   text =
     name: inputs: command:
-    pkgs.runCommand "xtcp2-${name}" { nativeBuildInputs = inputs; } "cd ${self}; ${command}; touch $out";
+    pkgs.runCommand "xtcp2-${name}" {
+      nativeBuildInputs = inputs;
+    } "cd ${self}; ${command}; touch $out";
   nixFiles = "$(find . -name '*.nix')";
 
   # A check of the built tree. ci/lint asks git for the files.
@@ -52,9 +54,13 @@ in
   nixfmt = text "nixfmt" [ pkgs.nixfmt ] "nixfmt --check ${nixFiles}";
   statix = text "statix" [ pkgs.statix ] "statix check .";
   deadnix = text "deadnix" [ pkgs.deadnix ] "deadnix --fail .";
-  flavors = text "flavors" [ pkgs.check-jsonschema ] "check-jsonschema --schemafile nix/microvms/flavors.schema.json nix/microvms/flavors.json";
+  flavors = text "flavors" [
+    pkgs.check-jsonschema
+  ] "check-jsonschema --schemafile nix/microvms/flavors.schema.json nix/microvms/flavors.json";
 }
 // lib.optionalAttrs (pkgs.stdenv.hostPlatform.system == "x86_64-linux") {
   # With KVM where the builder has it, else slower: requiring it would make the check fail elsewhere.
-  lifecycle = pkgs.runCommand "xtcp2-lifecycle" { } "HOME=$TMPDIR ${lib.getExe lifecycle} --report $out";
+  lifecycle =
+    pkgs.runCommand "xtcp2-lifecycle" { }
+      "HOME=$TMPDIR ${lib.getExe lifecycle} --report $out";
 }

@@ -20,6 +20,8 @@ in
 pkgs.writeText "systemd.json" (
   builtins.toJSON {
     packages = map toString host.config.systemd.packages;
-    services.xtcp2 = nixpkgs.lib.filterAttrs (_: value: value != null) host.config.systemd.services.xtcp2;
+    services.xtcp2 = nixpkgs.lib.filterAttrs (
+      _: value: value != null
+    ) host.config.systemd.services.xtcp2;
   }
 )

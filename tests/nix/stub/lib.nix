@@ -3,12 +3,20 @@
 # (Debian 12's Nix 2.8 has no builtins.readFileType).
 let
   lib = import ./lib;
-  within = files: path: lib.any (file: lib.hasPrefix "${toString file}/" "${path}/" || lib.hasPrefix "${path}/" "${toString file}/") files;
+  within =
+    files: path:
+    lib.any (
+      file: lib.hasPrefix "${toString file}/" "${path}/" || lib.hasPrefix "${path}/" "${toString file}/"
+    ) files;
   fileset = {
     unions =
       files:
       map (
-        file: if builtins.pathExists file then file else throw "lib.fileset.unions: ${toString file} does not exist"
+        file:
+        if builtins.pathExists file then
+          file
+        else
+          throw "lib.fileset.unions: ${toString file} does not exist"
       ) files;
     toSource =
       { root, fileset }:

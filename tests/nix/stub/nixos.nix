@@ -8,7 +8,12 @@
   ...
 }:
 let
-  inherit (lib) isAttrs isDerivation isList mkOption;
+  inherit (lib)
+    isAttrs
+    isDerivation
+    isList
+    mkOption
+    ;
   isPlain = value: isAttrs value && !isDerivation value && !value ? outPath;
   loose = lib.mkOptionType {
     name = "loose";

@@ -50,14 +50,24 @@ let
     in
     package;
 
-  fake = name: dress name (raw name { args = [ "-c" "echo fake ${name} > $out" ]; }) { };
+  fake =
+    name:
+    dress name (raw name {
+      args = [
+        "-c"
+        "echo fake ${name} > $out"
+      ];
+    }) { };
 
   file =
     name: text: mode:
     dress name (raw (baseNameOf name) {
       inherit text;
       passAsFile = [ "text" ];
-      args = [ "-c" "cp $textPath $out; chmod ${mode} $out; :" ];
+      args = [
+        "-c"
+        "cp $textPath $out; chmod ${mode} $out; :"
+      ];
     }) { };
 
   bin =
@@ -65,21 +75,32 @@ let
     dress name (raw name {
       inherit text;
       passAsFile = [ "text" ];
-      args = [ "-c" "mkdir -p $out/bin; cp $textPath $out/bin/${name}; chmod +x $out/bin/${name}; :" ];
+      args = [
+        "-c"
+        "mkdir -p $out/bin; cp $textPath $out/bin/${name}; chmod +x $out/bin/${name}; :"
+      ];
     }) { };
 
   runCommand =
     name: env: command:
     dress name
       (raw name (
-        removeAttrs env [ "meta" "passthru" "nativeBuildInputs" ]
+        removeAttrs env [
+          "meta"
+          "passthru"
+          "nativeBuildInputs"
+        ]
         // {
           inherit command;
           # Forced, not used.
           inputs = map toString (env.nativeBuildInputs or [ ]);
           passAsFile = [ "command" ];
           # patchShebangs belongs to stdenv.
-          args = [ "-e" "-c" "patchShebangs() { :; }; . $commandPath" ];
+          args = [
+            "-e"
+            "-c"
+            "patchShebangs() { :; }; . $commandPath"
+          ];
         }
       ))
       {
@@ -87,35 +108,44 @@ let
           mainProgram = name;
         }
         // (env.meta or { });
-        passthru = env.passthru or { };
+        inherit ({ passthru = { }; } // env) passthru;
       };
 
   # Every attribute is forced and ends up as JSON; programs that others copy are empty files.
   mkDerivation =
     args:
     let
-      attrs = if lib.isFunction args then lib.fix (self: args (self // { finalPackage = self; })) else args;
+      attrs =
+        if lib.isFunction args then lib.fix (self: args (self // { finalPackage = self; })) else args;
       name = attrs.pname or attrs.name;
       plain = lib.mapAttrs (_: value: if lib.isDerivation value then "${value}" else value) (
-        removeAttrs attrs [ "meta" "passthru" ]
+        removeAttrs attrs [
+          "meta"
+          "passthru"
+        ]
       );
-      flat = plain // lib.mapAttrs (_: map toString) (lib.filterAttrs (n: _: lib.hasSuffix "Inputs" n) attrs);
+      flat =
+        plain // lib.mapAttrs (_: map toString) (lib.filterAttrs (n: _: lib.hasSuffix "Inputs" n) attrs);
     in
-    dress name (raw name {
-      attrs = builtins.toJSON flat;
-      passAsFile = [ "attrs" ];
-      args = [
-        "-c"
-        "mkdir -p $out/bin; cp $attrsPath $out/attrs.json; for p in xtcp2 tcp_client tcp_server; do install $attrsPath $out/bin/$p; done"
-      ];
-    }) (
-      attrs
-      // {
-        pname = name;
-        version = attrs.version or "99";
-        overrideAttrs = f: mkDerivation (attrs // (if lib.isFunction f then f attrs else f));
-      }
-    );
+    dress name
+      (raw name {
+        attrs = builtins.toJSON flat;
+        passAsFile = [ "attrs" ];
+        args = [
+          "-c"
+          "mkdir -p $out/bin; cp $attrsPath $out/attrs.json; for p in xtcp2 tcp_client tcp_server; do install $attrsPath $out/bin/$p; done"
+        ];
+      })
+      (
+        {
+          version = "99";
+        }
+        // attrs
+        // {
+          pname = name;
+          overrideAttrs = f: mkDerivation (attrs // (if lib.isFunction f then f attrs else f));
+        }
+      );
 
   # .extend works by a fixed point, as in nixpkgs.
   make = overlay: lib.fix (lib.extends overlay base);
@@ -174,7 +204,13 @@ let
         caCertificates = fake "ca-certificates";
         streamLayeredImage =
           args:
-          mkDerivation (removeAttrs args [ "config" ] // { pname = args.name; config = builtins.toJSON args.config; })
+          mkDerivation (
+            removeAttrs args [ "config" ]
+            // {
+              pname = args.name;
+              config = builtins.toJSON args.config;
+            }
+          )
           // {
             imageName = args.name;
             imageTag = args.tag;
