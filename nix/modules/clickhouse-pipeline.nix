@@ -112,8 +112,13 @@ in
       };
 
       # Sockets to look at, and who tells how the path stands: units of guest/systemd.
-      pipeline-server.wantedBy = [ "multi-user.target" ];
-      pipeline-client.wantedBy = [ "multi-user.target" ];
+      pipeline-load = {
+        wantedBy = [ "multi-user.target" ];
+        path = [
+          config.services.xtcp2.package
+          pkgs.iproute2
+        ];
+      };
       pipeline-monitor = {
         wantedBy = [ "multi-user.target" ];
         path = [

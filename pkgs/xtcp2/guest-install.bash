@@ -11,5 +11,5 @@ chmod -R u+w "$out"
 cp "$monitor" "$lib/pipeline/monitor.sql"
 ln -s "$flavors" "$lib/flavors"
 find "$xtcp2/bin" -type f -perm -u+x | LC_ALL=C sort >"$lib/binaries"
-find "$lib" "$units" -type f -exec sed -i "s,/usr/lib/xtcp2,$lib,g; s,/sbin/agetty,$agetty,g; s,/usr/bin/tcp_,$xtcp2/bin/tcp_,g" {} +
+find "$lib" "$units" -type f -exec sed -i "s,/usr/lib/xtcp2,$lib,g; s,/sbin/agetty,$agetty,g" {} +
 patchShebangs "$lib"
