@@ -260,7 +260,7 @@ SH
 }
 
 @test "vmrun: what cannot be run is refused in one line" {
-  refused "unknown flavor 'nope'; there are: chaos open later" run_image --flavor nope
+  refused "unknown flavor 'nope'; there are: chaos open stays later" run_image --flavor nope
   refused "not built yet" run_image --flavor later
   refused "cannot read flavors" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/none.json"
   echo '{"flavors": [' >"$BATS_TEST_TMPDIR/broken.json"
