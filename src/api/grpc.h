@@ -8,6 +8,7 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdint.h>
 
+#include "api/grpc_chunk.h"
 #include "api/grpc_proto.h"
 #include "api/h2.h"
 
@@ -15,21 +16,6 @@
 #define GRPC_REQUEST_ALL_MAX (16 << 20)	 /* bytes of all requests being received */
 
 struct grpc;
-
-/*
- * Bytes of one or more whole messages, prefixes included, as they go on the
- * wire. Counted references, so that one encoding serves many calls. The first
- * owner may be another thread; from grpc_send_chunk() on, the main thread only.
- */
-struct grpc_chunk {
-	struct grpc_chunk *next; /* for whoever queues chunks; not used by gRPC */
-	uint32_t refs, messages;
-	size_t len;
-	uint8_t data[];
-};
-/* len bytes of room, one reference. NULL without memory. */
-struct grpc_chunk *grpc_chunk_new(size_t len, uint32_t messages);
-void grpc_chunk_unref(struct grpc_chunk *chunk);
 
 /* What a method sees of one call. */
 struct grpc_call {

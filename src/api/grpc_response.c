@@ -9,21 +9,6 @@
 #include "api/grpc_internal.h"
 #include "stats/stats.h"
 
-struct grpc_chunk *grpc_chunk_new(size_t len, uint32_t messages)
-{
-	struct grpc_chunk *chunk = malloc(sizeof(*chunk) + len);
-
-	if (chunk)
-		*chunk = (struct grpc_chunk){.refs = 1, .messages = messages, .len = len};
-	return chunk;
-}
-
-void grpc_chunk_unref(struct grpc_chunk *chunk)
-{
-	if (chunk && --chunk->refs == 0)
-		free(chunk);
-}
-
 /* The response's queue */
 
 /* Takes the caller's reference, also when it fails. 0 or -ENOMEM. */
@@ -162,7 +147,7 @@ void grpc_finish(struct grpc_call *call, enum grpc_code code, const char *format
 void grpc_respond_plain(struct call *c, const char *status, const char *line)
 {
 	size_t len = strlen(line);
-	struct grpc_chunk *chunk = grpc_chunk_new(len, 0);
+	struct grpc_chunk *chunk = grpc_chunk_new(NULL, len, 0);
 	struct h2_header fields[] = {{str_of(":status"), str_of(status)},
 				     FIELD("content-type", "text/plain")};
 
@@ -187,7 +172,7 @@ int grpc_send(struct grpc_call *call, const ProtobufCMessage *message)
 			    "%zu bytes of answers wait for the client to read them", c->queued);
 		return -ENOBUFS;
 	}
-	struct grpc_chunk *chunk = grpc_chunk_new(GRPC_PREFIX + len, 1);
+	struct grpc_chunk *chunk = grpc_chunk_new(NULL, GRPC_PREFIX + len, 1);
 	if (!chunk)
 		return -ENOMEM;
 	grpc_prefix_put(chunk->data, (uint32_t)len);

@@ -19,6 +19,8 @@
 #define RECORD_KEY 0x0a
 /* Records of a long cycle are on their way after this long, whether or not the cycle is over. */
 #define LAG_NS	   (100 * NS_PER_MS)
+/* Bytes of chunks kept from one poll to the next while somebody listens: some 25,000 records. */
+#define KEEP_BYTES (8 << 20)
 
 /*
  * Where a PollFlatRecords stream is with its requests. FlatRecords streams are
@@ -48,6 +50,7 @@ struct record_service {
 	LIST_HEAD(, listener) listeners;
 	size_t queue_bytes;
 	bool tapped;
+	struct grpc_chunk_pool pool;
 	pthread_mutex_t lock; /* guards what follows */
 	struct grpc_chunk *first, **last;
 	size_t queued;
@@ -59,9 +62,9 @@ struct record_service {
 /* Worker threads */
 
 /* data: as struct poll_tap says. NULL without memory or for bytes that are not that. */
-static struct grpc_chunk *frame(const uint8_t *data, size_t len, uint32_t rows)
+static struct grpc_chunk *frame(struct grpc_chunk_pool *pool, const uint8_t *data, size_t len, uint32_t rows)
 {
-	struct grpc_chunk *chunk = grpc_chunk_new(len + (size_t)GRPC_PREFIX * rows, rows);
+	struct grpc_chunk *chunk = grpc_chunk_new(pool, len + (size_t)GRPC_PREFIX * rows, rows);
 	struct protowire r = {data, data + len, false};
 
 	if (!chunk)
@@ -71,7 +74,7 @@ static struct grpc_chunk *frame(const uint8_t *data, size_t len, uint32_t rows)
 		const uint8_t *start = r.p++;
 		uint64_t size;
 		if (start >= r.end || !protowire_varint(&r, &size) || size > (uint64_t)(r.end - r.p)) {
-			free(chunk);
+			grpc_chunk_unref(chunk);
 			return NULL;
 		}
 		r.p += size;
@@ -100,7 +103,7 @@ static bool list_push(struct record_service *s, struct grpc_chunk *chunk)
 static void batch(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows)
 {
 	struct record_service *s = (struct record_service *)(void *)tap; /* tap is the first member */
-	struct grpc_chunk *chunk = frame(data, len, rows);
+	struct grpc_chunk *chunk = frame(&s->pool, data, len, rows);
 
 	pthread_mutex_lock(&s->lock);
 	bool fits = chunk && s->queued + chunk->len <= s->queue_bytes;
@@ -110,7 +113,7 @@ static void batch(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_
 		s->missed += rows;
 	pthread_mutex_unlock(&s->lock);
 	if (!fits)
-		free(chunk);
+		grpc_chunk_unref(chunk);
 	if (wake)
 		eventfd_write(s->wake.fd, 1);
 }
@@ -171,6 +174,7 @@ static void tap_update(struct record_service *s)
 
 	if (wanted != s->tapped) {
 		s->tapped = wanted;
+		grpc_chunk_pool_keep(&s->pool, wanted ? KEEP_BYTES : 0);
 		s->backend->set_tap(s->backend->data, wanted ? &s->tap : NULL);
 	}
 }
@@ -307,6 +311,7 @@ struct record_service *record_service_new(struct loop *loop, const struct grpc_b
 	    .tap = {batch, hurry}, .loop = loop, .backend = backend, .queue_bytes = queue_bytes};
 	s->last = &s->first;
 	pthread_mutex_init(&s->lock, NULL);
+	grpc_chunk_pool_init(&s->pool);
 	s->wake = (struct loop_watch){.name = "grpc records", .fn = wake_event, .data = s};
 	s->wake.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int r = s->wake.fd < 0 ? -errno : loop_add(loop, &s->wake, EPOLLIN);
@@ -327,6 +332,7 @@ void record_service_free(struct record_service *s)
 		loop_remove(s->loop, &s->wake);
 		close(s->wake.fd);
 	}
+	grpc_chunk_pool_destroy(&s->pool);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

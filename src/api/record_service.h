@@ -9,7 +9,8 @@
  * A worker hands over a batch of encoded records. On its own thread it frames
  * them once as gRPC messages, into a counted chunk that serves every stream
  * (both methods answer with the same message: field 1 is the record), and pushes
- * the chunk onto a bounded list: one lock and one copy a batch. The list waits
+ * the chunk, which comes from a pool, onto a bounded list: one lock and one copy a
+ * batch. The list waits
  * for the end of the cycle, and the streams are then given references: what
  * sockets and clients cost comes after the poll, not beside it, where it would
  * take the processor from the workers. A cycle that lasts, or a list that fills

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When records that a worker hands over reach a stream: a server and a client on
+ * one loop, and the test in the worker's place. Also the pool that they lie in.
+ */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/grpc_chunk.h"
+#include "api/grpc_client.h"
+#include "api/grpc_server.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "poll/poll.h"
+#include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
+
+#define STREAM_BYTES 65536
+#define PATIENCE_NS  (10 * NS_PER_SEC)
+
+static struct rig {
+	struct loop *loop;
+	struct loop_watch tick;
+	struct config config;
+	struct grpc_server *server;
+	struct grpc_client *client;
+	struct grpc_client_call call;
+	struct poll_tap *tap;
+	uint64_t records;
+	bool done;
+} rig;
+
+/* The daemon, as far as a stream of records needs it. */
+
+static const struct config *get_config(void *data)
+{
+	return &rig.config;
+}
+
+static void set_tap(void *data, struct poll_tap *tap)
+{
+	rig.tap = tap;
+}
+
+static bool ready(void *data, struct buf *why)
+{
+	return true;
+}
+
+static const struct grpc_backend backend = {.config = get_config, .set_tap = set_tap, .ready = ready};
+
+/* The client */
+
+static void on_message(struct grpc_client_call *call, struct str message)
+{
+	/* field 1 of FlatRecordsResponse, and in it the field "tag" of one letter */
+	assert_int_equal(message.len, 6);
+	assert_memory_equal(message.p, ((const uint8_t[]){0x0a, 4, 0x9a, 0x03, 1, 'x'}), 6);
+	rig.records++;
+}
+
+static void on_done(struct grpc_client_call *call)
+{
+	rig.done = true;
+}
+
+/* The loop, a round at a time */
+
+static void on_tick(struct loop_watch *w, uint32_t events)
+{
+	loop_timer_read(w);
+	loop_stop(rig.loop);
+}
+
+/* Runs the loop for a millisecond. */
+static void round_of_loop(void)
+{
+	assert_int_equal(loop_timer_set(&rig.tick, NS_PER_MS, 0), 0);
+	assert_int_equal(loop_run(rig.loop), 0);
+}
+
+#define WAIT_FOR(condition_)                                                 \
+	do {                                                                 \
+		int64_t until = clock_mono_ns() + PATIENCE_NS;               \
+		while (!(condition_)) {                                      \
+			if (clock_mono_ns() > until)                         \
+				fail_msg("waited in vain for " #condition_); \
+			round_of_loop();                                     \
+		}                                                            \
+	} while (0)
+
+static int setup(void **state)
+{
+	const struct grpc_server_options options = {.listen = "127.0.0.1", .stream_bytes = STREAM_BYTES};
+	XtcpFlatRecord__V1__FlatRecordsRequest request = XTCP_FLAT_RECORD__V1__FLAT_RECORDS_REQUEST__INIT;
+	char error[200];
+
+	rig = (struct rig){.loop = loop_new(), .tick = {.name = "tick", .fn = on_tick}};
+	log_init(LOG_LEVEL_ERR);
+	if (!rig.loop || config_init(&rig.config) < 0 || loop_timer_open(rig.loop, &rig.tick) < 0)
+		return -1;
+	rig.server = grpc_server_new(rig.loop, &backend, &options, error, sizeof(error));
+	if (!rig.server)
+		return -1;
+	rig.client = grpc_client_new(rig.loop, "127.0.0.1", h2_server_port(grpc_server_transport(rig.server)),
+				     error, sizeof(error));
+	rig.call = (struct grpc_client_call){.path = "/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords",
+					     .trailer = "xtcp2-missed-records",
+					     .message = on_message,
+					     .done = on_done};
+	if (!rig.client || grpc_client_start(rig.client, &rig.call) < 0)
+		return -1;
+	grpc_client_send(&rig.call, &request.base, true);
+	WAIT_FOR(rig.tap);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	grpc_client_free(rig.client);
+	grpc_server_free(rig.server, 0);
+	loop_timer_close(rig.loop, &rig.tick);
+	loop_free(rig.loop);
+	config_free(&rig.config);
+	return 0;
+}
+
+/* What a worker does: so many rows of an Envelope. */
+#define ROW_BYTES 6
+static void hand_over(uint32_t rows)
+{
+	uint8_t data[STREAM_BYTES], *p = data;
+
+	assert_true(rows <= sizeof(data) / ROW_BYTES);
+	for (uint32_t i = 0; i < rows; i++, p += ROW_BYTES)
+		memcpy(p, ((const uint8_t[]){0x52, 4, 0x9a, 0x03, 1, 'x'}), ROW_BYTES);
+	rig.tap->batch(rig.tap, data, (size_t)rows * ROW_BYTES, rows);
+}
+
+/* Tests */
+
+static void records_come_after_the_poll(void **state)
+{
+	hand_over(3);
+	round_of_loop();
+	round_of_loop();
+	assert_int_equal(rig.records, 0);
+	grpc_server_poll_done(rig.server);
+	WAIT_FOR(rig.records == 3);
+}
+
+static void records_of_a_long_poll_do_not_wait_for_its_end(void **state)
+{
+	int64_t start = clock_mono_ns();
+	uint64_t given = 0;
+
+	/* Few enough that the list never fills up. */
+	while (rig.records == 0 && given < 1000) {
+		hand_over(1);
+		given++;
+		round_of_loop();
+	}
+	int64_t waited = clock_mono_ns() - start;
+	assert_true(rig.records > 0);
+	assert_true(waited >= 100 * NS_PER_MS);
+	assert_true(waited < 5 * NS_PER_SEC);
+}
+
+static void a_list_half_full_goes_out(void **state)
+{
+	/* A row is eleven bytes with gRPC's prefix. */
+	hand_over(STREAM_BYTES / 2 / 11 + 1);
+	WAIT_FOR(rig.records == STREAM_BYTES / 2 / 11 + 1);
+}
+
+static void between_polls_records_hurry(void **state)
+{
+	hand_over(1);
+	rig.tap->hurry(rig.tap);
+	WAIT_FOR(rig.records == 1);
+}
+
+static void what_finds_the_list_full_is_counted_and_told(void **state)
+{
+	hand_over(4000);
+	hand_over(4000); /* 88,000 bytes: beyond the list */
+	grpc_server_poll_done(rig.server);
+	WAIT_FOR(rig.records == 4000);
+	grpc_server_free(rig.server, 1000);
+	rig.server = NULL;
+	WAIT_FOR(rig.done);
+	assert_string_equal(rig.call.trailer_value, "4000");
+	assert_int_equal(rig.call.code, GRPC_UNAVAILABLE);
+}
+
+static void the_tap_goes_with_the_last_stream(void **state)
+{
+	hand_over(3);
+	grpc_client_free(rig.client);
+	rig.client = NULL;
+	WAIT_FOR(!rig.tap);
+}
+
+static void a_pool_gives_again_what_it_got(void **state)
+{
+	struct grpc_chunk_pool pool;
+
+	assert_int_equal(grpc_chunk_pool_init(&pool), 0);
+	struct grpc_chunk *first = grpc_chunk_new(&pool, 30000, 100);
+	size_t room = first->cap;
+	grpc_chunk_unref(first);
+	assert_int_equal(pool.bytes, 0); /* nobody has asked it to keep anything */
+
+	grpc_chunk_pool_keep(&pool, 2 * room);
+	struct grpc_chunk *chunks[3];
+	for (size_t i = 0; i < ARRAY_SIZE(chunks); i++)
+		chunks[i] = grpc_chunk_new(&pool, 30000, 100);
+	for (size_t i = 0; i < ARRAY_SIZE(chunks); i++)
+		grpc_chunk_unref(chunks[i]);
+	assert_int_equal(pool.bytes, 2 * room);
+
+	struct grpc_chunk *again = grpc_chunk_new(&pool, 20000, 7);
+	assert_ptr_equal(again, chunks[1]); /* the last that it kept */
+	assert_int_equal(again->len, 20000);
+	assert_int_equal(again->messages, 7);
+	assert_int_equal(again->refs, 1);
+	struct grpc_chunk *larger =
+	    grpc_chunk_new(&pool, room + 1, 1); /* the kept one is too small for it, and goes */
+	assert_true(larger->cap > room);
+	assert_int_equal(pool.bytes, 0);
+	grpc_chunk_unref(larger);
+	assert_true(pool.bytes > room);
+	grpc_chunk_pool_keep(&pool, 0);
+	assert_int_equal(pool.bytes, 0);
+	grpc_chunk_unref(again);
+	grpc_chunk_pool_destroy(&pool);
+}
+
+#define RIGGED(test_) cmocka_unit_test_setup_teardown(test_, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    RIGGED(records_come_after_the_poll),
+	    RIGGED(records_of_a_long_poll_do_not_wait_for_its_end),
+	    RIGGED(a_list_half_full_goes_out),
+	    RIGGED(between_polls_records_hurry),
+	    RIGGED(what_finds_the_list_full_is_counted_and_told),
+	    RIGGED(the_tap_goes_with_the_last_stream),
+	    cmocka_unit_test(a_pool_gives_again_what_it_got),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
