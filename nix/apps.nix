@@ -13,7 +13,6 @@ let
     meta = { inherit description; };
   };
   vms = import ./microvms { inherit lib microvm pkgs; };
-  built = lib.filter (vm: vm.flavor.built) (lib.attrValues vms);
 in
 {
   default = app "The daemon" pkgs.xtcp2;
@@ -29,7 +28,7 @@ in
     integration-all = app "Every test machine, one after the other" (
       pkgs.writeShellApplication {
         name = "integration-all";
-        text = lib.concatMapStrings (vm: "${lib.getExe vm.app} \"$@\"\n") built;
+        text = lib.concatMapStrings (vm: "${lib.getExe vm.app} \"$@\"\n") (lib.attrValues vms);
       }
     );
   }

@@ -3,11 +3,8 @@
 # of the self-test reads them back with DuckDB.
 { lib, pkgs, ... }:
 let
-  # A machine for one test keeps no secrets; the check knows these as well.
-  credentials = pkgs.writeText "minio.env" ''
-    MINIO_ROOT_USER=xtcp2
-    MINIO_ROOT_PASSWORD=xtcp2-records
-  '';
+  # What MinIO starts with, and what Vector and the check sign their requests with.
+  credentials = ../../guest/vector/minio.env;
 in
 {
   services.minio = {
@@ -28,18 +25,17 @@ in
     vector = {
       before = [ "xtcp2.service" ];
       after = [ "minio.service" ];
-      environment = {
-        AWS_ACCESS_KEY_ID = "xtcp2";
-        AWS_SECRET_ACCESS_KEY = "xtcp2-records";
+      serviceConfig = {
+        EnvironmentFile = credentials;
+        # Where its socket lies. Gone with the service, because a socket that a crash left would
+        # keep the next one from binding.
+        RuntimeDirectory = "vector";
       };
-      # Where its socket lies. Gone with the service, because a socket that a crash left would
-      # keep the next one from binding.
-      serviceConfig.RuntimeDirectory = "vector";
     };
     xtcp2-selftest.path = [
+      pkgs.curl
       pkgs.duckdb
       pkgs.getent
-      pkgs.minio-client
     ];
   };
 }

@@ -37,7 +37,7 @@ struct flavor {
 /*
  * Reads row `name` of the file. On failure writes one line for the user into
  * error: the file is missing or broken (with the line), there is no such flavor
- * (with those there are), it is not built yet, a field is wrong. 0 or -errno.
+ * (with those there are), a field is wrong. 0 or -errno.
  */
 int flavor_load(struct flavor *f, const char *path, const char *name, char error[static FLAVOR_ERROR_MAX]);
 void flavor_free(struct flavor *f);

@@ -44,14 +44,13 @@ setup_file() {
   mkdir -p "$CHAOS"
   cat >"$CHAOS/flavors.json" <<'JSON'
 {"flavors": [
-  {"name": "chaos", "built": true, "memory_mib": 256, "vcpus": 1, "checks": ["ONE", "TWO"], "timeout_s": 60,
+  {"name": "chaos", "memory_mib": 256, "vcpus": 1, "checks": ["ONE", "TWO"], "timeout_s": 60,
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
-  {"name": "open", "built": true, "memory_mib": 256, "vcpus": 1, "checks": [], "timeout_s": 60,
+  {"name": "open", "memory_mib": 256, "vcpus": 1, "checks": [], "timeout_s": 60,
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
-  {"name": "stays", "built": true, "stays": true, "try": "curl 127.0.0.1:{metrics}/{other}", "memory_mib": 256, "vcpus": 1,
+  {"name": "stays", "stays": true, "try": "curl 127.0.0.1:{metrics}/{other}", "memory_mib": 256, "vcpus": 1,
    "checks": ["ONE", "TWO"], "timeout_s": 60,
-   "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}, {"name": "grafana", "host": 13000, "guest": 3000, "only": "nix"}]},
-  {"name": "later", "built": false}
+   "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}, {"name": "grafana", "host": 13000, "guest": 3000, "only": "nix"}]}
 ]}
 JSON
   make_image
@@ -260,8 +259,7 @@ SH
 }
 
 @test "vmrun: what cannot be run is refused in one line" {
-  refused "unknown flavor 'nope'; there are: chaos open stays later" run_image --flavor nope
-  refused "not built yet" run_image --flavor later
+  refused "unknown flavor 'nope'; there are: chaos open stays" run_image --flavor nope
   refused "cannot read flavors" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/none.json"
   echo '{"flavors": [' >"$BATS_TEST_TMPDIR/broken.json"
   refused "broken.json:2:" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/broken.json"

@@ -424,16 +424,15 @@ static void write_file(const char *path, const char *text)
 
 static void test_flavors(void **state)
 {
-#define ROW "\"built\":true,\"memory_mib\":256,\"vcpus\":1,\"timeout_s\":9,\"checks\":[\"A\"]"
+#define ROW "\"memory_mib\":256,\"vcpus\":1,\"timeout_s\":9,\"checks\":[\"A\"]"
 	static const struct {
 		const char *text, *name, *error;
 	} bad[] = {
 	    {"[{]", "a", "flavors:1: "},
 	    {"{}", "a", "not an array"},
 	    {"[{\"name\":\"x\"},{\"name\":\"y\"}]", "a", "unknown flavor 'a'; there are: x y"},
-	    {"[{\"name\":\"a\",\"built\":false}]", "a", "not built yet"},
 	    {"[{\"name\":\"a\"," ROW ",\"vcpus\":0}]", "a", "duplicate"},
-	    {"[{\"name\":\"a\",\"built\":true,\"memory_mib\":1}]", "a", "memory_mib"},
+	    {"[{\"name\":\"a\",\"memory_mib\":1}]", "a", "memory_mib"},
 	    {"[{\"name\":\"a\"," ROW ",\"forwards\":[{\"name\":\"m\",\"host\":0,\"guest\":1}]}]", "a",
 	     "a forward needs"},
 	};
