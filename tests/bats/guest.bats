@@ -24,10 +24,21 @@ vm_with() {
   [[ $output == *"unknown flavor 'no-such-flavor'"*lifecycle* ]]
 }
 
-@test "a flavor that is not built yet is refused in one line" {
-  jq '.flavors[0].built = false' nix/microvms/flavors.json >"$BATS_TEST_TMPDIR/f.json"
-  vm_with "$BATS_TEST_TMPDIR/f.json" lifecycle
-  [[ $output == *"not built yet"* ]]
+@test "what workflows and documents ask of ci/vm is there: flavors and options" {
+  local word line flavors options
+  flavors=$(ci/vm --list)
+  options=$({ ci/vm --help; "$(bin xtcp2-vmrun)" run --help; } 2>&1 | grep -oE -- '--[a-z][a-z-]+')
+  grep -rhoE '(ci/vm|microvm-x86_64-[a-z-]+ --) [^`'"'"'|;)#]*' .github/workflows docs/*.md README.md | while read -r line; do
+    for word in ${line#ci/vm}; do
+      case $word in
+      --list | --help | --) ;;
+      --*) grep -qxe "$word" <<<"$options" || { echo "$word of: $line"; exit 1; } ;;
+      esac
+    done
+    word=${line#ci/vm }
+    word=${word%% *}
+    [[ ! $line =~ ^ci/vm\ [a-z] || $word == or ]] || grep -qx "$word" <<<"$flavors" || { echo "no flavor $word: $line"; exit 1; }
+  done
 }
 
 @test "a broken flavors.json is refused in one line" {
