@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2034 # some variables are for those who read this file
+# shellcheck disable=SC2034,SC2154 # variables for those who read this file, and now of self-test/lib.bash
 # Shared by the monitor of the data path and the checks that judge it; after self-test/lib.bash.
 #
 # A sample of the monitor is one line of $samples, with the columns
@@ -16,25 +16,16 @@ pipeline=$XTCP2_SELF_TEST/../pipeline
 data=/var/lib
 mkdir -p $run
 
-# now: seconds since boot, without a process.
-now() {
-  local uptime
-  read -r uptime _ </proc/uptime
-  now=${uptime%.*}
-}
-
 # sql FILE: the answer to the statement in a file; fails with the engine's exception.
 sql() {
-  local fd status line statement
+  local fd statement ok=0
   statement=$(<"$1")
   { exec {fd}<>/dev/tcp/127.0.0.1/18123; } 2>/dev/null || return 1
   printf 'POST / HTTP/1.0\r\nX-ClickHouse-User: default\r\nX-ClickHouse-Key: %s\r\nContent-Length: %d\r\n\r\n%s' \
     "$XTCP2_TUNE_CLICKHOUSE_PASSWORD" "${#statement}" "$statement" >&"$fd"
-  read -r _ status _ <&"$fd"
-  while read -r line <&"$fd" && [ "$line" != $'\r' ]; do :; done
-  cat <&"$fd"
+  http_answer "$fd" || ok=1
   exec {fd}>&-
-  [ "$status" = 200 ]
+  return $ok
 }
 
 # measure: a sample into the variables sample (a line) and rows, namespaces, errors, exceptions, messages, disk, exception.

@@ -27,6 +27,14 @@ fail() {
 exec {never}<> <(:)
 nap() { read -rt "$1" -u "$never" || :; }
 
+# now: seconds since boot, in the variable of that name; without a process.
+now() {
+  local uptime
+  read -r uptime _ </proc/uptime
+  # shellcheck disable=SC2034 # for who called
+  now=${uptime%.*}
+}
+
 # wait_for DESCRIPTION COMMAND...: until the command succeeds. The check's own
 # limit ends it; the description is then the last line printed, so the reason.
 wait_for() {
@@ -36,16 +44,23 @@ wait_for() {
   done
 }
 
+# http_answer FD: the body of the HTTP/1.0 answer that FD gives; fails unless its status is 200.
+http_answer() {
+  local status line
+  read -r _ status _ <&"$1"
+  while read -r line <&"$1" && [ "$line" != $'\r' ]; do :; done
+  cat <&"$1"
+  [ "$status" = 200 ]
+}
+
 # http_get PATH: the body of a 200 answer from the daemon, else failure.
 http_get() {
-  local host=${XTCP2_METRICS%:*} port=${XTCP2_METRICS##*:} fd status line
+  local host=${XTCP2_METRICS%:*} port=${XTCP2_METRICS##*:} fd ok=0
   { exec {fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 1
   printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$host" >&"$fd"
-  read -r _ status _ <&"$fd"
-  while read -r line <&"$fd" && [ "$line" != $'\r' ]; do :; done
-  cat <&"$fd"
+  http_answer "$fd" || ok=1
   exec {fd}>&-
-  [ "$status" = 200 ]
+  return $ok
 }
 
 # value NAME: a metric's value, summed over its labels; 0 when absent.

@@ -38,10 +38,3 @@ polls() {
 daemon_pid() {
   systemctl show -P MainPID "$XTCP2_UNIT"
 }
-
-# now: seconds since boot, without a process.
-now() {
-  local uptime
-  read -r uptime _ </proc/uptime
-  now=${uptime%.*}
-}

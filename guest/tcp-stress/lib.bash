@@ -10,12 +10,6 @@ sockets=$((3 * XTCP2_TUNE_SOCKETS_PER_CONTAINER))
 run=/run/xtcp2-stress
 mkdir -p $run
 
-now_s() {
-  local uptime
-  read -r uptime _ </proc/uptime
-  echo "${uptime%.*}"
-}
-
 running() { docker ps --quiet --filter "name=^stress-" --filter status=running | wc -l; }
 
 # The names under which dockerd mounted the containers' namespaces, sorted.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/replay.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +13,13 @@
 #include "source/capture.h"
 #include "stats/stats.h"
 
-static void report(const char *path, const struct replay_result *r, uint64_t shipped)
+/* What was in the file, and how much of it the destination, which is at its end, has taken. */
+static void report(const char *path, const struct replay_result *r, const struct dest *dest)
 {
-	log_info("replay", "%s: %llu packets, %llu messages, %llu records, %llu shipped", path,
+	log_info("replay", "%s: %llu packets, %llu messages, %llu records, %llu sent to %s", path,
 		 (unsigned long long)r->packets, (unsigned long long)r->messages,
-		 (unsigned long long)r->records, (unsigned long long)shipped);
+		 (unsigned long long)r->records, (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS),
+		 dest_public_name(dest));
 	if (r->damaged || r->decode.short_messages || r->decode.bad_family || r->decode.bad_attributes)
 		log_warn("replay",
 			 "%s is damaged: %llu packets or messages cut short, %llu too short for a socket, "
@@ -32,30 +35,27 @@ static void report(const char *path, const struct replay_result *r, uint64_t shi
 			   (unsigned long long)r->decode.info_tails);
 }
 
-/* Reads the file into the started destination. Returns the exit status. */
-static int replay_into(const struct config *config, const struct source_config *source, struct dest *dest)
+/* Reads the file into the started destination. 0 or -errno, logged. */
+static int replay_into(const struct config *config, const struct source_config *source, struct dest *dest,
+		       struct replay_result *result)
 {
 	char error[512] = "";
 	struct shipper shipper;
-	struct replay_result result = {0};
 	_cleanup_free_ struct record *record = calloc(1, sizeof(*record));
 
 	if (!record || shipper_init(&shipper, config, dest, error, sizeof(error)) < 0) {
 		log_err("replay", "%s", record ? error : "no memory");
-		return 1;
+		return -EINVAL;
 	}
 	shipper_header(&shipper, true);
 	record_constants(record, config);
-	int r = replay_file(config->replay, &source->decode, record, &shipper.sink, &result, error,
-			    sizeof(error));
-	uint64_t shipped = shipper_flush(&shipper);
+	int r =
+	    replay_file(config->replay, &source->decode, record, &shipper.sink, result, error, sizeof(error));
+	shipper_flush(&shipper);
 	shipper_free(&shipper);
-	if (r < 0) {
+	if (r < 0)
 		log_err("replay", "%s", error[0] ? error : strerror(-r));
-		return 1;
-	}
-	report(config->replay, &result, shipped);
-	return 0;
+	return r;
 }
 
 int replay_run(const struct config *config)
@@ -67,16 +67,20 @@ int replay_run(const struct config *config)
 	struct dest *dest = setup_dest(config);
 	if (!dest)
 		return 2;
+	struct replay_result result = {0};
 	int status = 1;
 	int r = dest_start(dest);
-	if (r < 0)
+	if (r < 0) {
 		log_err("replay", "cannot start the destination: %s", strerror(-r));
-	else
-		status = replay_into(config, &source, dest);
-	if (r == 0 && dest_stop(dest, clock_mono_ns() + config->flush_timeout_ns) > 0) {
-		log_err("replay", "%llu records did not reach %s within -flushTimeout",
-			(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
-		status = 1;
+	} else {
+		r = replay_into(config, &source, dest, &result);
+		bool left = dest_stop(dest, clock_mono_ns() + config->flush_timeout_ns) > 0;
+		if (r == 0)
+			report(config->replay, &result, dest);
+		if (left)
+			log_err("replay", "%llu records did not reach %s within -flushTimeout",
+				(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
+		status = r < 0 || left;
 	}
 	dest_free(dest);
 	return status;

@@ -38,6 +38,7 @@
 #include "vmrun/setup.h"
 #include "vmrun/shell.h"
 #include "vmrun/vm.h"
+#include "vmrun/ways_in.h"
 
 /* Deadlines and the live line are looked at this often. */
 #define TICK_NS (200 * NS_PER_MS)
@@ -106,64 +107,20 @@ static void time_out(struct run *r, const char *kind, const char *text)
 	end_run(r, OVER_HUNG);
 }
 
-static void print_ways_in(struct run *r)
-{
-	const json_t *ports = json_object_get(r->judge.run, "ports");
-	size_t i;
-	json_t *p;
-
-	json_array_foreach(ports, i, p) progress_line(&r->progress, "  %-12s 127.0.0.1:%d -> guest port %d",
-						      json_string_value(json_object_get(p, "name")),
-						      (int)json_integer_value(json_object_get(p, "host")),
-						      (int)json_integer_value(json_object_get(p, "guest")));
-}
-
-/* The flavor's command for people, with the host's ports in the place of their names. */
-static void print_try(struct run *r)
-{
-	const json_t *ports = json_object_get(r->judge.run, "ports");
-	const char *at = r->setup->flavor.try;
-	struct buf text = {0};
-	size_t i;
-	json_t *p;
-
-	while (at && *at) {
-		const char *name = NULL;
-		json_array_foreach(ports, i, p)
-		{
-			name = json_string_value(json_object_get(p, "name"));
-			if (*at == '{' && strncmp(at + 1, name, strlen(name)) == 0 &&
-			    at[1 + strlen(name)] == '}')
-				break;
-			name = NULL;
-		}
-		if (name)
-			buf_printf(&text, "%d", (int)json_integer_value(json_object_get(p, "host")));
-		else
-			buf_byte(&text, (uint8_t)*at);
-		at += name ? strlen(name) + 2 : 1;
-	}
-	if (text.len && buf_ok(&text))
-		progress_line(&r->progress, "try: %s", buf_cstr(&text));
-	buf_free(&text);
-}
-
 /* Opens the ways into a machine that stays up and says which they are. */
 static void keep(struct run *r)
 {
+	int port = 0;
+
 	r->kept = true;
 	progress_line(&r->progress, "the machine stays up; Ctrl-C ends it. Ways in:");
 	if (r->shell && !r->options->debug_shell) {
-		int port = shell_listen(r->shell, r->options->ports_auto ? 0 : r->options->console_port);
+		port = shell_listen(r->shell, r->options->ports_auto ? 0 : r->options->console_port);
 		if (port < 0)
 			log_warn(LOG_NAME, "no console port: 127.0.0.1:%d: %s", r->options->console_port,
 				 strerror(-port));
-		else
-			progress_line(&r->progress, "  %-12s nc 127.0.0.1 %d   (then ENTER)", "console",
-				      port);
 	}
-	print_ways_in(r);
-	print_try(r);
+	ways_in_print(&r->progress, port, json_object_get(r->judge.run, "ports"), r->setup->flavor.try);
 }
 
 /* Lets the judge conclude and writes the reports. */

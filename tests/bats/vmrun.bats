@@ -183,7 +183,7 @@ run_image() {
   "$VMRUN" run --flavor open --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
     --report "$report" --append chaos=silent >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   runner=$!
-  wait_for 60 grep -q 'metrics .* 127.0.0.1:[1-9][0-9]* -> guest port 9088' "$BATS_TEST_TMPDIR/out"
+  wait_for 60 grep -q 'metrics  *127.0.0.1:[1-9][0-9]* -> guest port 9088' "$BATS_TEST_TMPDIR/out"
   kill -TERM "$runner"
   wait "$runner" || status=$?
   [ "$status" -eq 0 ]
