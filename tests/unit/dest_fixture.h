@@ -4,7 +4,9 @@
 /* What the tests of destinations share: envelopes of known bytes, the ledger, waiting for a condition. */
 #include "unit.h"
 
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "dest/dest.h"
@@ -23,6 +25,21 @@
 			nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL); \
 		}                                                                  \
 	} while (0)
+
+/* Whether there is something to read or to accept, waiting as long as that takes. */
+static inline bool readable(int fd)
+{
+	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PATIENCE_NS / NS_PER_MS) == 1;
+}
+
+/* The next connection; the caller closes it. */
+static inline int accept_one(int listener)
+{
+	assert_true(readable(listener));
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
 
 static inline void stats_reset(void)
 {

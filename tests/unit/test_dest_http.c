@@ -29,19 +29,6 @@ static int listen_any(char *spec, size_t size, const char *rest)
 	return fd;
 }
 
-static bool readable(int fd)
-{
-	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PATIENCE_NS / NS_PER_MS) == 1;
-}
-
-static int accept_one(int listener)
-{
-	assert_true(readable(listener));
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(fd >= 0);
-	return fd;
-}
-
 /* Reads one request, headers and body, as a C string in b. */
 static void read_request(int fd, struct buf *b)
 {

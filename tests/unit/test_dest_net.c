@@ -66,19 +66,6 @@ static int bind_unix(int type, const char *path)
 	return fd;
 }
 
-static bool readable(int fd)
-{
-	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PATIENCE_NS / NS_PER_MS) == 1;
-}
-
-static int accept_one(int listener)
-{
-	assert_true(readable(listener));
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(fd >= 0);
-	return fd;
-}
-
 /* Reads until `bytes` are there or the peer closed. */
 static void read_bytes(int fd, struct buf *b, size_t bytes)
 {
