@@ -113,7 +113,8 @@ static void keep(struct run *r)
 	int port = 0;
 
 	r->kept = true;
-	progress_line(&r->progress, "the machine stays up; Ctrl-C ends it. Ways in:");
+	progress_line(&r->progress,
+		      "the machine stays up; Ctrl-C ends it. Ways in, once what listens there has started:");
 	if (r->shell && !r->options->debug_shell) {
 		port = shell_listen(r->shell, r->options->ports_auto ? 0 : r->options->console_port);
 		if (port < 0)
