@@ -26,7 +26,7 @@ let
       nativeBuildInputs = old.nativeBuildInputs ++ [ pkgs.git ] ++ inputs;
       buildInputs = old.buildInputs ++ old.checkInputs;
       doCheck = true;
-      postPatch = "patchShebangs ci tests guest && git init -q . && git add -A";
+      postPatch = "patchShebangs ci tests guest nix && git init -q . && git add -A";
       checkPhase = "(cd .. && BUILD=build ${command})";
       installPhase = "touch $out";
     });
@@ -44,12 +44,14 @@ in
   bats = built "bats" [
     pkgs.bats
     pkgs.curl
+    pkgs.groff
     pkgs.iproute2
     pkgs.jq
+    pkgs.netcat
     pkgs.procps
     pkgs.socat
     pkgs.util-linux
-  ] "unshare --user --map-root-user --mount bats tests/bats/*.bats";
+  ] "nix/checks/bats.bash";
 
   nixfmt = text "nixfmt" [ pkgs.nixfmt ] "nixfmt --check ${nixFiles}";
   statix = text "statix" [ pkgs.statix ] "statix check .";

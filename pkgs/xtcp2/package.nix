@@ -29,6 +29,7 @@ stdenv.mkDerivation (finalAttrs: {
       ../../data
       ../../meson.build
       ../../meson_options.txt
+      ../../nix/microvms/flavors.json
       ../../pipeline
       ../../proto
       ../../src
@@ -39,7 +40,6 @@ stdenv.mkDerivation (finalAttrs: {
     "out"
     "man"
   ];
-
   strictDeps = true;
   # protobuf and protobufc twice: compilers to run, then a library and .proto files.
   nativeBuildInputs = [

@@ -164,11 +164,12 @@ static void set_s3_upload(struct grpc_call *call, const ProtobufCMessage *messag
 	grpc_finish(call, GRPC_UNIMPLEMENTED, "this daemon has no S3 destination");
 }
 
-#define UNARY(name_, request_, handler_)                                                                  \
-	{                                                                                                 \
-		.name = name_, .kind = GRPC_UNARY, .request = &xtcp_config__v1__##request_##__descriptor, \
-		.message = handler_                                                                       \
-	}
+/* Releases of clang-format differ over braces in a macro. */
+/* clang-format off */
+#define UNARY(name_, request_, handler_)                                                          \
+	{.name = name_, .kind = GRPC_UNARY, .request = &xtcp_config__v1__##request_##__descriptor, \
+	 .message = handler_}
+/* clang-format on */
 
 const struct grpc_method config_methods[] = {
     UNARY("Get", get_request, get),

@@ -284,10 +284,12 @@ static struct sortable *sorted(const struct top *t, size_t *count)
 
 /* The screen */
 
+typedef char cell_buffer[CELL_MAX + 1];
+
 /* Cells of the rows to show, to know how wide each column must be. */
 struct grid {
 	size_t rows, columns;
-	char (*cells)[CELL_MAX + 1];
+	cell_buffer *cells;
 	size_t widths[COLUMNS_MAX];
 };
 
@@ -340,7 +342,7 @@ void top_render(struct top *t, size_t width, size_t height, struct buf *b)
 
 	shown = count < shown ? count : shown;
 	struct grid g = {.rows = shown + 1, .columns = t->column_count};
-	_cleanup_free_ char(*cells)[CELL_MAX + 1] = calloc(g.rows * g.columns, sizeof(*cells));
+	_cleanup_free_ cell_buffer *cells = calloc(g.rows * g.columns, sizeof(*cells));
 	if (!list || !cells)
 		return;
 	g.cells = cells;

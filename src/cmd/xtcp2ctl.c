@@ -25,12 +25,13 @@ static const char *target = "localhost";
 static uint32_t port = 8889;
 static int64_t patience = 10 * NS_PER_SEC;
 
-#define COMMON_FLAGS                                                                                        \
-	{"target", FLAG_STRING, &target, "host of the daemon"}, {"port", FLAG_U32, &port, "its -grpcPort"}, \
-	    {"wait", FLAG_DURATION, &patience, "give the daemon this long to answer"},                      \
-	{                                                                                                   \
-		0                                                                                           \
-	}
+/* Releases of clang-format differ over braces in a macro. */
+/* clang-format off */
+#define COMMON_FLAGS                                                                   \
+	{"target", FLAG_STRING, &target, "host of the daemon"},                        \
+	{"port", FLAG_U32, &port, "its -grpcPort"},                                    \
+	{"wait", FLAG_DURATION, &patience, "give the daemon this long to answer"}, {0}
+/* clang-format on */
 
 /* One call, waited for */
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # -closeEvents: every connection leaves a final record, however short it lived.
+# bats file_tags=machine
 
 load lib
 

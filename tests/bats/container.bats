@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # -resolveContainerId and -enrichContainer: whose container a socket is in.
+# bats file_tags=machine
 
 load lib
 

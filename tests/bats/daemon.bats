@@ -15,7 +15,7 @@ setup() {
 
 # Runs the shell text of standard input in a fresh network namespace, with the verbs of lib.bash.
 inside() {
-  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'; $(cat)"
+  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'; trap 'kill \$(jobs -p) 2>/dev/null || :' EXIT; $(cat)"
 }
 
 # The same with an empty /run/netns of its own.
@@ -50,7 +50,8 @@ E2
 
 @test "SIGTERM ends it with status 0 and the ledger" {
   run --separate-stderr inside <<'E2'
-    "$XTCP2" -dest file:out -frequency 100ms -timeout 50ms -promListen= -grpcPort 0 & daemon=$!
+    # Its own listener is a socket to tell of, wherever there is no other.
+    "$XTCP2" -dest file:out -frequency 100ms -timeout 50ms -grpcPort 0 & daemon=$!
     wait_for 5 test -s out
     kill $daemon
     wait $daemon
@@ -98,6 +99,7 @@ E2
   [ "$status" -eq 0 ]
 }
 
+# bats test_tags=machine
 @test "an ordinary user gets the sockets of the own namespace, and is told so" {
   run --separate-stderr inside <<'E2'
     "$SERVER" -count 1 -bind 127.0.0.1 >/dev/null & server=$!

@@ -160,6 +160,7 @@ E2
   [[ "$output" == *'submitted 50 sent 0 queue_full 40 send_failed 0 deadline 10'* ]]
 }
 
+# bats test_tags=machine
 @test "a name server that does not answer does not hold the end" {
   unshare -m -n -- bash -euo pipefail <<E2
     . '$BATS_TEST_DIRNAME/lib.bash'

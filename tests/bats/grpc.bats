@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The gRPC server over made-up polls (tests/tools/grpc_serve), with our clients
 # and with clients that nobody here wrote.
+# bats file_tags=machine
 
 bats_require_minimum_version 1.5.0
 load lib

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # What can be said about the guest and ci/vm without building or booting one.
+# bats file_tags=machine
 load lib
 bats_require_minimum_version 1.5.0
 

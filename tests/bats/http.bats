@@ -26,6 +26,7 @@ inside() {
     $(cat)"
 }
 
+# bats test_tags=machine
 @test "promtool accepts the metrics of a running daemon" {
   command -v promtool
   inside <<'E2'

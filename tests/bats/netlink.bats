@@ -104,6 +104,7 @@ E
 E
 }
 
+# bats test_tags=machine
 @test "the congestion algorithm and the user of each socket" {
   kernel <<'E'
     drive_start -own

@@ -299,6 +299,7 @@ E
 E
 }
 
+# bats test_tags=machine
 @test "ns shows inode, cookie, processes, sockets and name" {
   sandbox <<'E'
     ip netns add red

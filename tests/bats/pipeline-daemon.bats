@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The daemon's own records in SQL: over HTTP in two commands, and over Kafka.
+# bats file_tags=machine
 
 load lib
 load pipeline

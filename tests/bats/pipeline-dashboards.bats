@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Every panel of the dashboards asks the real engine or the real Prometheus, over
 # real records and samples: none fails, none is empty.
+# bats file_tags=machine
 
 load lib
 load pipeline

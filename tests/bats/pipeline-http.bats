@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # xtcp2-clickhouse: ClickHouse's HTTP interface as curl and the official client use it.
+# bats file_tags=machine
 
 load lib
 load pipeline

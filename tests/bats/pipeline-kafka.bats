@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Records through a real broker into the real engine, and the faults that must be survived.
+# bats file_tags=machine
 
 load lib
 load pipeline

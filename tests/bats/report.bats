@@ -36,7 +36,7 @@ setup() {
 }
 
 @test "report: an artifact without a host is an error" {
-  run "$REPORT" artifact name /etc/hostname
+  run "$REPORT" artifact name "$BATS_TEST_FILENAME"
   [ "$status" -eq 1 ]
   [[ $output == *org.xtcp2.artifact* ]]
   run "$REPORT" artifact name "$BATS_TEST_TMPDIR/none"

@@ -45,6 +45,7 @@ identity() {
     .tcp_info_last_ack_recv, .inet_diag_msg_expires, .tcp_info_busy_time)' "$1" | sort
 }
 
+# bats test_tags=machine
 @test "the same records and counts as the plain reader, whatever the batches" {
   both <<'E'
     populated 500

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=machine
 # shellcheck disable=SC2030,SC2031  # each test is a subshell of its own
 # The host runner against a guest that misbehaves on command (tests/tools/chaos_init.c).
 # The machines are booted once, two at a time, before the tests look at them.
