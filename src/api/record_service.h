@@ -7,14 +7,13 @@
  * Theory of operation
  *
  * A worker hands over a batch of encoded records. On its own thread it frames
- * them once as gRPC messages, into a counted chunk that serves every stream
- * (both methods answer with the same message: field 1 is the record), and pushes
- * the chunk, which comes from a pool, onto a bounded list: one lock and one copy a
- * batch. The list waits
- * for the end of the cycle, and the streams are then given references: what
- * sockets and clients cost comes after the poll, not beside it, where it would
- * take the processor from the workers. A cycle that lasts, or a list that fills
- * up, does not wait: an eventfd wakes the main loop. A full list or a full
+ * them once as gRPC messages, into a counted chunk of a pool that serves every
+ * stream (both methods answer with the same message: field 1 is the record), and
+ * pushes the chunk onto a bounded list: one lock and one copy a batch. The list
+ * waits for the end of the cycle, and the streams are then given references:
+ * what sockets and clients cost comes after the poll, not beside it, where it
+ * would take the processor from the workers. A cycle that lasts, or a list that
+ * fills up, does not wait: an eventfd wakes the main loop. A full list or a full
  * stream loses whole chunks, counted and told in the trailer
  * xtcp2-missed-records; a worker never waits.
  *
