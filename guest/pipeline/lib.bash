@@ -18,14 +18,12 @@ mkdir -p $run
 
 # sql FILE: the answer to the statement in a file; fails with the engine's exception.
 sql() {
-  local fd statement ok=0
+  local fd statement
   statement=$(<"$1")
   { exec {fd}<>/dev/tcp/127.0.0.1/18123; } 2>/dev/null || return 1
   printf 'POST / HTTP/1.0\r\nX-ClickHouse-User: default\r\nX-ClickHouse-Key: %s\r\nContent-Length: %d\r\n\r\n%s' \
     "$XTCP2_TUNE_CLICKHOUSE_PASSWORD" "${#statement}" "$statement" >&"$fd"
-  http_answer "$fd" || ok=1
-  exec {fd}>&-
-  return $ok
+  http_answer "$fd"
 }
 
 # measure: a sample into the variables sample (a line) and rows, namespaces, errors, exceptions, messages, disk, exception.

@@ -44,23 +44,22 @@ wait_for() {
   done
 }
 
-# http_answer FD: the body of the HTTP/1.0 answer that FD gives; fails unless its status is 200.
+# http_answer FD: the body of the HTTP/1.0 answer that FD gives; closes it, and fails unless the status is 200.
 http_answer() {
-  local status line
-  read -r _ status _ <&"$1"
-  while read -r line <&"$1" && [ "$line" != $'\r' ]; do :; done
-  cat <&"$1"
+  local fd=$1 status line
+  read -r _ status _ <&"$fd"
+  while read -r line <&"$fd" && [ "$line" != $'\r' ]; do :; done
+  cat <&"$fd"
+  exec {fd}>&-
   [ "$status" = 200 ]
 }
 
 # http_get PATH: the body of a 200 answer from the daemon, else failure.
 http_get() {
-  local host=${XTCP2_METRICS%:*} port=${XTCP2_METRICS##*:} fd ok=0
+  local host=${XTCP2_METRICS%:*} port=${XTCP2_METRICS##*:} fd
   { exec {fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 1
   printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$host" >&"$fd"
-  http_answer "$fd" || ok=1
-  exec {fd}>&-
-  return $ok
+  http_answer "$fd"
 }
 
 # value NAME: a metric's value, summed over its labels; 0 when absent.

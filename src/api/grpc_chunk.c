@@ -70,9 +70,11 @@ static bool pool_put(struct grpc_chunk_pool *pool, struct grpc_chunk *chunk)
 struct grpc_chunk *grpc_chunk_new(struct grpc_chunk_pool *pool, size_t len, uint32_t messages)
 {
 	struct grpc_chunk *chunk = pool ? pool_take(pool, len) : NULL;
-	size_t cap = chunk ? chunk->cap : pool ? (len + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP : len;
+	size_t cap = pool ? (len + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP : len;
 
-	if (!chunk)
+	if (chunk)
+		cap = chunk->cap;
+	else
 		chunk = malloc(sizeof(*chunk) + cap);
 	if (chunk)
 		*chunk = (struct grpc_chunk){

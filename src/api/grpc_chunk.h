@@ -23,11 +23,13 @@ struct grpc_chunk {
 	uint8_t data[];
 };
 
-/* Zeroed but for the lock. Any thread takes from it and gives back. */
+/*
+ * Zeroed but for the lock. Any thread takes from it and gives back. The last one
+ * given back is the next one taken: it may still be in a cache.
+ */
 struct grpc_chunk_pool {
 	pthread_mutex_t lock;
-	struct grpc_chunk
-	    *head; /* the last one given back is the next one taken: it may still be in a cache */
+	struct grpc_chunk *head;
 	size_t bytes, bytes_max;
 };
 
