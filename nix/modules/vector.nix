@@ -4,7 +4,7 @@
 { lib, pkgs, ... }:
 let
   # What MinIO starts with, and what Vector and the check sign their requests with.
-  credentials = ../../guest/vector/minio.env;
+  credentials = "${../../guest/vector/minio.env}";
 in
 {
   services.minio = {
