@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # The daemon's options, read from the table that its flags come from
-# (src/config/options.def): [ { flag, type, default, min, max, help } ].
+# (src/lib/control/options.def): [ { flag, type, default, min, max, help } ].
 # Only builtins, so that it can be evaluated without nixpkgs.
 let
   lines = builtins.filter builtins.isString (
-    builtins.split "\n" (builtins.readFile ../../src/config/options.def)
+    builtins.split "\n" (builtins.readFile ../../src/lib/control/options.def)
   );
   parse = builtins.match ''OPTION\("([^"]+)", [a-z0-9_]+, ([A-Z0-9_]+), "([^"]*)", "([^"]*)", "([^"]*)", [0-9]+, "(.*)"\)'';
   named =

@@ -30,7 +30,7 @@ make_image() {
   local src=$BATS_TEST_DIRNAME/../..
   "$src/tests/tools/test-kernel" "$CHAOS/kernel"
   mkdir -p "$CHAOS/image" "$CHAOS/root"
-  gcc -static -Os -std=gnu11 -D_GNU_SOURCE -I"$src/src" "$src/tests/tools/chaos_init.c" \
+  gcc -static -Os -std=gnu11 -D_GNU_SOURCE -I"$src/src" -I"$src/src/lib" "$src/tests/tools/chaos_init.c" \
     "$src"/src/vmrun/{result_line,crc32c}.c -o "$CHAOS/root/init"
   (cd "$CHAOS/root" && echo init | cpio --quiet -H newc -o) >"$CHAOS/init.cpio"
   cat "$CHAOS/kernel/modules.cpio" "$CHAOS/init.cpio" >"$CHAOS/image/initrd.img"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "api/config_message.h"
-#include "api/grpc_proto.h"
 #include "base/clock.h"
 #include "base/protowire.h"
+#include "grpc/grpc_proto.h"
 
 static void timeouts_are_read(void **state)
 {

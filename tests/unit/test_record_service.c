@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/grpc_chunk.h"
-#include "api/grpc_client.h"
 #include "api/grpc_server.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "client/grpc_client.h"
 #include "config/config.h"
+#include "grpc/grpc_chunk.h"
 #include "poll/poll.h"
 #include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
 

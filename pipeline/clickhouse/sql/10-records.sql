@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Where records are kept and where they come in. Each statement may be run again
 -- on a database that has it already: a release that adds a column adds it here and
--- as an ALTER at the end. Columns follow src/record/fields.def (a test compares them).
+-- as an ALTER at the end. Columns follow src/lib/record/fields.def (a test compares them).
 
 CREATE DATABASE IF NOT EXISTS xtcp;
 

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/grpc_client.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <nghttp2/nghttp2.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+
+#define CONNECT_MS     5000
+#define READ_BYTES     65536
+#define STREAM_WINDOW  (4 << 20)  /* what the server may send ahead on one call ... */
+#define SESSION_WINDOW (16 << 20) /* ... and on the connection */
+
+struct grpc_client {
+	struct loop *loop;
+	struct loop_watch watch;
+	nghttp2_session *session;
+	struct grpc_client_call *calls;
+	struct buf out;
+	size_t sent;
+	uint32_t armed;
+	bool settled; /* the peer's SETTINGS came: it speaks HTTP/2 */
+	bool gone;
+	void (*idle)(void *data);
+	void *idle_data;
+	char authority[300], name[300];
+};
+
+/* Calls end */
+
+static void call_unlink(struct grpc_client_call *call)
+{
+	for (struct grpc_client_call **p = &call->client->calls; *p; p = &(*p)->next) {
+		if (*p == call) {
+			*p = call->next;
+			return;
+		}
+	}
+}
+
+/* Ends the call with the status it has, or with this one when none came. */
+static void call_done(struct grpc_client_call *call, enum grpc_code code, const char *text)
+{
+	call_unlink(call);
+	buf_free(&call->in);
+	buf_free(&call->out);
+	if (!call->status_seen) {
+		call->code = code;
+		snprintf(call->text, sizeof(call->text), "%s", text);
+	}
+	if (call->done)
+		call->done(call);
+}
+
+/* The connection is of no more use; says why to every call. */
+static void client_lost(struct grpc_client *c, const char *reason)
+{
+	char text[512];
+
+	c->gone = true;
+	loop_remove(c->loop, &c->watch);
+	if (c->settled)
+		snprintf(text, sizeof(text), "the connection to %s was lost: %s", c->name, reason);
+	else
+		snprintf(text, sizeof(text),
+			 "what listens on %s does not speak gRPC (HTTP/2 without TLS); is it the port of "
+			 "-grpcPort?",
+			 c->name);
+	while (c->calls)
+		call_done(c->calls, GRPC_UNAVAILABLE, text);
+}
+
+/* The socket */
+
+static int client_arm(struct grpc_client *c)
+{
+	uint32_t events = EPOLLIN | (c->out.len || nghttp2_session_want_write(c->session) ? EPOLLOUT : 0);
+
+	if (events == c->armed)
+		return 0;
+	c->armed = events;
+	return loop_modify(c->loop, &c->watch, events);
+}
+
+static int client_write(struct grpc_client *c)
+{
+	for (;;) {
+		const uint8_t *frame;
+		ssize_t n;
+		while (c->out.len < READ_BYTES && (n = nghttp2_session_mem_send(c->session, &frame)) > 0)
+			buf_append(&c->out, frame, (size_t)n);
+		if (c->out.len == 0)
+			return client_arm(c);
+		n = send(c->watch.fd, c->out.data + c->sent, c->out.len - c->sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? client_arm(c) : -errno;
+		c->sent += (size_t)n;
+		if (c->sent == c->out.len) {
+			buf_reset(&c->out);
+			c->sent = 0;
+		}
+	}
+}
+
+static int client_read(struct grpc_client *c)
+{
+	uint8_t data[READ_BYTES];
+	ssize_t n = recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+
+	if (n == 0)
+		return -ECONNRESET;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	n = nghttp2_session_mem_recv(c->session, data, (size_t)n);
+	return n < 0 ? -EPROTO : 0;
+}
+
+static void client_event(struct loop_watch *w, uint32_t events)
+{
+	struct grpc_client *c = w->data;
+	int r = 0;
+
+	if (events & EPOLLIN)
+		r = client_read(c);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		r = -ECONNRESET;
+	if (r == 0)
+		r = client_write(c);
+	if (r == 0 && !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session))
+		r = -EPROTO;
+	if (c->idle)
+		c->idle(c->idle_data);
+	if (r < 0)
+		client_lost(c, strerror(-r));
+}
+
+/* Responses */
+
+static struct grpc_client_call *call_of(nghttp2_session *session, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(session, id);
+}
+
+static bool name_is(const uint8_t *name, size_t len, const char *expected)
+{
+	return strlen(expected) == len && memcmp(name, expected, len) == 0;
+}
+
+static void take_status(struct grpc_client_call *call, const char *value)
+{
+	unsigned long code = strtoul(value, NULL, 10);
+
+	call->code = code < GRPC_CODE_MAX_ ? (enum grpc_code)code : GRPC_UNKNOWN;
+	call->status_seen = true;
+}
+
+static void take_http_status(struct grpc_client_call *call, const char *value)
+{
+	if (strcmp(value, "200") == 0)
+		return;
+	call->code = GRPC_UNKNOWN;
+	call->status_seen = true;
+	snprintf(call->text, sizeof(call->text), "the server answered with HTTP status %s", value);
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+		     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *data)
+{
+	struct grpc_client_call *call = call_of(session, frame->hd.stream_id);
+	const char *text = (const char *)value; /* nghttp2 ends values with NUL */
+
+	if (!call)
+		return 0;
+	if (name_is(name, name_len, ":status"))
+		take_http_status(call, text);
+	else if (name_is(name, name_len, "grpc-status"))
+		take_status(call, text);
+	else if (name_is(name, name_len, "grpc-message")) {
+		struct buf decoded = {0};
+		grpc_percent_decode(&decoded, (struct str){text, (uint32_t)value_len});
+		snprintf(call->text, sizeof(call->text), "%s", buf_cstr(&decoded));
+		buf_free(&decoded);
+	} else if (call->trailer && name_is(name, name_len, call->trailer))
+		snprintf(call->trailer_value, sizeof(call->trailer_value), "%s", text);
+	return 0;
+}
+
+/* Hands whole messages at the head of the bytes to the call; returns how many bytes that took, or -1. */
+static ssize_t take_messages(struct grpc_client_call *call, const uint8_t *p, size_t len)
+{
+	size_t done = 0;
+
+	while (len - done >= GRPC_PREFIX) {
+		uint32_t size = grpc_prefix_len(p + done);
+		if (p[done] != 0 || size > GRPC_RESPONSE_MAX)
+			return -1;
+		if (len - done - GRPC_PREFIX < size)
+			break;
+		if (call->message)
+			call->message(call, (struct str){(const char *)p + done + GRPC_PREFIX, size});
+		done += GRPC_PREFIX + size;
+	}
+	return (ssize_t)done;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t len,
+		   void *data)
+{
+	struct grpc_client_call *call = call_of(session, id);
+	ssize_t n;
+
+	if (!call || call->status_seen)
+		return 0;
+	if (call->in.len == 0) {
+		n = take_messages(call, bytes, len);
+		if (n >= 0)
+			buf_append(&call->in, bytes + n, len - (size_t)n);
+	} else {
+		buf_append(&call->in, bytes, len);
+		n = take_messages(call, call->in.data, call->in.len);
+		if (n > 0)
+			buf_consume(&call->in, (size_t)n);
+	}
+	if (n < 0 || !buf_ok(&call->in)) {
+		call->code = GRPC_INTERNAL;
+		call->status_seen = true;
+		snprintf(call->text, sizeof(call->text),
+			 "the server sent a message that is compressed or too large");
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+	}
+	return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *data)
+{
+	struct grpc_client *c = data;
+
+	if (frame->hd.type == NGHTTP2_SETTINGS)
+		c->settled = true;
+	return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *data)
+{
+	struct grpc_client_call *call = call_of(session, id);
+
+	if (call)
+		call_done(call, GRPC_UNAVAILABLE, "the server ended the call without a status");
+	return 0;
+}
+
+/* Requests */
+
+static ssize_t read_request(nghttp2_session *session, int32_t id, uint8_t *buf, size_t size, uint32_t *flags,
+			    nghttp2_data_source *source, void *data)
+{
+	struct grpc_client_call *call = source->ptr;
+	size_t n = call->out.len < size ? call->out.len : size;
+
+	memcpy(buf, call->out.data, n);
+	buf_consume(&call->out, n);
+	if (call->out.len == 0 && call->closing)
+		*flags |= NGHTTP2_DATA_FLAG_EOF;
+	else if (n == 0)
+		return NGHTTP2_ERR_DEFERRED;
+	return (ssize_t)n;
+}
+
+static nghttp2_nv field(const char *name, const char *value)
+{
+	return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name),
+			    strlen(value), NGHTTP2_NV_FLAG_NONE};
+}
+
+int grpc_client_start(struct grpc_client *c, struct grpc_client_call *call)
+{
+	char timeout[GRPC_TIMEOUT_TEXT] = "";
+	nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_request};
+	nghttp2_nv fields[] = {
+	    field(":method", "POST"),	  field(":scheme", "http"),
+	    field(":path", call->path),	  field(":authority", c->authority),
+	    field("te", "trailers"),	  field("content-type", "application/grpc"),
+	    field("user-agent", "xtcp2"), field("grpc-timeout", timeout),
+	};
+	size_t count = ARRAY_SIZE(fields) - (call->timeout_ns ? 0 : 1);
+
+	if (c->gone)
+		return -ENOTCONN;
+	if (call->timeout_ns) {
+		grpc_timeout_format(call->timeout_ns, timeout);
+		fields[count - 1] = field("grpc-timeout", timeout);
+	}
+	int32_t id = nghttp2_submit_request(c->session, NULL, fields, count, &provider, call);
+	if (id < 0)
+		return -ENOMEM;
+	call->id = id;
+	call->client = c;
+	call->next = c->calls;
+	c->calls = call;
+	return client_arm(c);
+}
+
+int grpc_client_send(struct grpc_client_call *call, const ProtobufCMessage *message, bool last)
+{
+	if (call->client->gone)
+		return -ENOTCONN;
+	if (message) {
+		size_t len = protobuf_c_message_get_packed_size(message);
+		if (!buf_reserve(&call->out, GRPC_PREFIX + len))
+			return -ENOMEM;
+		uint8_t *p = call->out.data + call->out.len;
+		grpc_prefix_put(p, (uint32_t)len);
+		protobuf_c_message_pack(message, p + GRPC_PREFIX);
+		call->out.len += GRPC_PREFIX + len;
+	}
+	call->closing = last;
+	nghttp2_session_resume_data(call->client->session, call->id);
+	return client_arm(call->client);
+}
+
+/* The connection */
+
+static int session_start(struct grpc_client *c)
+{
+	static const nghttp2_settings_entry settings[] = {
+	    {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+	};
+	nghttp2_session_callbacks *callbacks;
+
+	if (nghttp2_session_callbacks_new(&callbacks) != 0)
+		return -ENOMEM;
+	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+	int r = nghttp2_session_client_new(&c->session, callbacks, c);
+	nghttp2_session_callbacks_del(callbacks);
+	if (r != 0 ||
+	    nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_SIZE(settings)) != 0 ||
+	    nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, SESSION_WINDOW) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* A connected nonblocking socket, or -errno. */
+static int connect_to(const struct addrinfo *ai)
+{
+	_cleanup_close_ int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1, error = 0;
+	socklen_t len = sizeof(error);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0)
+		return take_fd(fd);
+	if (errno != EINPROGRESS)
+		return -errno;
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	if (poll(&p, 1, CONNECT_MS) <= 0)
+		return -ETIMEDOUT;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return -errno;
+	return error ? -error : take_fd(fd);
+}
+
+static void freeaddrinfop(struct addrinfo **ai)
+{
+	if (*ai)
+		freeaddrinfo(*ai);
+}
+
+/* Tries each address of the name. A descriptor, or -errno with a sentence in error. */
+static int dial(const char *target, uint16_t port, char *error, size_t size)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	_cleanup_(freeaddrinfop) struct addrinfo *list = NULL;
+	char service[6];
+	int fd = -EHOSTUNREACH;
+
+	snprintf(service, sizeof(service), "%u", port);
+	int r = getaddrinfo(target, service, &hints, &list);
+	if (r != 0) {
+		snprintf(error, size, "-target %s: %s", target, gai_strerror(r));
+		return -EINVAL;
+	}
+	for (const struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
+		fd = connect_to(ai);
+	if (fd == -ECONNREFUSED)
+		snprintf(error, size,
+			 "nothing listens on %s port %u; start the daemon (xtcp2 -grpcListen %s -grpcPort "
+			 "%u), or name another place with -target and -port",
+			 target, port, strcmp(target, "localhost") == 0 ? "127.0.0.1" : target, port);
+	else if (fd < 0)
+		snprintf(error, size, "cannot connect to %s port %u: %s", target, port, strerror(-fd));
+	return fd;
+}
+
+struct grpc_client *grpc_client_new(struct loop *loop, const char *target, uint16_t port, char *error,
+				    size_t size)
+{
+	struct grpc_client *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		snprintf(error, size, "no memory for a connection");
+		return NULL;
+	}
+	*c = (struct grpc_client){.loop = loop, .armed = EPOLLIN | EPOLLOUT};
+	snprintf(c->name, sizeof(c->name), "%s port %u", target, port);
+	snprintf(c->authority, sizeof(c->authority), strchr(target, ':') ? "[%s]:%u" : "%s:%u", target, port);
+	c->watch = (struct loop_watch){.name = "grpc client", .fn = client_event, .data = c};
+	c->watch.fd = dial(target, port, error, size);
+	if (c->watch.fd < 0) {
+		free(c);
+		return NULL;
+	}
+	int r = session_start(c);
+	if (r == 0)
+		r = loop_add(loop, &c->watch, c->armed);
+	if (r < 0) {
+		snprintf(error, size, "cannot start a connection: %s", strerror(-r));
+		grpc_client_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void grpc_client_on_idle(struct grpc_client *c, void (*idle)(void *data), void *data)
+{
+	c->idle = idle;
+	c->idle_data = data;
+}
+
+void grpc_client_free(struct grpc_client *c)
+{
+	if (!c)
+		return;
+	loop_remove(c->loop, &c->watch);
+	c->gone = true;
+	while (c->calls)
+		call_done(c->calls, GRPC_CANCELLED, "ended by this side");
+	nghttp2_session_del(c->session);
+	buf_free(&c->out);
+	close(c->watch.fd);
+	free(c);
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xtcp2client: live records of a running daemon, over gRPC. Listens to the polls
+ * the daemon makes, or with -poll asks for polls itself, and writes the records
+ * to stdout or shows them as a live table.
+ * Exit status: 0 ended as asked, 1 the daemon is not there or ended the call, 2 bad usage.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/flags.h"
+#include "base/log.h"
+#include "base/protowire.h"
+#include "client/grpc_client.h"
+#include "client/top.h"
+#include "control/trailer.h"
+#include "record/encoder.h"
+#include "record/wire_decode.h"
+#include "version.h"
+#include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
+
+#define SERVICE	    "/xtcp_flat_record.v1.XTCPFlatRecordService/"
+#define WORKERS_MAX 64
+#define OUT_BYTES   65536 /* output is written in pieces of about this size */
+/* Lines of the plain table, where no terminal tells its height. */
+#define PLAIN_LINES 25
+
+enum output { OUTPUT_ENCODER, OUTPUT_NULL, OUTPUT_TOP };
+
+static const struct {
+	const char *name;
+	enum output output;
+	const char *marshal; /* of the encoder */
+} formats[] = {
+    {"json", OUTPUT_ENCODER, "jsonl"},	  {"csv", OUTPUT_ENCODER, "csv"}, {"tsv", OUTPUT_ENCODER, "tsv"},
+    {"humanize", OUTPUT_ENCODER, "text"}, {"null", OUTPUT_NULL, NULL},	  {"top", OUTPUT_TOP, NULL},
+};
+
+static const char *target = "localhost", *format = "json", *columns = "", *sort = "send_rate";
+static uint32_t port = 8889, workers = 1, debug, count;
+static int64_t poll_frequency = 10 * NS_PER_SEC, refresh = NS_PER_SEC;
+static bool poll_mode, as_json, show_version;
+
+static const struct flag flags[] = {
+    {"target", FLAG_STRING, &target, "host of the daemon"},
+    {"port", FLAG_U32, &port, "its -grpcPort"},
+    {"poll", FLAG_BOOL, &poll_mode, "ask for polls instead of listening to those the daemon makes"},
+    {"pollFrequency", FLAG_DURATION, &poll_frequency, "with -poll: ask this often"},
+    {"workers", FLAG_U32, &workers, "connections side by side, each with all records (for load tests)"},
+    {"format", FLAG_STRING, &format, "json, csv, tsv, humanize, null (only count) or top (a live table)"},
+    {"json", FLAG_BOOL, &as_json, "the same as -format json"},
+    {"columns", FLAG_STRING, &columns,
+     "fields of csv, tsv, humanize and top, comma-separated; empty for the usual"},
+    {"sort", FLAG_STRING, &sort, "with -format top: the column to sort by"},
+    {"refresh", FLAG_DURATION, &refresh, "with -format top: draw this often"},
+    {"count", FLAG_U32, &count, "end after this many records; 0 goes on"},
+    {"d", FLAG_U32, &debug, "log level: 7 and above for debugging"},
+    {"v", FLAG_BOOL, &show_version, "print the version and end"},
+    {0},
+};
+
+struct app {
+	struct loop *loop;
+	enum output output;
+	struct encoder encoder;
+	struct top *top;
+	struct buf out;
+	struct loop_watch signals, asker, drawer, keys;
+	bool terminal, ended;
+	struct termios saved;
+	int status;
+	uint64_t records, damaged;
+	struct stream {
+		struct app *app;
+		struct grpc_client *client;
+		struct grpc_client_call call;
+		bool open;
+	} streams[WORKERS_MAX];
+};
+
+static void app_end(struct app *app, int status)
+{
+	app->ended = true;
+	app->status = status;
+	loop_stop(app->loop);
+}
+
+/* Writes what has gathered. A reader that went away (head, less) is a normal end. */
+static void flush(struct app *app)
+{
+	size_t done = 0;
+
+	while (done < app->out.len) {
+		ssize_t n = write(STDOUT_FILENO, app->out.data + done, app->out.len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			if (errno != EPIPE)
+				fprintf(stderr, "xtcp2client: stdout: %s\n", strerror(errno));
+			app_end(app, errno == EPIPE ? 0 : 1);
+			break;
+		}
+		done += (size_t)n;
+	}
+	buf_reset(&app->out);
+}
+
+/* Records come */
+
+static void take_record(struct app *app, struct str wire)
+{
+	struct record r;
+
+	app->records++;
+	if (app->output == OUTPUT_TOP) {
+		top_take(app->top, wire);
+	} else if (app->output == OUTPUT_ENCODER) {
+		if (wire_decode(&r, wire) < 0) {
+			app->damaged++;
+			return;
+		}
+		app->encoder.ops->begin(&app->encoder, &app->out);
+		app->encoder.ops->row(&app->encoder, &app->out, &r);
+		app->encoder.ops->end(&app->encoder, &app->out);
+		if (app->out.len >= OUT_BYTES)
+			flush(app);
+	}
+}
+
+/* Both responses carry the record in field 1. */
+static void on_message(struct grpc_client_call *call, struct str message)
+{
+	struct app *app = ((struct stream *)call->data)->app;
+	struct protowire reader = protowire_of(message);
+	struct protowire_field f;
+
+	while (!app->ended && protowire_next(&reader, &f)) {
+		if (f.number != 1 || f.type != PROTOWIRE_LEN)
+			continue;
+		take_record(app, f.bytes);
+		if (count && app->records >= count)
+			app_end(app, 0);
+	}
+	if (reader.bad)
+		app->damaged++;
+}
+
+static void on_idle(void *data)
+{
+	struct app *app = data;
+
+	if (app->output == OUTPUT_ENCODER)
+		flush(app);
+}
+
+static void say_end(const struct grpc_client_call *call)
+{
+	if (call->code == GRPC_UNIMPLEMENTED && strstr(call->text, "no service"))
+		fprintf(stderr, "xtcp2client: the gRPC server on %s port %u is not xtcp2: %s\n", target, port,
+			call->text);
+	else
+		fprintf(stderr, "xtcp2client: the daemon ended the call: %s (%s)\n", call->text,
+			grpc_code_name(call->code));
+}
+
+static void on_done(struct grpc_client_call *call)
+{
+	struct stream *s = call->data;
+
+	s->open = false;
+	if (s->app->ended)
+		return;
+	if (*call->trailer_value && strcmp(call->trailer_value, "0") != 0)
+		fprintf(stderr, "xtcp2client: missed %s records: they came faster than they were read\n",
+			call->trailer_value);
+	if (call->code == GRPC_UNAVAILABLE && !call->status_seen)
+		fprintf(stderr, "xtcp2client: %s\n", call->text);
+	else
+		say_end(call);
+	app_end(s->app, call->code == GRPC_OK ? 0 : 1);
+}
+
+/* Asks every stream for a poll. */
+static void ask(struct app *app)
+{
+	XtcpFlatRecord__V1__PollFlatRecordsRequest request =
+	    XTCP_FLAT_RECORD__V1__POLL_FLAT_RECORDS_REQUEST__INIT;
+
+	for (uint32_t i = 0; i < workers; i++) {
+		if (app->streams[i].open)
+			grpc_client_send(&app->streams[i].call, &request.base, false);
+	}
+}
+
+static void on_ask(struct loop_watch *w, uint32_t events)
+{
+	loop_timer_read(w);
+	ask(w->data);
+}
+
+static int stream_open(struct app *app, struct stream *s, char *error, size_t size)
+{
+	XtcpFlatRecord__V1__FlatRecordsRequest request = XTCP_FLAT_RECORD__V1__FLAT_RECORDS_REQUEST__INIT;
+
+	s->app = app;
+	s->client = grpc_client_new(app->loop, target, (uint16_t)port, error, size);
+	if (!s->client)
+		return -ENOTCONN;
+	grpc_client_on_idle(s->client, on_idle, app);
+	s->call = (struct grpc_client_call){
+	    .path = poll_mode ? SERVICE "PollFlatRecords" : SERVICE "FlatRecords",
+	    .trailer = RECORD_MISSED_TRAILER,
+	    .data = s,
+	    .message = on_message,
+	    .done = on_done,
+	};
+	int r = grpc_client_start(s->client, &s->call);
+	if (r == 0 && !poll_mode)
+		r = grpc_client_send(&s->call, &request.base, true);
+	if (r < 0)
+		snprintf(error, size, "cannot begin the call: %s", strerror(-r));
+	s->open = r == 0;
+	return r;
+}
+
+/* The terminal */
+
+static void draw(struct app *app)
+{
+	struct winsize size = {0};
+
+	if (app->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) {
+		struct buf table = {0};
+		top_render(app->top, size.ws_col, size.ws_row, &table);
+		/* Home, then each line with the rest of it erased, then all below: no flicker. */
+		buf_str(&app->out, "\033[H");
+		for (size_t i = 0; i < table.len; i++) {
+			if (table.data[i] == '\n')
+				buf_str(&app->out, i + 1 < table.len ? "\033[K\r\n" : "\033[K");
+			else
+				buf_byte(&app->out, table.data[i]);
+		}
+		buf_str(&app->out, "\033[J");
+		buf_free(&table);
+	} else {
+		top_render(app->top, 0, PLAIN_LINES, &app->out);
+		buf_byte(&app->out, '\n');
+	}
+	flush(app);
+}
+
+static void on_draw(struct loop_watch *w, uint32_t events)
+{
+	loop_timer_read(w);
+	draw(w->data);
+}
+
+static void on_key(struct loop_watch *w, uint32_t events)
+{
+	struct app *app = w->data;
+	char key;
+
+	if (read(w->fd, &key, 1) != 1 || key == 'q') {
+		app_end(app, 0);
+	} else if (key == '<' || key == '>') {
+		top_sort_move(app->top, key == '>' ? 1 : -1);
+		draw(app);
+	}
+}
+
+static void on_signal(struct loop_watch *w, uint32_t events)
+{
+	struct app *app = w->data;
+	int signo = loop_signals_read(w);
+
+	if (!signo)
+		return;
+	if (signo != SIGWINCH)
+		app_end(app, 0);
+	else if (app->top)
+		draw(app);
+}
+
+static void terminal_enter(struct app *app)
+{
+	struct termios raw;
+
+	app->terminal =
+	    isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &app->saved) == 0;
+	if (!app->terminal)
+		return;
+	raw = app->saved;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO); /* ISIG stays: Ctrl-C is a signal like any other */
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	buf_str(&app->out, "\033[?1049h\033[?25l"); /* the alternate screen, no cursor */
+	flush(app);
+	loop_add(app->loop, &app->keys, EPOLLIN);
+}
+
+static void terminal_leave(struct app *app)
+{
+	if (!app->terminal)
+		return;
+	loop_remove(app->loop, &app->keys);
+	buf_str(&app->out, "\033[?25h\033[?1049l");
+	flush(app);
+	tcsetattr(STDIN_FILENO, TCSANOW, &app->saved);
+	app->terminal = false;
+}
+
+/* Begin and end */
+
+static int output_setup(struct app *app, char *error, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (strcmp(formats[i].name, format) != 0)
+			continue;
+		app->output = formats[i].output;
+		if (app->output == OUTPUT_TOP) {
+			app->top = top_new(columns, sort, error, size);
+			return app->top ? 0 : -EINVAL;
+		}
+		if (app->output == OUTPUT_NULL)
+			return 0;
+		bool chosen = strcmp(format, "json") != 0;
+		return encoder_init(&app->encoder, formats[i].marshal, chosen ? columns : "", error, size);
+	}
+	snprintf(error, size, "-format %.40s: possible are json csv tsv humanize null top", format);
+	return -EINVAL;
+}
+
+static int watches_open(struct app *app)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGWINCH, 0};
+
+	app->signals = (struct loop_watch){.fd = -1, .name = "signals", .fn = on_signal, .data = app};
+	app->asker = (struct loop_watch){.fd = -1, .name = "ask", .fn = on_ask, .data = app};
+	app->drawer = (struct loop_watch){.fd = -1, .name = "draw", .fn = on_draw, .data = app};
+	app->keys = (struct loop_watch){STDIN_FILENO, "keys", on_key, app};
+	int r = loop_signals_open(app->loop, &app->signals, signals);
+	if (r == 0)
+		r = loop_timer_open(app->loop, &app->asker);
+	return r < 0 ? r : loop_timer_open(app->loop, &app->drawer);
+}
+
+static void app_free(struct app *app)
+{
+	app->ended = true;
+	for (uint32_t i = 0; i < workers; i++)
+		grpc_client_free(app->streams[i].client);
+	loop_timer_close(app->loop, &app->asker);
+	loop_timer_close(app->loop, &app->drawer);
+	loop_signals_close(app->loop, &app->signals);
+	loop_free(app->loop);
+	encoder_free(&app->encoder);
+	top_free(app->top);
+	buf_free(&app->out);
+}
+
+static int run(struct app *app)
+{
+	char error[512] = "cannot watch signals";
+	int r = watches_open(app);
+
+	for (uint32_t i = 0; i < workers && r == 0; i++)
+		r = stream_open(app, &app->streams[i], error, sizeof(error));
+	if (r < 0) {
+		fprintf(stderr, "xtcp2client: %s\n", error);
+		return 1;
+	}
+	if (poll_mode) {
+		ask(app);
+		loop_timer_set(&app->asker, poll_frequency, poll_frequency);
+	}
+	if (app->top) {
+		terminal_enter(app);
+		loop_timer_set(&app->drawer, refresh, refresh);
+	}
+	loop_run(app->loop);
+	if (app->output == OUTPUT_ENCODER)
+		flush(app);
+	terminal_leave(app);
+	if (app->output == OUTPUT_NULL)
+		printf("%" PRIu64 " records\n", app->records);
+	if (app->damaged)
+		fprintf(stderr, "xtcp2client: %" PRIu64 " messages could not be read\n", app->damaged);
+	return app->status;
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = {0};
+	char error[512] = "";
+
+	flags_parse(flags, argc, argv, "live TCP socket records of a running xtcp2");
+	if (show_version) {
+		puts(XTCP2_VERSION);
+		return 0;
+	}
+	log_init(debug ? (enum log_level)debug : LOG_LEVEL_WARN);
+	if (as_json)
+		format = "json";
+	if (port < 1 || port > UINT16_MAX)
+		snprintf(error, sizeof(error), "-port %u: must be between 1 and %u", port,
+			 (unsigned)UINT16_MAX);
+	else if (workers < 1 || workers > WORKERS_MAX)
+		snprintf(error, sizeof(error), "-workers %u: must be between 1 and %d", workers, WORKERS_MAX);
+	else if (poll_frequency <= 0 || refresh <= 0)
+		snprintf(error, sizeof(error), "-pollFrequency and -refresh must be longer than 0");
+	else
+		output_setup(&app, error, sizeof(error));
+	if (*error) {
+		fprintf(stderr, "xtcp2client: %s\n", error);
+		return 2;
+	}
+	app.loop = loop_new();
+	if (!app.loop) {
+		perror("xtcp2client");
+		return 1;
+	}
+	int r = run(&app);
+	app_free(&app);
+	return r;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONTROL_MESSAGE_H
+#define CONTROL_MESSAGE_H
+/*
+ * Conversions between the values of options and the message types of
+ * xtcp_config.v1, which the daemon and its control client do alike.
+ */
+#include <stdint.h>
+
+#include "xtcp_config/v1/xtcp_config.pb-c.h"
+
+/* A duration in nanoseconds: 0, or -ERANGE when it is negative or beyond 63 bits. */
+int duration_from_message(const Google__Protobuf__Duration *d, int64_t *ns);
+Google__Protobuf__Duration duration_to_message(int64_t ns);
+
+/* The map for a list as -deserializers spells it. The caller frees it with free_unpacked(). NULL without memory. */
+XtcpConfig__V1__EnabledDeserializers *deserializers_to_message(const char *list);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRPC_GRPC_INTERNAL_H
+#define GRPC_GRPC_INTERNAL_H
+/* What grpc.c (requests, the life of a call) and grpc_response.c (what goes back) share. */
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "grpc/grpc.h"
+
+#define PATH_MAX_LEN 256 /* longest ":path" kept; ours are shorter */
+
+struct call {
+	struct grpc_call pub;
+	LIST_ENTRY(call) link;
+	struct grpc *grpc;
+	struct h2_stream *stream;
+	const struct grpc_method *method;
+	/* the request */
+	char path[PATH_MAX_LEN];
+	bool post, content_type_ok, timeout_bad, encoded;
+	int64_t deadline_ns; /* on the monotonic clock; 0 for none */
+	struct buf in;	     /* the message being received, its prefix first */
+	uint32_t requests;   /* whole messages seen */
+	bool half_closed;
+	/* the response */
+	struct grpc_chunk **queue; /* queue[head..count) wait; head_sent bytes of the first are gone */
+	size_t head, count, cap, head_sent, queued;
+	bool plain; /* a plain HTTP answer: no trailers */
+	bool started, finished;
+	enum grpc_code code;
+	struct buf text; /* percent-encoded */
+};
+
+struct grpc {
+	struct h2_server *h2;
+	struct loop *loop;
+	const struct grpc_service *services;
+	size_t stream_bytes, in_bytes, call_count;
+	struct loop_watch deadline;
+	int64_t deadline_ns; /* what the timer is set to, or 0 */
+	LIST_HEAD(, call) calls;
+};
+
+#define call_of(pub_) ((struct call *)(void *)(pub_)) /* pub is the first member */
+
+/* Answers what is not gRPC: an HTTP status and a line for people. */
+void grpc_respond_plain(struct call *c, const char *status, const char *line);
+/* h2_owner.produce of a call. */
+size_t grpc_produce(void *call, uint8_t *buf, size_t size, bool *eof);
+/* Drops what is queued. */
+void grpc_queue_free(struct call *c);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The server of h2.h: listening, accepting, keeping time, ending. What happens on a connection is in
+ * h2_conn.c. */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "grpc/h2_internal.h"
+#include "stats/stats.h"
+
+#define ACCEPT_ROUND 64	 /* connections accepted an event */
+#define TICK_S	     5	 /* how often silence is looked for */
+#define LISTEN_QUEUE 256 /* backlog of listen(2) */
+#define LOG_EVERY_NS (60 * NS_PER_SEC)
+
+int h2_server_adopt(struct h2_server *s, int fd)
+{
+	_cleanup_close_ int owned = fd;
+
+	if (s->conn_count >= H2_CONNECTIONS_MAX)
+		return -EUSERS;
+	int r = h2_conn_new(s, fd);
+	if (r < 0)
+		return r;
+	take_fd(owned);
+	if (s->conn_count == 1)
+		loop_timer_set(&s->tick, TICK_S * NS_PER_SEC, TICK_S * NS_PER_SEC);
+	return 0;
+}
+
+static void refuse(struct h2_server *s, const char *why)
+{
+	uint64_t more;
+
+	stat_add(STAT_GRPC_REFUSED, 1);
+	if (log_limit_pass(&s->refused_log, LOG_EVERY_NS, &more))
+		log_warn("grpc", "connection refused: %s (%llu more like it)", why, (unsigned long long)more);
+}
+
+static void listener_event(struct loop_watch *w, uint32_t events)
+{
+	struct h2_server *s = w->data;
+
+	for (int i = 0; i < ACCEPT_ROUND; i++) {
+		int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			/*
+			 * Out of descriptors or memory: the connection stays in
+			 * the backlog; the tick looks again, so that a
+			 * level-triggered watch does not spin meanwhile.
+			 */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+				refuse(s, strerror(errno));
+				loop_modify(s->loop, w, 0);
+				loop_timer_set(&s->tick, TICK_S * NS_PER_SEC, TICK_S * NS_PER_SEC);
+			}
+			return;
+		}
+		int one = 1;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		int r = h2_server_adopt(s, fd);
+		if (r < 0)
+			refuse(s, r == -EUSERS ? "too many connections" : strerror(-r));
+	}
+}
+
+/* 0, or the reason to close the connection. Sends the PING that asks a silent peer. */
+static const char *conn_check(struct h2_conn *c, int64_t now)
+{
+	if (!c->settled && now - c->opened_ns > H2_PREFACE_S * NS_PER_SEC)
+		return "no HTTP/2 preface came";
+	if (c->ping_ns && now - c->ping_ns > H2_PING_TIMEOUT_S * NS_PER_SEC)
+		return "no answer to a keepalive ping";
+	if (!c->ping_ns && now - c->heard_ns > H2_SILENCE_S * NS_PER_SEC) {
+		c->ping_ns = now;
+		if (nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL) != 0 || h2_conn_write(c) < 0)
+			return "it does not take a keepalive ping";
+	}
+	return NULL;
+}
+
+static void tick_event(struct loop_watch *w, uint32_t events)
+{
+	struct h2_server *s = w->data;
+	int64_t now = clock_mono_ns();
+
+	loop_timer_read(w);
+	for (struct h2_conn *c = LIST_FIRST(&s->conns), *next; c; c = next) {
+		next = LIST_NEXT(c, link);
+		const char *why = conn_check(c, now);
+		if (why) {
+			log_info("grpc", "%s: %s, connection closed", c->peer, why);
+			h2_conn_close(c);
+		}
+	}
+	if (s->listener.fd >= 0)
+		loop_modify(s->loop, &s->listener, EPOLLIN);
+	if (s->conn_count == 0)
+		loop_timer_set(w, 0, 0);
+}
+
+struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data)
+{
+	struct h2_server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	*s = (struct h2_server){.loop = loop, .owner = owner, .data = data};
+	s->listener = (struct loop_watch){.fd = -1, .name = "grpc listener", .fn = listener_event, .data = s};
+	s->tick = (struct loop_watch){.fd = -1, .name = "grpc keepalive", .fn = tick_event, .data = s};
+	int r = h2_session_setup(s);
+	if (r == 0)
+		r = loop_timer_open(loop, &s->tick);
+	if (r < 0) {
+		h2_server_free(s, 0);
+		errno = -r;
+		return NULL;
+	}
+	return s;
+}
+
+/* A listening socket for one address. Returns the descriptor or -errno. */
+static int listen_on(const struct addrinfo *ai)
+{
+	int one = 1, zero = 0;
+	_cleanup_close_ int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (ai->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, LISTEN_QUEUE) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+static void freeaddrinfop(struct addrinfo **ai)
+{
+	if (*ai)
+		freeaddrinfo(*ai);
+}
+
+int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, char *error, size_t size)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+	_cleanup_(freeaddrinfop) struct addrinfo *ai = NULL;
+	char host[INET6_ADDRSTRLEN + 2], service[6];
+	size_t len = strlen(address);
+	bool bracketed = len >= 2 && address[0] == '[' && address[len - 1] == ']';
+
+	snprintf(host, sizeof(host), "%.*s", (int)(bracketed ? len - 2 : len), address + bracketed);
+	snprintf(service, sizeof(service), "%u", port);
+	if (getaddrinfo(*host ? host : "::", service, &hints, &ai) != 0) {
+		snprintf(error, size, "gRPC cannot listen on \"%s\": not a numeric IPv4 or IPv6 address",
+			 address);
+		return -EINVAL;
+	}
+	int fd = listen_on(ai);
+	if (fd < 0) {
+		snprintf(error, size, "gRPC cannot listen on %s port %u: %s", *host ? host : "all addresses",
+			 port, strerror(-fd));
+		return fd;
+	}
+	s->listener.fd = fd;
+	int r = loop_add(s->loop, &s->listener, EPOLLIN);
+	if (r < 0)
+		snprintf(error, size, "gRPC cannot watch its listening socket: %s", strerror(-r));
+	return r;
+}
+
+uint16_t h2_server_port(const struct h2_server *s)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char port[6] = "0";
+
+	if (getsockname(s->listener.fd, (struct sockaddr *)&addr, &len) == 0)
+		getnameinfo((struct sockaddr *)&addr, len, NULL, 0, port, sizeof(port), NI_NUMERICSERV);
+	return (uint16_t)strtoul(port, NULL, 10);
+}
+
+/* One round over all connections with something left to send; closes those that are done. */
+static void drain_round(struct h2_server *s, int timeout_ms)
+{
+	struct pollfd fds[H2_CONNECTIONS_MAX];
+	nfds_t n = 0;
+
+	for (struct h2_conn *c = LIST_FIRST(&s->conns), *next; c; c = next) {
+		next = LIST_NEXT(c, link);
+		/* Unread input would turn the close into a reset, which may overtake the last frames. */
+		int r = h2_conn_read(c);
+		if (r < 0 || h2_conn_write(c) < 0 || (LIST_EMPTY(&c->streams) && c->out.len == 0))
+			h2_conn_close(c);
+		else
+			fds[n++] = (struct pollfd){.fd = c->watch.fd,
+						   .events = c->armed & EPOLLIN ? POLLIN : POLLOUT};
+	}
+	if (n > 0)
+		poll(fds, n, timeout_ms);
+}
+
+void h2_server_free(struct h2_server *s, int drain_ms)
+{
+	if (!s)
+		return;
+	int64_t deadline = clock_mono_ns() + drain_ms * NS_PER_MS;
+
+	if (s->listener.fd >= 0) {
+		loop_remove(s->loop, &s->listener);
+		close(s->listener.fd);
+		s->listener.fd = -1;
+	}
+	struct h2_conn *c;
+	LIST_FOREACH(c, &s->conns, link)
+	{
+		int32_t last = nghttp2_session_get_last_proc_stream_id(c->session);
+		nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+	}
+	for (int64_t left = drain_ms; left > 0 && !LIST_EMPTY(&s->conns);
+	     left = (deadline - clock_mono_ns()) / NS_PER_MS)
+		drain_round(s, (int)left);
+	while (!LIST_EMPTY(&s->conns))
+		h2_conn_close(LIST_FIRST(&s->conns));
+	loop_timer_close(s->loop, &s->tick);
+	nghttp2_session_callbacks_del(s->callbacks);
+	nghttp2_option_del(s->option);
+	free(s);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRPC_H2_H
+#define GRPC_H2_H
+/*
+ * HTTP/2 server transport: plaintext with prior knowledge, on the main loop,
+ * nonblocking. It moves header fields and body bytes between sockets and one
+ * owner (the gRPC layer) and knows nothing of what they mean. Main thread only.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/loop.h"
+#include "base/str.h"
+
+#define H2_CONNECTIONS_MAX  1024  /* beyond it a connection is closed at once and counted */
+#define H2_STREAMS_MAX	    100	  /* concurrent requests of one connection, announced in SETTINGS */
+#define H2_STREAMS_ALL_MAX  4096  /* concurrent requests of all connections; beyond it REFUSED_STREAM */
+#define H2_HEADERS_MAX	    16384 /* bytes of a request's header list, counted as RFC 9113 6.5.2 does */
+#define H2_SILENCE_S	    60	  /* a connection silent this long is asked with a PING ... */
+#define H2_PING_TIMEOUT_S   20	  /* ... and closed when nothing comes back for this long */
+#define H2_PREFACE_S	    20	  /* a connection that has not sent its SETTINGS by then is closed */
+#define H2_RESPONSE_HEADERS 16	  /* most fields of a response's header or trailer list */
+
+struct h2_server;
+struct h2_stream;
+
+struct h2_header {
+	struct str name, value; /* names in lower case */
+};
+
+/* The owner's side of a stream; `call` is what open() returned. A stream's events come in this order. */
+struct h2_owner {
+	/* A request begins. NULL refuses the stream. */
+	void *(*open)(void *data, struct h2_stream *stream);
+	void (*header)(void *call, struct str name, struct str value);
+	/* All header fields were delivered; oversized: some were left out, beyond H2_HEADERS_MAX. */
+	void (*request)(void *call, bool oversized);
+	void (*body)(void *call, const uint8_t *data, size_t len);
+	/* The peer sends no more. */
+	void (*end)(void *call);
+	/*
+	 * Fills buf with body bytes: how many, or 0 when there are none now (the
+	 * stream then sleeps until h2_stream_wake()). *eof with the last bytes
+	 * ends the response; h2_stream_trailers() may be called before.
+	 */
+	size_t (*produce)(void *call, uint8_t *buf, size_t size, bool *eof);
+	/* The stream is gone, for whatever reason; neither side may use the other any more. */
+	void (*closed)(void *call);
+};
+
+/* owner and loop are borrowed. No socket yet. NULL with errno. */
+struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data);
+/* address: numeric, "127.0.0.1", "::1", "[::1]", "" for all. port 0 takes any. 0, or -errno with a sentence
+ * in error. */
+int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, char *error, size_t size);
+uint16_t h2_server_port(const struct h2_server *s);
+/* Serves a connected stream socket; owns fd from here on, even when it fails. 0 or -errno. */
+int h2_server_adopt(struct h2_server *s, int fd);
+/*
+ * Stops listening, sends GOAWAY, lets what is queued drain for at most
+ * drain_ms (it blocks that long), closes everything. NULL is fine.
+ */
+void h2_server_free(struct h2_server *s, int drain_ms);
+
+/* Sends the header list; with body, produce() is asked for bytes, else the response ends with it. 0 or
+ * -errno. */
+int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers, size_t count, bool body);
+/* The trailer list; only from inside produce(), together with *eof. */
+int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count);
+/* There are bytes to produce (again). */
+void h2_stream_wake(struct h2_stream *stream);
+/* "127.0.0.1:4711", for logs. */
+const char *h2_stream_peer(const struct h2_stream *stream);
+
+#endif

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * nghttp2 does the protocol; this file gives it sockets, time and limits. A
+ * connection reads at most one buffer and writes at most one round an event, so
+ * that no peer keeps the loop to itself. Output is pulled: nghttp2 is asked for
+ * frames only while the socket takes them, so bytes wait in the owner's queues
+ * (which are bounded) and not here: a connection holds one batch of frames at
+ * most. A connection whose socket does not take its output is not read either:
+ * a peer that floods without reading stops itself.
+ *
+ * Closing happens in event and timer callbacks only, never inside a callback of
+ * nghttp2, which must not lose its session under its feet.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "grpc/h2_internal.h"
+#include "stats/stats.h"
+
+#define READ_BYTES  16384  /* one read(2) an event */
+#define WRITE_BATCH 65536  /* frames are gathered up to here for one send(2) */
+#define WRITE_ROUND 262144 /* bytes sent an event before other connections get their turn */
+#define FIELD_COST  32	   /* what RFC 9113 6.5.2 adds to each header field */
+
+static void stream_free(struct h2_stream *stream)
+{
+	LIST_REMOVE(stream, link);
+	stream->conn->server->stream_count--;
+	if (stream->call)
+		stream->conn->server->owner->closed(stream->call);
+	free(stream);
+}
+
+void h2_conn_close(struct h2_conn *c)
+{
+	struct h2_server *s = c->server;
+
+	while (!LIST_EMPTY(&c->streams))
+		stream_free(LIST_FIRST(&c->streams));
+	LIST_REMOVE(c, link);
+	stat_set(STAT_GRPC_CONNECTIONS, --s->conn_count);
+	loop_remove(s->loop, &c->watch);
+	close(c->watch.fd);
+	nghttp2_session_del(c->session);
+	buf_free(&c->out);
+	free(c);
+}
+
+/* Tells epoll what the connection waits for now. 0 or -errno. */
+static int conn_arm(struct h2_conn *c)
+{
+	bool pending = c->out.len > 0;
+	uint32_t events =
+	    (pending ? 0 : EPOLLIN) | (pending || nghttp2_session_want_write(c->session) ? EPOLLOUT : 0);
+
+	if (events == c->armed)
+		return 0;
+	c->armed = events;
+	return loop_modify(c->server->loop, &c->watch, events);
+}
+
+static void conn_alive(struct h2_conn *c)
+{
+	c->heard_ns = clock_mono_ns();
+	c->ping_ns = 0;
+}
+
+int h2_conn_read(struct h2_conn *c)
+{
+	uint8_t data[READ_BYTES];
+	ssize_t n = recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+
+	if (n == 0)
+		return -ECONNRESET;
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	conn_alive(c);
+	ssize_t r = nghttp2_session_mem_recv(c->session, data, (size_t)n);
+	if (r >= 0)
+		return 0;
+	log_debug("grpc", "%s: %s, connection closed", c->peer, nghttp2_strerror((int)r));
+	return -EPROTO;
+}
+
+/* Moves frames of nghttp2 into `out` up to one batch. 0 or -errno. */
+static int conn_gather(struct h2_conn *c)
+{
+	while (c->out.len < WRITE_BATCH) {
+		const uint8_t *frame;
+		ssize_t n = nghttp2_session_mem_send(c->session, &frame);
+		if (n < 0)
+			return n == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
+		if (n == 0)
+			break;
+		buf_append(&c->out, frame, (size_t)n);
+	}
+	return buf_ok(&c->out) ? 0 : -ENOMEM;
+}
+
+int h2_conn_write(struct h2_conn *c)
+{
+	for (size_t round = 0; round < WRITE_ROUND;) {
+		if (c->out.len == 0) {
+			int r = conn_gather(c);
+			if (r < 0)
+				return r;
+			if (c->out.len == 0)
+				break;
+		}
+		ssize_t n = send(c->watch.fd, c->out.data + c->sent, c->out.len - c->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno != EAGAIN)
+				return -errno;
+			c->blocked = true;
+			break;
+		}
+		/* Room in a socket that was full is the peer reading: a sign of life, and the only one while
+		 * we do not read. */
+		if (c->blocked)
+			conn_alive(c);
+		c->blocked = false;
+		round += (size_t)n;
+		c->sent += (size_t)n;
+		if (c->sent == c->out.len) {
+			buf_reset(&c->out);
+			c->sent = 0;
+		}
+	}
+	return conn_arm(c);
+}
+
+/* Whether there is nothing more to say on either side (after GOAWAY, protocol errors). */
+static bool conn_over(const struct h2_conn *c)
+{
+	return c->out.len == 0 && !nghttp2_session_want_read(c->session) &&
+	       !nghttp2_session_want_write(c->session);
+}
+
+static void conn_event(struct loop_watch *w, uint32_t events)
+{
+	struct h2_conn *c = w->data;
+	int r = 0;
+
+	if (events & EPOLLIN)
+		r = h2_conn_read(c);
+	else if (events & (EPOLLHUP | EPOLLERR))
+		r = -ECONNRESET;
+	if (r == 0)
+		r = h2_conn_write(c);
+	else if (r == -EPROTO)
+		h2_conn_write(c); /* the GOAWAY that says why, if the socket takes it */
+	if (r < 0 || conn_over(c))
+		h2_conn_close(c);
+}
+
+/* Callbacks of nghttp2 */
+
+static struct h2_stream *stream_of(nghttp2_session *session, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(session, id);
+}
+
+static bool is_request(const nghttp2_frame *frame)
+{
+	return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *data)
+{
+	struct h2_conn *c = data;
+	struct h2_server *s = c->server;
+
+	if (!is_request(frame))
+		return 0;
+	struct h2_stream *stream = s->stream_count < H2_STREAMS_ALL_MAX ? calloc(1, sizeof(*stream)) : NULL;
+	if (!stream) {
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+					  NGHTTP2_REFUSED_STREAM);
+		return 0;
+	}
+	stream->conn = c;
+	stream->id = frame->hd.stream_id;
+	LIST_INSERT_HEAD(&c->streams, stream, link);
+	s->stream_count++;
+	nghttp2_session_set_stream_user_data(session, stream->id, stream);
+	stream->call = s->owner->open(s->data, stream);
+	if (!stream->call)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_REFUSED_STREAM);
+	return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+		     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *data)
+{
+	struct h2_conn *c = data;
+	struct h2_stream *stream = is_request(frame) ? stream_of(session, frame->hd.stream_id) : NULL;
+
+	if (!stream || !stream->call)
+		return 0;
+	stream->header_bytes += name_len + value_len + FIELD_COST;
+	if (stream->header_bytes <= H2_HEADERS_MAX)
+		c->server->owner->header(stream->call, (struct str){(const char *)name, (uint32_t)name_len},
+					 (struct str){(const char *)value, (uint32_t)value_len});
+	return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *data)
+{
+	struct h2_conn *c = data;
+	struct h2_stream *stream;
+
+	switch (frame->hd.type) {
+	case NGHTTP2_SETTINGS:
+		c->settled = true;
+		return 0;
+	case NGHTTP2_HEADERS:
+	case NGHTTP2_DATA:
+		stream = stream_of(session, frame->hd.stream_id);
+		if (!stream || !stream->call)
+			return 0;
+		if (is_request(frame))
+			c->server->owner->request(stream->call, stream->header_bytes > H2_HEADERS_MAX);
+		if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+			c->server->owner->end(stream->call);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes, size_t len,
+		   void *data)
+{
+	struct h2_conn *c = data;
+	struct h2_stream *stream = stream_of(session, id);
+
+	if (stream && stream->call)
+		c->server->owner->body(stream->call, bytes, len);
+	return 0;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *data)
+{
+	struct h2_stream *stream = stream_of(session, id);
+
+	if (stream) {
+		nghttp2_session_set_stream_user_data(session, id, NULL);
+		stream_free(stream);
+	}
+	return 0;
+}
+
+/* A response that ended while the peer still sends: tell it to stop, as RFC 9113 8.1 allows. */
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *data)
+{
+	int32_t id = frame->hd.stream_id;
+	bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+		    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
+
+	if (ends && nghttp2_session_get_stream_remote_close(session, id) == 0)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+	return 0;
+}
+
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t size, uint32_t *flags,
+			 nghttp2_data_source *source, void *data)
+{
+	struct h2_stream *stream = source->ptr;
+	bool eof = false;
+	size_t n = stream->conn->server->owner->produce(stream->call, buf, size, &eof);
+
+	if (eof)
+		*flags |= NGHTTP2_DATA_FLAG_EOF | (stream->trailers ? NGHTTP2_DATA_FLAG_NO_END_STREAM : 0);
+	else if (n == 0)
+		return NGHTTP2_ERR_DEFERRED;
+	return (ssize_t)n;
+}
+
+int h2_session_setup(struct h2_server *s)
+{
+	if (nghttp2_session_callbacks_new(&s->callbacks) != 0 || nghttp2_option_new(&s->option) != 0)
+		return -ENOMEM;
+	nghttp2_session_callbacks_set_on_begin_headers_callback(s->callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(s->callbacks, on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(s->callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(s->callbacks, on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(s->callbacks, on_stream_close);
+	nghttp2_session_callbacks_set_on_frame_send_callback(s->callbacks, on_frame_sent);
+	nghttp2_option_set_no_closed_streams(s->option, 1); /* kept only for the old priority tree */
+	return 0;
+}
+
+/* A connection comes */
+
+/* Output appeared outside of the connection's own event: the next round of the loop writes it. */
+static void conn_kick(struct h2_conn *c)
+{
+	if (!(c->armed & EPOLLOUT)) {
+		c->armed |= EPOLLOUT;
+		loop_modify(c->server->loop, &c->watch, c->armed);
+	}
+}
+
+static int session_start(struct h2_conn *c)
+{
+	static const nghttp2_settings_entry settings[] = {
+	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS_MAX},
+	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEADERS_MAX},
+	};
+
+	if (nghttp2_session_server_new2(&c->session, c->server->callbacks, c, c->server->option) != 0)
+		return -ENOMEM;
+	if (nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, ARRAY_SIZE(settings)) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void peer_name(struct h2_conn *c)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char host[INET6_ADDRSTRLEN] = "", port[6] = "";
+
+	if (getpeername(c->watch.fd, (struct sockaddr *)&addr, &len) < 0 ||
+	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		snprintf(c->peer, sizeof(c->peer), "peer");
+	else
+		snprintf(c->peer, sizeof(c->peer), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+int h2_conn_new(struct h2_server *s, int fd)
+{
+	struct h2_conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	*c = (struct h2_conn){.server = s, .armed = EPOLLIN, .opened_ns = clock_mono_ns()};
+	c->watch = (struct loop_watch){.fd = fd, .name = "grpc connection", .fn = conn_event, .data = c};
+	c->heard_ns = c->opened_ns;
+	int r = session_start(c);
+	if (r == 0)
+		r = loop_add(s->loop, &c->watch, c->armed);
+	if (r < 0) {
+		nghttp2_session_del(c->session);
+		free(c);
+		return r;
+	}
+	peer_name(c);
+	LIST_INSERT_HEAD(&s->conns, c, link);
+	stat_set(STAT_GRPC_CONNECTIONS, ++s->conn_count);
+	conn_kick(c); /* our SETTINGS wait to be sent */
+	return 0;
+}
+
+/* Streams answer */
+
+static size_t to_nv(nghttp2_nv nv[static H2_RESPONSE_HEADERS], const struct h2_header *headers, size_t count)
+{
+	size_t n = 0;
+
+	for (; n < count && n < H2_RESPONSE_HEADERS; n++)
+		nv[n] = (nghttp2_nv){(uint8_t *)headers[n].name.p, (uint8_t *)headers[n].value.p,
+				     headers[n].name.len, headers[n].value.len, NGHTTP2_NV_FLAG_NONE};
+	return n;
+}
+
+int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers, size_t count, bool body)
+{
+	nghttp2_nv nv[H2_RESPONSE_HEADERS];
+	nghttp2_data_provider provider = {.source.ptr = stream, .read_callback = read_body};
+
+	int r = nghttp2_submit_response(stream->conn->session, stream->id, nv, to_nv(nv, headers, count),
+					body ? &provider : NULL);
+	conn_kick(stream->conn);
+	return r == 0 ? 0 : -ENOMEM;
+}
+
+int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count)
+{
+	nghttp2_nv nv[H2_RESPONSE_HEADERS];
+
+	stream->trailers = true;
+	return nghttp2_submit_trailer(stream->conn->session, stream->id, nv, to_nv(nv, headers, count)) == 0
+		   ? 0
+		   : -ENOMEM;
+}
+
+void h2_stream_wake(struct h2_stream *stream)
+{
+	nghttp2_session_resume_data(stream->conn->session, stream->id);
+	conn_kick(stream->conn);
+}
+
+const char *h2_stream_peer(const struct h2_stream *stream)
+{
+	return stream->conn->peer;
+}

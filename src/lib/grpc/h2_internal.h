@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GRPC_H2_INTERNAL_H
+#define GRPC_H2_INTERNAL_H
+/* What h2.c (the server: sockets, time, limits) and h2_conn.c (one connection, its streams) share. */
+#include <netinet/in.h>
+#include <nghttp2/nghttp2.h>
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "grpc/h2.h"
+
+struct h2_stream {
+	LIST_ENTRY(h2_stream) link;
+	struct h2_conn *conn;
+	void *call;
+	size_t header_bytes;
+	int32_t id;
+	bool trailers;
+};
+
+struct h2_conn {
+	LIST_ENTRY(h2_conn) link;
+	LIST_HEAD(, h2_stream) streams;
+	struct h2_server *server;
+	struct loop_watch watch;
+	nghttp2_session *session;
+	struct buf out; /* frames on their way to the socket, the first `sent` bytes are gone */
+	size_t sent;
+	uint32_t armed;			      /* events epoll watches for */
+	int64_t opened_ns, heard_ns, ping_ns; /* ping_ns: when the unanswered PING went out, or 0 */
+	bool settled;			      /* the peer's SETTINGS came */
+	bool blocked;			      /* the socket took no more at the last try */
+	char peer[INET6_ADDRSTRLEN + 10];
+};
+
+struct h2_server {
+	struct loop *loop;
+	const struct h2_owner *owner;
+	void *data;
+	nghttp2_session_callbacks *callbacks;
+	nghttp2_option *option;
+	struct loop_watch listener, tick;
+	LIST_HEAD(, h2_conn) conns;
+	size_t conn_count, stream_count;
+	struct log_limit refused_log, accept_log;
+};
+
+/* Fills callbacks and option of a new server. 0 or -ENOMEM. */
+int h2_session_setup(struct h2_server *s);
+/* A connection over fd, in the server's list and on its loop; fd is the caller's again when it fails. 0 or
+ * -errno. */
+int h2_conn_new(struct h2_server *s, int fd);
+/* Ends its streams, closes the socket, frees it. Never inside a callback of nghttp2. */
+void h2_conn_close(struct h2_conn *c);
+/* Reads once. 0, or -errno when the connection is of no more use. */
+int h2_conn_read(struct h2_conn *c);
+/* Sends until the socket is full, the round is over or there is nothing left. 0 or -errno. */
+int h2_conn_write(struct h2_conn *c);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_HTTP_TOOL_H
+#define TOOLS_HTTP_TOOL_H
+/* One HTTP request for the small tools, on libcurl. */
+#include "base/buf.h"
+
+/* Appends text, percent-encoded, to a URL. */
+void http_escape(struct buf *url, const char *text);
+
+struct http_call {
+	const char *url;
+	const char *user, *password; /* basic auth; user "" for none */
+	const char *content_type;
+	const void *body; /* POST when there is one, else GET */
+	size_t len;
+};
+
+/* The status, with the answer appended to reply; -EIO, said on stderr, when there was no answer. Blocks up to
+ * 60 s. */
+int http_request(const struct http_call *call, struct buf *reply);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_KAFKA_TOOL_H
+#define TOOLS_KAFKA_TOOL_H
+/* Kafka for the small tools: messages out with an account of what was acknowledged, messages in one by one.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+/* Ledger of a producer: records of messages handed over, acknowledged and failed. */
+struct kafka_ledger {
+	uint64_t produced, acknowledged, failed;
+};
+
+struct kafka_producer;
+
+/* Brokers "HOST:PORT[,HOST:PORT]". NULL with a sentence on stderr. */
+struct kafka_producer *kafka_producer_new(const char *brokers, const char *topic);
+/* Copies the message; `records` go into the ledger. Waits while the queue is full. 0 or -EIO, said on stderr.
+ */
+int kafka_produce(struct kafka_producer *p, const void *data, size_t len, uint32_t records);
+/* Waits until all is acknowledged or has failed, at most timeout_ms. */
+void kafka_producer_flush(struct kafka_producer *p, int timeout_ms);
+struct kafka_ledger kafka_producer_ledger(const struct kafka_producer *p);
+void kafka_producer_free(struct kafka_producer *p);
+
+struct kafka_message {
+	const uint8_t *data;
+	size_t len;
+	int32_t partition;
+	int64_t offset;
+	int64_t timestamp_ms;
+};
+
+struct kafka_consume {
+	const char *brokers, *topic;
+	const char *group;  /* "" for one of its own, which nobody else shares */
+	const char *offset; /* "earliest" or "latest": where a new group starts */
+	uint64_t count;	    /* end after so many messages, 0 for no end */
+	int64_t idle_ns;    /* end after so long without a message, 0 for no end */
+	int (*fn)(void *arg, const struct kafka_message *m); /* not 0 ends it */
+	void *arg;
+};
+
+/* Until its end, SIGINT or SIGTERM. Returns the exit status; errors are said on stderr. */
+int kafka_consume(const struct kafka_consume *c);
+
+#endif

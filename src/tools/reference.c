@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/reference.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/flags.h"
+#include "record/encoder.h"
+#include "tools/http_tool.h"
+#include "tools/kafka_tool.h"
+#include "tools/sample.h"
+
+/* A broker that comes back within this time loses nothing. */
+#define FLUSH_MS     120000
+#define INSERT_QUERY "INSERT INTO xtcp.xtcp_flat_records_in FORMAT ProtobufList"
+
+static const char *filename = "", *values = "", *broker = "localhost:19092", *topic = "xtcp";
+static const char *connect_url = "http://127.0.0.1:18123", *user = "", *pass = "",
+		  *dump_file = "protobuflist.bin";
+static uint32_t loops = 1, rows = 10, rate;
+static int64_t loops_sleep;
+static bool envelope = true, dump;
+
+static const struct flag flags[] = {
+    {"filename", FLAG_STRING, &filename, "send the bytes of this file instead of made-up rows"},
+    {"values", FLAG_STRING, &values,
+     "record_counter of the rows, comma-separated: one row each; \"\" for -rows rows"},
+    {"rows", FLAG_U32, &rows, "rows of one envelope"},
+    {"envelope", FLAG_BOOL, &envelope,
+     "put the rows into one Envelope; false sends each row by itself, length first"},
+    {"loops", FLAG_U32, &loops, "envelopes to send; 0 for no end"},
+    {"loopsSleep", FLAG_DURATION, &loops_sleep, "pause between envelopes"},
+    {"rate", FLAG_U32, &rate, "rows a second; 0 as fast as it goes"},
+    {"broker", FLAG_STRING, &broker, "Kafka: HOST:PORT[,HOST:PORT]"},
+    {"topic", FLAG_STRING, &topic, "Kafka: topic"},
+    {"connect", FLAG_STRING, &connect_url, "ClickHouse: URL of its HTTP interface"},
+    {"user", FLAG_STRING, &user, "ClickHouse: user"},
+    {"pass", FLAG_STRING, &pass, "ClickHouse: password"},
+    {"dump", FLAG_BOOL, &dump, "also write each envelope to -dumpFileName"},
+    {"dumpFileName", FLAG_STRING, &dump_file, "where -dump writes"},
+    {0},
+};
+
+struct reference {
+	enum reference_end end;
+	struct encoder encoder;
+	struct sample sample;
+	struct buf body;
+	struct kafka_producer *kafka;
+	uint64_t sent;
+	int64_t started_ns;
+};
+
+static int read_file(const char *path, struct buf *b)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	size_t n;
+
+	if (!f) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return -errno;
+	}
+	do {
+		n = buf_reserve(b, BUFSIZ) ? fread(b->data + b->len, 1, BUFSIZ, f) : 0;
+		b->len += n;
+	} while (n);
+	return buf_ok(b) ? 0 : -ENOMEM;
+}
+
+static void add_row(struct reference *ref, const struct record *r)
+{
+	if (envelope) {
+		ref->encoder.ops->row(&ref->encoder, &ref->body, r);
+		return;
+	}
+	struct buf row __attribute__((cleanup(buf_free))) = {0};
+	wire_encode(&row, r);
+	for (size_t n = row.len;; n >>= 7) {
+		buf_byte(&ref->body, (uint8_t)(n < 0x80 ? n : (n & 0x7f) | 0x80));
+		if (n < 0x80)
+			break;
+	}
+	buf_append(&ref->body, row.data, row.len);
+}
+
+/* Fills the body with envelope number `loop`. Returns its rows, or -errno. */
+static int make_body(struct reference *ref, uint32_t loop)
+{
+	struct record r;
+	int n = 0;
+
+	buf_reset(&ref->body);
+	if (*filename)
+		return read_file(filename, &ref->body) ? -EIO : 1;
+	ref->sample.now_ns = clock_real_ns();
+	if (envelope)
+		ref->encoder.ops->begin(&ref->encoder, &ref->body);
+	for (const char *v = values; *v; v += *v == ',') {
+		sample_record(&ref->sample, 0, (uint32_t)n++, &r);
+		r.record_counter = strtoull(v, (char **)&v, 10);
+		if (*v && *v != ',') {
+			fprintf(stderr, "-values %s: numbers with commas between them are possible\n",
+				values);
+			exit(2);
+		}
+		add_row(ref, &r);
+	}
+	for (; !*values && n < (int)rows; n++) {
+		uint64_t at = (uint64_t)loop * rows + (uint32_t)n;
+		sample_record(&ref->sample, (uint32_t)(at / ref->sample.sockets), at % ref->sample.sockets,
+			      &r);
+		r.record_counter = at;
+		add_row(ref, &r);
+	}
+	if (envelope)
+		ref->encoder.ops->end(&ref->encoder, &ref->body);
+	return buf_ok(&ref->body) ? n : -ENOMEM;
+}
+
+static int dump_body(const struct buf *body)
+{
+	FILE *f = fopen(dump_file, "we");
+	bool written = f && fwrite(body->data, 1, body->len, f) == body->len;
+
+	if ((f && fclose(f)) || !written) {
+		fprintf(stderr, "%s: %s\n", dump_file, strerror(errno));
+		return -EIO;
+	}
+	return 0;
+}
+
+/* A query with or without a body. 0, with the answer in reply; -EIO with the exception on stderr. */
+static int clickhouse(const char *query, const struct buf *body, struct buf *reply)
+{
+	struct buf url __attribute__((cleanup(buf_free))) = {0};
+
+	buf_printf(&url, "%s/?format_schema=xtcp_flat_record.proto%%3AXtcpFlatRecord&query=", connect_url);
+	http_escape(&url, query);
+	const struct http_call call = {
+	    .url = buf_cstr(&url),
+	    .user = user,
+	    .password = pass,
+	    .content_type = "application/x-protobuf",
+	    .body = body ? body->data : NULL,
+	    .len = body ? body->len : 0,
+	};
+	int status = http_request(&call, reply);
+	if (status != 200 && status > 0)
+		fprintf(stderr, "%s: HTTP status %d: %s\n", connect_url, status, buf_cstr(reply));
+	return status == 200 ? 0 : -EIO;
+}
+
+static int insert(const struct buf *body)
+{
+	struct buf reply __attribute__((cleanup(buf_free))) = {0};
+
+	return clickhouse(INSERT_QUERY, body, &reply);
+}
+
+/* The rows of this run, by the hostname it made up for itself, are all there. */
+static int verify(const struct reference *ref)
+{
+	struct buf reply __attribute__((cleanup(buf_free))) = {0};
+	char query[256];
+
+	snprintf(query, sizeof(query), "SELECT count() FROM xtcp.xtcp_flat_records WHERE hostname = '%s'",
+		 ref->sample.hostname);
+	if (clickhouse(query, NULL, &reply))
+		return -EIO;
+	unsigned long long found = strtoull(buf_cstr(&reply), NULL, 10);
+	printf("sent=%llu found=%llu\n", (unsigned long long)ref->sent, found);
+	return found == ref->sent ? 0 : -EIO;
+}
+
+static int send_body(struct reference *ref, int n)
+{
+	switch (ref->end) {
+	case REFERENCE_STDOUT:
+		return fwrite(ref->body.data, 1, ref->body.len, stdout) == ref->body.len ? 0 : -EIO;
+	case REFERENCE_HTTP:
+	case REFERENCE_HTTP_VERIFY:
+		return insert(&ref->body);
+	case REFERENCE_KAFKA:
+		return kafka_produce(ref->kafka, ref->body.data, ref->body.len, (uint32_t)n);
+	}
+	return -EINVAL;
+}
+
+static void sleep_ns(int64_t ns)
+{
+	struct timespec t = {ns / NS_PER_SEC, ns % NS_PER_SEC};
+
+	if (ns > 0)
+		nanosleep(&t, NULL);
+}
+
+/* Until the row that comes next is due. */
+static void keep_rate(const struct reference *ref)
+{
+	if (rate)
+		sleep_ns(ref->started_ns + (int64_t)((double)ref->sent / rate * 1e9) - clock_mono_ns());
+}
+
+static int run(struct reference *ref)
+{
+	int rc = 0;
+
+	ref->started_ns = clock_mono_ns();
+	for (uint32_t loop = 0; !rc && (!loops || loop < loops); loop++) {
+		int n = make_body(ref, loop);
+		if (n < 0)
+			return n;
+		if (dump && dump_body(&ref->body))
+			return -EIO;
+		rc = send_body(ref, n);
+		if (!rc)
+			ref->sent += (uint64_t)n;
+		if (loop + 1 != loops)
+			sleep_ns(loops_sleep);
+		keep_rate(ref);
+	}
+	if (!rc && ref->end == REFERENCE_STDOUT)
+		rc = fflush(stdout) ? -EIO : 0;
+	return rc || ref->end != REFERENCE_HTTP_VERIFY ? rc : verify(ref);
+}
+
+static int finish_kafka(struct reference *ref)
+{
+	kafka_producer_flush(ref->kafka, FLUSH_MS);
+	struct kafka_ledger l = kafka_producer_ledger(ref->kafka);
+	printf("produced=%llu acknowledged=%llu failed=%llu seconds=%.1f\n", (unsigned long long)l.produced,
+	       (unsigned long long)l.acknowledged, (unsigned long long)l.failed,
+	       (double)(clock_mono_ns() - ref->started_ns) / 1e9);
+	kafka_producer_free(ref->kafka);
+	return l.acknowledged == l.produced ? 0 : -EIO;
+}
+
+int reference_main(enum reference_end end, const char *summary, int argc, char **argv)
+{
+	/* As many sockets as fill a few polls' worth of envelopes. */
+	struct reference ref = {.end = end, .sample = {.sockets = 5000}};
+	char error[256];
+
+	flags_parse(flags, argc, argv, summary);
+	snprintf(ref.sample.hostname, sizeof(ref.sample.hostname), "sample-%llx",
+		 (unsigned long long)clock_real_ns());
+	if (encoder_init(&ref.encoder, "protobufList", NULL, error, sizeof(error))) {
+		fprintf(stderr, "%s\n", error);
+		return 2;
+	}
+	if (end == REFERENCE_KAFKA && !(ref.kafka = kafka_producer_new(broker, topic)))
+		return EXIT_FAILURE;
+	int rc = run(&ref);
+	if (ref.kafka && finish_kafka(&ref))
+		rc = -EIO;
+	encoder_free(&ref.encoder);
+	buf_free(&ref.body);
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}

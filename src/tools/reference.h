@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_REFERENCE_H
+#define TOOLS_REFERENCE_H
+/*
+ * The four reference encoders of the Kafka and HTTP wire format: one program with
+ * four ends. Rows are made up (or a file's bytes are taken as they are), encoded
+ * as the daemon does, and handed to an end.
+ */
+#include <stdbool.h>
+
+enum reference_end {
+	REFERENCE_STDOUT,      /* clickhouse_protobuflist */
+	REFERENCE_HTTP,	       /* clickhouse_http_insert_protobuflist */
+	REFERENCE_HTTP_VERIFY, /* clickhouse_protobuflist_db: reads the rows back */
+	REFERENCE_KAFKA,       /* kafka_to_clickhouse */
+};
+
+/* main() of all four. */
+int reference_main(enum reference_end end, const char *summary, int argc, char **argv);
+
+#endif

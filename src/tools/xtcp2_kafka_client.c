@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* xtcp2_kafka_client: prints the records of each envelope on a Kafka topic. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/flags.h"
+#include "base/protowire.h"
+#include "record/encoder.h"
+#include "record/wire_decode.h"
+#include "tools/kafka_tool.h"
+
+static const char *broker = "localhost:19092", *topic = "xtcp", *group = "", *offset = "earliest",
+		  *columns = "";
+static const char *format = "json";
+static uint32_t count;
+static int64_t idle;
+
+static const struct flag flags[] = {
+    {"broker", FLAG_STRING, &broker, "HOST:PORT[,HOST:PORT]"},
+    {"topic", FLAG_STRING, &topic, "topic"},
+    {"group", FLAG_STRING, &group, "consumer group; \"\" for one of its own"},
+    {"offset", FLAG_STRING, &offset, "where a new group starts: earliest or latest"},
+    {"format", FLAG_STRING, &format, "json, csv, tsv, humanize or null"},
+    {"columns", FLAG_STRING, &columns, "fields to print, comma-separated (csv, tsv, humanize); \"\" for all"},
+    {"count", FLAG_U32, &count, "end after this many messages; 0 for no end"},
+    {"idle", FLAG_DURATION, &idle, "end after so long without a message; 0 for no end"},
+    {0},
+};
+
+/* -format -> the name of the encoder; "" prints nothing. */
+static const struct {
+	const char *format, *marshal;
+} formats[] = {{"json", "jsonl"}, {"csv", "csv"}, {"tsv", "tsv"}, {"humanize", "text"}, {"null", ""}};
+
+struct printer {
+	struct encoder encoder;
+	bool silent;
+	struct buf out;
+	uint64_t records, bad;
+};
+
+/* Field number of Envelope.row. */
+#define ENVELOPE_ROW 10
+
+/* The rows of varint(size) || Envelope. False when the bytes are no such thing; rows before the damage are
+ * printed. */
+static bool print_rows(struct printer *p, struct str message)
+{
+	struct protowire envelope = protowire_of(message);
+	struct protowire_field field;
+	struct record r;
+	uint64_t size;
+
+	if (!protowire_varint(&envelope, &size) || size != (uint64_t)(envelope.end - envelope.p))
+		return false;
+	while (protowire_next(&envelope, &field)) {
+		if (field.number != ENVELOPE_ROW || field.type != PROTOWIRE_LEN)
+			continue;
+		if (wire_decode(&r, field.bytes))
+			return false;
+		p->records++;
+		if (!p->silent)
+			p->encoder.ops->row(&p->encoder, &p->out, &r);
+	}
+	return !envelope.bad;
+}
+
+static int print_message(void *arg, const struct kafka_message *m)
+{
+	struct printer *p = arg;
+
+	if (!p->silent)
+		p->encoder.ops->begin(&p->encoder, &p->out);
+	if (!print_rows(p, (struct str){(const char *)m->data, (uint32_t)m->len})) {
+		fprintf(stderr,
+			"xtcp2_kafka_client: partition %d, offset %lld: %zu bytes that are no envelope\n",
+			m->partition, (long long)m->offset, m->len);
+		p->bad++;
+	}
+	if (!p->silent)
+		p->encoder.ops->end(&p->encoder, &p->out);
+	fwrite(p->out.data, 1, p->out.len, stdout);
+	buf_reset(&p->out);
+	return fflush(stdout) || ferror(stdout);
+}
+
+static const char *marshal_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (!strcmp(name, formats[i].format))
+			return formats[i].marshal;
+	fprintf(stderr, "xtcp2_kafka_client: -format %s: json, csv, tsv, humanize and null are possible\n",
+		name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	struct printer p = {0};
+	char error[512];
+
+	flags_parse(flags, argc, argv, "xtcp2_kafka_client [FLAGS]: prints the records on a Kafka topic.");
+	const char *marshal = marshal_of(format);
+	p.silent = !*marshal;
+	if (!p.silent && encoder_init(&p.encoder, marshal, columns, error, sizeof(error))) {
+		fprintf(stderr, "xtcp2_kafka_client: %s\n", error);
+		return 2;
+	}
+	const struct kafka_consume c = {broker, topic, group, offset, count, idle, print_message, &p};
+	int rc = kafka_consume(&c);
+	fprintf(stderr, "xtcp2_kafka_client: records=%llu bad_messages=%llu\n", (unsigned long long)p.records,
+		(unsigned long long)p.bad);
+	encoder_free(&p.encoder);
+	buf_free(&p.out);
+	return rc;
+}

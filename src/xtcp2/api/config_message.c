@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/config_message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/duration.h"
+#include "control/message.h"
+#include "record/decode.h"
+#include "version.h"
+
+/* The fields of XtcpConfig that are not plain values of an option. */
+#define FIELD_DAEMON_VERSION 186
+#define FIELD_DESERIALIZERS  200
+
+typedef XtcpConfig__V1__XtcpConfig message_t;
+typedef XtcpConfig__V1__EnabledDeserializers deserializers_t;
+
+static const ProtobufCMessageDescriptor *const descriptor = &xtcp_config__v1__xtcp_config__descriptor;
+
+/* Options by field */
+
+static const struct option_info *option_of_field(uint32_t number)
+{
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (o->proto_field == number)
+			return o;
+	}
+	return NULL;
+}
+
+static const void *member(const struct config *c, const struct option_info *o)
+{
+	return (const char *)c + o->offset;
+}
+
+static uint64_t option_number(const struct config *c, const struct option_info *o)
+{
+	switch (o->type) {
+	case OPTION_BOOL:
+		return *(const bool *)member(c, o);
+	case OPTION_U32:
+		return *(const uint32_t *)member(c, o);
+	case OPTION_U64:
+		return *(const uint64_t *)member(c, o);
+	default:
+		return 0;
+	}
+}
+
+/* The map of deserializers */
+
+static bool deserializer_known(const char *name)
+{
+	for (size_t i = 0; deserializer_name(i); i++) {
+		if (strcmp(deserializer_name(i), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* An unpacked empty message: free_unpacked() then frees whatever was put into it. */
+static void *message_new(const ProtobufCMessageDescriptor *d)
+{
+	return protobuf_c_message_unpack(d, NULL, 0, (const uint8_t *)"");
+}
+
+/* The list as -deserializers spells it, in b. */
+static int deserializers_from_message(const deserializers_t *m, struct buf *b, char *error, size_t size)
+{
+	if (!m) {
+		buf_str(b, "default");
+		return 0;
+	}
+	for (size_t i = 0; i < m->n_enabled; i++) {
+		if (!deserializer_known(m->enabled[i]->key)) {
+			int n =
+			    snprintf(error, size, "enabled_deserializers: unknown name \"%.40s\"; known are",
+				     m->enabled[i]->key);
+			for (size_t j = 0; deserializer_name(j) && n > 0 && (size_t)n < size; j++)
+				n += snprintf(error + n, size - (size_t)n, " %s", deserializer_name(j));
+			return -EINVAL;
+		}
+		if (m->enabled[i]->value)
+			buf_printf(b, "%s%s", b->len ? "," : "", m->enabled[i]->key);
+	}
+	if (b->len == 0)
+		buf_str(b, "none");
+	return 0;
+}
+
+/* struct config -> message */
+
+static void put_number(const ProtobufCFieldDescriptor *f, void *at, uint64_t value)
+{
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_UINT64:
+		*(uint64_t *)at = value;
+		break;
+	case PROTOBUF_C_TYPE_UINT32:
+		*(uint32_t *)at = (uint32_t)value;
+		break;
+	case PROTOBUF_C_TYPE_BOOL:
+		*(protobuf_c_boolean *)at = value != 0;
+		break;
+	default:
+		break;
+	}
+}
+
+static void put_option(const struct config *c, const struct option_info *o, const ProtobufCFieldDescriptor *f,
+		       void *at)
+{
+	if (f->id == FIELD_DESERIALIZERS) {
+		*(deserializers_t **)at = deserializers_to_message(*(char *const *)member(c, o));
+	} else if (o->type == OPTION_DURATION) {
+		Google__Protobuf__Duration *d = message_new(&google__protobuf__duration__descriptor);
+		if (d)
+			*d = duration_to_message(*(const int64_t *)member(c, o));
+		*(Google__Protobuf__Duration **)at = d;
+	} else if (o->type == OPTION_STRING) {
+		struct buf text = {0};
+		config_get_public_text(c, o, &text);
+		const char *public = buf_cstr(&text);
+		*(char **)at = public ? strdup(public) : NULL;
+		buf_free(&text);
+	} else {
+		put_number(f, at, option_number(c, o));
+	}
+}
+
+message_t *config_to_message(const struct config *c)
+{
+	message_t *m = message_new(descriptor);
+
+	for (unsigned i = 0; m && i < descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
+		const struct option_info *o = option_of_field(f->id);
+		void *at = (char *)m + f->offset;
+		if (f->id == FIELD_DAEMON_VERSION)
+			*(char **)at = strdup(XTCP2_VERSION);
+		else if (o)
+			put_option(c, o, f, at);
+	}
+	return m;
+}
+
+/* message -> struct config */
+
+/* Writes the field's value as text an option takes. 0, or -EINVAL with a sentence in error. */
+static int field_text(const ProtobufCFieldDescriptor *f, const void *at, struct buf *b, char *error,
+		      size_t size)
+{
+	char text[DURATION_TEXT_MAX];
+	int64_t ns = 0;
+
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_UINT64:
+		buf_printf(b, "%llu", (unsigned long long)*(const uint64_t *)at);
+		return 0;
+	case PROTOBUF_C_TYPE_UINT32:
+		buf_printf(b, "%u", *(const uint32_t *)at);
+		return 0;
+	case PROTOBUF_C_TYPE_BOOL:
+		buf_str(b, *(const protobuf_c_boolean *)at ? "true" : "false");
+		return 0;
+	case PROTOBUF_C_TYPE_STRING:
+		buf_str(b, *(char *const *)at);
+		return 0;
+	case PROTOBUF_C_TYPE_MESSAGE:
+		if (f->id == FIELD_DESERIALIZERS)
+			return deserializers_from_message(*(deserializers_t *const *)at, b, error, size);
+		if (*(void *const *)at &&
+		    duration_from_message(*(Google__Protobuf__Duration *const *)at, &ns) < 0) {
+			snprintf(error, size, "%s: negative or too long a duration", f->name);
+			return -EINVAL;
+		}
+		buf_str(b, duration_format(ns, text));
+		return 0;
+	default:
+		snprintf(error, size, "%s: cannot be set", f->name);
+		return -EINVAL;
+	}
+}
+
+/* Whether a field that no option stands for says nothing. */
+static bool field_empty(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+{
+	const char *at = (const char *)m + f->offset;
+
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return *(const size_t *)(const void *)((const char *)m + f->quantifier_offset) == 0;
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_UINT64:
+		return *(const uint64_t *)(const void *)at == 0;
+	case PROTOBUF_C_TYPE_UINT32:
+		return *(const uint32_t *)(const void *)at == 0;
+	case PROTOBUF_C_TYPE_BOOL:
+		return !*(const protobuf_c_boolean *)(const void *)at;
+	case PROTOBUF_C_TYPE_STRING:
+		return **(char *const *)(const void *)at == '\0';
+	default:
+		return *(void *const *)(const void *)at == NULL;
+	}
+}
+
+static void buf_freep(struct buf *b)
+{
+	buf_free(b);
+}
+
+/* Whether text is what a client was shown instead of a value with a password in it. */
+static bool is_public_text(const struct config *c, const struct option_info *o, const char *text)
+{
+	_cleanup_(buf_freep) struct buf shown = {0};
+
+	config_get_public_text(c, o, &shown);
+	const char *public = buf_cstr(&shown);
+	return public && strcmp(public, text) == 0;
+}
+
+/*
+ * Sets the option from text; the sentence about a bad value begins with the
+ * field's name and ends with its limits. A string that comes back as it was
+ * shown stays as it is: credentials were not in it.
+ */
+static int set_option(struct config *c, const struct option_info *o, const char *field, const char *text,
+		      char *error, size_t size)
+{
+	char why[512];
+
+	if (!text) {
+		snprintf(error, size, "%s: no memory", field);
+		return -EINVAL;
+	}
+	if (o->type == OPTION_STRING && is_public_text(c, o, text))
+		return 0;
+	if (config_set(c, o, text, why, sizeof(why)) == 0)
+		return 0;
+	snprintf(error, size, "%s: %s", field, why);
+	return -EINVAL;
+}
+
+/* What spans options; the sentence about it begins with "-flag", and here with that option's field. */
+static int check_all(const struct config *c, char *error, size_t size)
+{
+	char why[512];
+	size_t len;
+
+	if (config_check(c, why, sizeof(why)) == 0)
+		return 0;
+	len = strcspn(why, " :");
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		const ProtobufCFieldDescriptor *f =
+		    o->proto_field ? protobuf_c_message_descriptor_get_field(descriptor, o->proto_field)
+				   : NULL;
+		if (f && len == strlen(o->flag) + 1 && strncmp(why + 1, o->flag, len - 1) == 0) {
+			snprintf(error, size, "%s: %s", f->name, why);
+			return -EINVAL;
+		}
+	}
+	snprintf(error, size, "%s", why);
+	return -EINVAL;
+}
+
+int config_from_message(struct config *c, const message_t *m, char *error, size_t size)
+{
+	for (unsigned i = 0; i < descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
+		const struct option_info *o = option_of_field(f->id);
+		_cleanup_(buf_freep) struct buf text = {0};
+		if (f->id == FIELD_DAEMON_VERSION)
+			continue;
+		if (!o) {
+			if (field_empty(&m->base, f))
+				continue;
+			snprintf(error, size, "%s: this daemon has no such option; it must be left empty",
+				 f->name);
+			return -EINVAL;
+		}
+		if (field_text(f, (const char *)m + f->offset, &text, error, size) < 0 ||
+		    set_option(c, o, f->name, buf_cstr(&text), error, size) < 0)
+			return -EINVAL;
+	}
+	return check_all(c, error, size);
+}
+
+int config_set_duration(struct config *c, uint32_t proto_field, const Google__Protobuf__Duration *d,
+			char *error, size_t size)
+{
+	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(descriptor, proto_field);
+	_cleanup_(buf_freep) struct buf text = {0};
+
+	if (field_text(f, &d, &text, error, size) < 0)
+		return -EINVAL;
+	return set_option(c, option_of_field(proto_field), f->name, buf_cstr(&text), error, size);
+}
+
+/* Copies */
+
+struct config *config_clone(const struct config *c)
+{
+	struct config *copy = calloc(1, sizeof(*copy));
+
+	if (copy && config_copy(copy, c) == 0)
+		return copy;
+	free(copy);
+	return NULL;
+}
+
+void config_delete(struct config *c)
+{
+	if (c)
+		config_free(c);
+	free(c);
+}

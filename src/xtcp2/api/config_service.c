@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/config_service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/config_message.h"
+#include "base/cleanup.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "control/message.h"
+
+/* Fields of XtcpConfig that SetPollFrequency sets; its own fields have the same numbers. */
+#define FIELD_POLL_FREQUENCY 20
+#define FIELD_POLL_TIMEOUT   30
+/* Room for one sentence about a bad value. */
+#define ERROR_MAX	     600
+
+static const struct grpc_backend *backend_of(const struct grpc_call *call)
+{
+	return call->service;
+}
+
+static void config_deletep(struct config **c)
+{
+	config_delete(*c);
+}
+
+/* The three methods that answer with a configuration do so in field 1, at the same place of the struct. */
+typedef XtcpConfig__V1__GetResponse config_response_t;
+static_assert(offsetof(XtcpConfig__V1__SetResponse, config) == offsetof(config_response_t, config) &&
+		  offsetof(XtcpConfig__V1__SetPollFrequencyResponse, config) ==
+		      offsetof(config_response_t, config),
+	      "responses that carry a configuration differ");
+
+static void reply_config(struct grpc_call *call, const struct config *c)
+{
+	config_response_t response = XTCP_CONFIG__V1__GET_RESPONSE__INIT;
+
+	response.config = config_to_message(c);
+	if (!response.config) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the response");
+		return;
+	}
+	grpc_reply(call, &response.base);
+	xtcp_config__v1__xtcp_config__free_unpacked(response.config, NULL);
+}
+
+static void get(struct grpc_call *call, const ProtobufCMessage *message)
+{
+	const struct grpc_backend *b = backend_of(call);
+
+	reply_config(call, b->config(b->data));
+}
+
+static void set_poll_frequency(struct grpc_call *call, const ProtobufCMessage *message)
+{
+	const XtcpConfig__V1__SetPollFrequencyRequest *request = (const void *)message;
+	const struct grpc_backend *b = backend_of(call);
+	_cleanup_(config_deletep) struct config *c = config_clone(b->config(b->data));
+	char error[ERROR_MAX];
+
+	if (!c) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the configuration");
+		return;
+	}
+	if (!request->poll_frequency && !request->poll_timeout) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT,
+			    "poll_frequency: neither it nor poll_timeout is given");
+		return;
+	}
+	if ((request->poll_frequency && config_set_duration(c, FIELD_POLL_FREQUENCY, request->poll_frequency,
+							    error, sizeof(error)) < 0) ||
+	    (request->poll_timeout &&
+	     config_set_duration(c, FIELD_POLL_TIMEOUT, request->poll_timeout, error, sizeof(error)) < 0)) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT, "%s", error);
+		return;
+	}
+	if (c->frequency_ns <= c->timeout_ns) {
+		char frequency[DURATION_TEXT_MAX], timeout[DURATION_TEXT_MAX];
+		grpc_finish(
+		    call, GRPC_INVALID_ARGUMENT, "poll_frequency: %s must be longer than poll_timeout %s",
+		    duration_format(c->frequency_ns, frequency), duration_format(c->timeout_ns, timeout));
+		return;
+	}
+	int r = b->set_frequency(b->data, c->frequency_ns, c->timeout_ns);
+	if (r < 0)
+		grpc_finish(call, GRPC_INTERNAL, "cannot set the poll frequency: %s", strerror(-r));
+	else
+		reply_config(call, b->config(b->data));
+}
+
+static void trigger_poll(struct grpc_call *call, const ProtobufCMessage *message)
+{
+	XtcpConfig__V1__TriggerPollResponse response = XTCP_CONFIG__V1__TRIGGER_POLL_RESPONSE__INIT;
+	const struct grpc_backend *b = backend_of(call);
+	int r = b->trigger(b->data);
+
+	/* -EBUSY: a cycle runs and the one asked for comes right behind it. */
+	if (r < 0 && r != -EBUSY)
+		grpc_finish(call, GRPC_UNAVAILABLE, "cannot poll: %s", strerror(-r));
+	else
+		grpc_reply(call, &response.base);
+}
+
+static void trigger_poll_burst(struct grpc_call *call, const ProtobufCMessage *message)
+{
+	const XtcpConfig__V1__TriggerPollBurstRequest *request = (const void *)message;
+	XtcpConfig__V1__TriggerPollBurstResponse response =
+	    XTCP_CONFIG__V1__TRIGGER_POLL_BURST_RESPONSE__INIT;
+	const struct grpc_backend *b = backend_of(call);
+	int64_t interval, timeout = b->config(b->data)->timeout_ns;
+	char text[DURATION_TEXT_MAX];
+
+	if (request->count < 1 || request->count > BURST_COUNT_MAX) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT, "count: %" PRIu32 " is not within 1 and %d",
+			    request->count, BURST_COUNT_MAX);
+		return;
+	}
+	if (!request->interval || duration_from_message(request->interval, &interval) < 0 ||
+	    interval <= timeout) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT,
+			    "interval: it must be longer than poll_timeout, which is %s",
+			    duration_format(timeout, text));
+		return;
+	}
+	int r = b->burst(b->data, request->count, interval);
+	if (r < 0) {
+		grpc_finish(call, GRPC_INTERNAL, "cannot begin a burst: %s", strerror(-r));
+		return;
+	}
+	response.count = request->count;
+	response.interval = request->interval;
+	grpc_reply(call, &response.base);
+}
+
+static void set(struct grpc_call *call, const ProtobufCMessage *message)
+{
+	const XtcpConfig__V1__SetRequest *request = (const void *)message;
+	const struct grpc_backend *b = backend_of(call);
+	_cleanup_(config_deletep) struct config *c = config_clone(b->config(b->data));
+	char error[ERROR_MAX];
+
+	if (!request->config) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT,
+			    "config: it is empty; send what Get returns, with changes");
+		return;
+	}
+	if (!c) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the configuration");
+		return;
+	}
+	if (config_from_message(c, request->config, error, sizeof(error)) < 0) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT, "%s", error);
+		return;
+	}
+	reply_config(call, c);
+	log_notice("grpc", "a client sent a new configuration: starting over with it");
+	b->reconfigure(b->data, take_ptr(c));
+}
+
+static void set_s3_upload(struct grpc_call *call, const ProtobufCMessage *message)
+{
+	grpc_finish(call, GRPC_UNIMPLEMENTED, "this daemon has no S3 destination");
+}
+
+/* Releases of clang-format differ over braces in a macro. */
+/* clang-format off */
+#define UNARY(name_, request_, handler_)                                                          \
+	{.name = name_, .kind = GRPC_UNARY, .request = &xtcp_config__v1__##request_##__descriptor, \
+	 .message = handler_}
+/* clang-format on */
+
+const struct grpc_method config_methods[] = {
+    UNARY("Get", get_request, get),
+    UNARY("Set", set_request, set),
+    UNARY("SetPollFrequency", set_poll_frequency_request, set_poll_frequency),
+    UNARY("TriggerPoll", trigger_poll_request, trigger_poll),
+    UNARY("TriggerPollBurst", trigger_poll_burst_request, trigger_poll_burst),
+    UNARY("SetS3Upload", set_s3_upload_request, set_s3_upload),
+    {0},
+};

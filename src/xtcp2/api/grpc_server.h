@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef API_GRPC_SERVER_H
+#define API_GRPC_SERVER_H
+/*
+ * The daemon's gRPC server, put together: records, configuration, reflection
+ * and health over one transport. Main thread only; poll workers reach it
+ * through the tap that it hands to the backend.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/backend.h"
+#include "base/loop.h"
+#include "grpc/h2.h"
+
+struct grpc_server;
+
+struct grpc_server_options {
+	const char *listen;  /* numeric address; NULL for no socket (h2_server_adopt() then) */
+	uint16_t port;	     /* 0 takes any */
+	size_t stream_bytes; /* bound of what waits for one client, and of the hand-over from the workers */
+};
+
+/* backend and loop are borrowed. NULL with one sentence in error. */
+struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend *backend,
+				    const struct grpc_server_options *options, char *error, size_t size);
+/* Main thread, after each poll cycle and before the next one begins. NULL is fine. */
+void grpc_server_poll_done(struct grpc_server *s);
+struct h2_server *grpc_server_transport(struct grpc_server *s);
+/*
+ * Ends all calls, sends what is queued for at most drain_ms (it blocks that
+ * long) and GOAWAY, closes. Call it when no worker runs any more (after
+ * poll_free()). NULL is fine.
+ */
+void grpc_server_free(struct grpc_server *s, int drain_ms);
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/record_service.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/queue.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/protowire.h"
+#include "control/trailer.h"
+#include "poll/poll.h"
+#include "stats/stats.h"
+#include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
+
+/* Key of field 1, length-delimited: what FlatRecordsResponse puts before the record. */
+#define RECORD_KEY 0x0a
+/* Records of a long cycle are on their way after this long, whether or not the cycle is over. */
+#define LAG_NS	   (100 * NS_PER_MS)
+/* Bytes of chunks kept from one poll to the next while somebody listens: some 25,000 records. */
+#define KEEP_BYTES (8 << 20)
+
+/*
+ * Where a PollFlatRecords stream is with its requests. FlatRecords streams are
+ * always RUNNING: every cycle is theirs.
+ */
+enum phase {
+	PHASE_IDLE,    /* no request is open */
+	PHASE_WAITING, /* asked for a cycle, the one running is not it */
+	PHASE_RUNNING, /* records that come now are its own */
+};
+
+struct listener {
+	LIST_ENTRY(listener) link;
+	struct grpc_call *call;
+	struct record_service *service;
+	enum phase phase;
+	bool polls;	   /* PollFlatRecords */
+	bool half_closed;  /* ends after its last request */
+	uint32_t requests; /* open ones, the running one included */
+};
+
+struct record_service {
+	struct poll_tap tap;
+	struct loop *loop;
+	const struct grpc_backend *backend;
+	struct loop_watch wake;
+	LIST_HEAD(, listener) listeners;
+	size_t queue_bytes;
+	bool tapped;
+	struct grpc_chunk_pool pool;
+	pthread_mutex_t lock; /* guards what follows */
+	struct grpc_chunk *first, **last;
+	size_t queued;
+	int64_t since_ns; /* when the first of the list came */
+	bool woken;	  /* the main thread is on its way to the list */
+	uint64_t missed;  /* records that found the list full */
+};
+
+/* Worker threads */
+
+/* data: as struct poll_tap says. NULL without memory or for bytes that are not that. */
+static struct grpc_chunk *frame(struct grpc_chunk_pool *pool, const uint8_t *data, size_t len, uint32_t rows)
+{
+	struct grpc_chunk *chunk = grpc_chunk_new(pool, len + (size_t)GRPC_PREFIX * rows, rows);
+	struct protowire r = {data, data + len, false};
+
+	if (!chunk)
+		return NULL;
+	uint8_t *out = chunk->data;
+	for (uint32_t i = 0; i < rows; i++) {
+		const uint8_t *start = r.p++;
+		uint64_t size;
+		if (start >= r.end || !protowire_varint(&r, &size) || size > (uint64_t)(r.end - r.p)) {
+			grpc_chunk_unref(chunk);
+			return NULL;
+		}
+		r.p += size;
+		size_t row = (size_t)(r.p - start);
+		grpc_prefix_put(out, (uint32_t)row);
+		memcpy(out + GRPC_PREFIX, start, row);
+		out[GRPC_PREFIX] = RECORD_KEY; /* in the place of the envelope's key */
+		out += GRPC_PREFIX + row;
+	}
+	return chunk;
+}
+
+/* True when the list must not wait for the end of the cycle. With the lock. */
+static bool list_push(struct record_service *s, struct grpc_chunk *chunk)
+{
+	int64_t now = clock_mono_ns();
+
+	if (!s->first)
+		s->since_ns = now;
+	*s->last = chunk;
+	s->last = &chunk->next;
+	s->queued += chunk->len;
+	return s->queued >= s->queue_bytes / 2 || now - s->since_ns >= LAG_NS;
+}
+
+static void batch(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows)
+{
+	struct record_service *s = (struct record_service *)(void *)tap; /* tap is the first member */
+	struct grpc_chunk *chunk = frame(&s->pool, data, len, rows);
+
+	pthread_mutex_lock(&s->lock);
+	bool fits = chunk && s->queued + chunk->len <= s->queue_bytes;
+	bool wake = fits && list_push(s, chunk) && !s->woken;
+	s->woken |= wake;
+	if (!fits)
+		s->missed += rows;
+	pthread_mutex_unlock(&s->lock);
+	if (!fits)
+		grpc_chunk_unref(chunk);
+	if (wake)
+		eventfd_write(s->wake.fd, 1);
+}
+
+static void hurry(struct poll_tap *tap)
+{
+	eventfd_write(((struct record_service *)(void *)tap)->wake.fd, 1);
+}
+
+/* Main thread */
+
+/* Gives everything handed over so far to the streams. */
+static void distribute(struct record_service *s)
+{
+	struct listener *l;
+
+	pthread_mutex_lock(&s->lock);
+	struct grpc_chunk *chunk = s->first;
+	uint64_t missed = s->missed;
+	s->first = NULL;
+	s->last = &s->first;
+	s->queued = 0;
+	s->woken = false;
+	s->missed = 0;
+	pthread_mutex_unlock(&s->lock);
+
+	for (struct grpc_chunk *next; chunk; chunk = next) {
+		next = chunk->next;
+		LIST_FOREACH(l, &s->listeners, link)
+		{
+			if (l->phase == PHASE_RUNNING && grpc_send_chunk(l->call, chunk) == -ENOBUFS)
+				stat_add(STAT_GRPC_MISSED, chunk->messages);
+		}
+		grpc_chunk_unref(chunk);
+	}
+	if (missed == 0)
+		return;
+	LIST_FOREACH(l, &s->listeners, link)
+	{
+		if (l->phase == PHASE_RUNNING) {
+			l->call->missed += missed;
+			stat_add(STAT_GRPC_MISSED, missed);
+		}
+	}
+}
+
+static void wake_event(struct loop_watch *w, uint32_t events)
+{
+	eventfd_t value;
+
+	eventfd_read(w->fd, &value);
+	distribute(w->data);
+}
+
+static void tap_update(struct record_service *s)
+{
+	bool wanted = !LIST_EMPTY(&s->listeners);
+
+	if (wanted != s->tapped) {
+		s->tapped = wanted;
+		grpc_chunk_pool_keep(&s->pool, wanted ? KEEP_BYTES : 0);
+		s->backend->set_tap(s->backend->data, wanted ? &s->tap : NULL);
+	}
+}
+
+static struct listener *listener_new(struct grpc_call *call, bool polls)
+{
+	struct record_service *s = call->service;
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for another stream");
+		return NULL;
+	}
+	*l = (struct listener){.call = call, .service = s, .polls = polls};
+	call->user = l;
+	LIST_INSERT_HEAD(&s->listeners, l, link);
+	tap_update(s);
+	grpc_start(call);
+	return l;
+}
+
+static void listener_closed(struct grpc_call *call)
+{
+	struct listener *l = call->user;
+
+	if (!l)
+		return;
+	LIST_REMOVE(l, link);
+	tap_update(l->service);
+	free(l);
+}
+
+static void flat_records(struct grpc_call *call, const ProtobufCMessage *request)
+{
+	struct listener *l = listener_new(call, false);
+
+	if (l)
+		l->phase = PHASE_RUNNING;
+}
+
+/* Asks for the cycle of the stream's next request. */
+static void listener_trigger(struct listener *l)
+{
+	const struct grpc_backend *backend = l->service->backend;
+	int r = backend->trigger(backend->data);
+
+	if (r == 0 || r == -EBUSY)
+		l->phase = r == 0 ? PHASE_RUNNING : PHASE_WAITING;
+	else
+		grpc_finish(l->call, GRPC_UNAVAILABLE, "cannot poll: %s", strerror(-r));
+}
+
+static void poll_flat_records(struct grpc_call *call, const ProtobufCMessage *request)
+{
+	struct listener *l = call->user ? call->user : listener_new(call, true);
+
+	if (!l)
+		return;
+	if (l->requests >= RECORD_REQUESTS_MAX) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "more than %d polls asked for and not done",
+			    RECORD_REQUESTS_MAX);
+		return;
+	}
+	l->requests++;
+	if (l->phase == PHASE_IDLE)
+		listener_trigger(l);
+}
+
+static void poll_flat_records_end(struct grpc_call *call)
+{
+	struct listener *l = call->user;
+
+	if (!l || l->requests == 0)
+		grpc_finish(call, GRPC_OK, NULL);
+	else
+		l->half_closed = true;
+}
+
+/* The cycle that just ended was this stream's own. */
+static void listener_cycle_done(struct listener *l)
+{
+	l->phase = PHASE_IDLE;
+	if (--l->requests > 0)
+		listener_trigger(l);
+	else if (l->half_closed)
+		grpc_finish(l->call, GRPC_OK, NULL);
+}
+
+void record_service_poll_done(struct record_service *s)
+{
+	struct listener *l;
+
+	distribute(s);
+	/* Whatever cycle begins next, by a trigger in here or as the remembered one, is what the waiting
+	 * asked for. */
+	LIST_FOREACH(l, &s->listeners, link)
+	{
+		if (l->polls && l->phase == PHASE_RUNNING)
+			listener_cycle_done(l);
+		else if (l->polls && l->phase == PHASE_WAITING)
+			l->phase = PHASE_RUNNING;
+	}
+}
+
+const struct grpc_method record_methods[] = {
+    {
+	.name = "FlatRecords",
+	.kind = GRPC_SERVER_STREAM,
+	.request = &xtcp_flat_record__v1__flat_records_request__descriptor,
+	.message = flat_records,
+	.closed = listener_closed,
+	.missed_trailer = RECORD_MISSED_TRAILER,
+    },
+    {
+	.name = "PollFlatRecords",
+	.kind = GRPC_BIDI,
+	.request = &xtcp_flat_record__v1__poll_flat_records_request__descriptor,
+	.message = poll_flat_records,
+	.half_close = poll_flat_records_end,
+	.closed = listener_closed,
+	.missed_trailer = RECORD_MISSED_TRAILER,
+    },
+    {0},
+};
+
+struct record_service *record_service_new(struct loop *loop, const struct grpc_backend *backend,
+					  size_t queue_bytes)
+{
+	struct record_service *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	*s = (struct record_service){
+	    .tap = {batch, hurry}, .loop = loop, .backend = backend, .queue_bytes = queue_bytes};
+	s->last = &s->first;
+	pthread_mutex_init(&s->lock, NULL);
+	grpc_chunk_pool_init(&s->pool);
+	s->wake = (struct loop_watch){.name = "grpc records", .fn = wake_event, .data = s};
+	s->wake.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int r = s->wake.fd < 0 ? -errno : loop_add(loop, &s->wake, EPOLLIN);
+	if (r < 0) {
+		record_service_free(s);
+		errno = -r;
+		return NULL;
+	}
+	return s;
+}
+
+void record_service_free(struct record_service *s)
+{
+	if (!s)
+		return;
+	distribute(s);
+	if (s->wake.fd >= 0) {
+		loop_remove(s->loop, &s->wake);
+		close(s->wake.fd);
+	}
+	grpc_chunk_pool_destroy(&s->pool);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}

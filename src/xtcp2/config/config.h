@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+/*
+ * The effective configuration: one struct whose members are expanded from
+ * options.def, filled in this order, later over earlier: default, JSON file
+ * (-config), environment, flags. Immutable once the daemon runs, except the two
+ * poll times that gRPC may set. Errors are one clear line without a newline and
+ * without the program's name: main prints "xtcp2: %s\n" and ends with status 2.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum option_type {
+	OPTION_BOOL,
+	OPTION_U32,
+	OPTION_U64,
+	OPTION_DURATION,    /* int64_t nanoseconds */
+	OPTION_STRING,	    /* char *, never NULL, owned by the config */
+	OPTION_ACTION,	    /* a bool that only the command line knows: -conf, -help */
+	OPTION_CONFIG_FILE, /* a string, but no key of the file: a file cannot name another */
+};
+
+#define OPTION_CTYPE_BOOL	 bool
+#define OPTION_CTYPE_U32	 uint32_t
+#define OPTION_CTYPE_U64	 uint64_t
+#define OPTION_CTYPE_DURATION	 int64_t
+#define OPTION_CTYPE_STRING	 char *
+#define OPTION_CTYPE_ACTION	 bool
+#define OPTION_CTYPE_CONFIG_FILE char *
+
+struct config {
+#define OPTION(flag, member, TYPE, ...) OPTION_CTYPE_##TYPE member;
+#define OPTION_GROUP(title)
+#include "control/options.def"
+#undef OPTION
+#undef OPTION_GROUP
+};
+
+struct option_info {
+	const char *flag; /* "frequency": flag, JSON key; the environment variable derives from it */
+	enum option_type type;
+	size_t offset;		  /* in struct config */
+	const char *default_text; /* as a user would write it */
+	const char *min, *max;	  /* same form; "" for no limit */
+	uint32_t proto_field;	  /* in xtcp_config.v1.XtcpConfig, 0 for none */
+	uint32_t line;		  /* in options.def: tells the group */
+	const char *help;
+};
+
+/* Ends with flag NULL. */
+extern const struct option_info option_table[];
+
+/* Finds by flag name, exact. NULL when there is none. */
+const struct option_info *option_find(const char *flag);
+/* The heading it stands under in -help. */
+const char *option_group(const struct option_info *option);
+/* Its environment variable ("XTCP_FREQUENCY") in name; "" when it has none. Returns name. */
+#define OPTION_ENVIRONMENT_MAX 64
+char *option_environment(const struct option_info *option, char name[static OPTION_ENVIRONMENT_MAX]);
+
+/* All defaults. 0 or -ENOMEM; config_free() is right after either, and for a zeroed struct. */
+int config_init(struct config *c);
+void config_free(struct config *c);
+/* A deep copy into `to`, whose former content is not looked at. 0, or -ENOMEM with `to` zeroed. */
+int config_copy(struct config *to, const struct config *from);
+
+/* Sets one option from text, checking type and range. 0, -EINVAL or -ENOMEM with one clear line in error. */
+int config_set(struct config *c, const struct option_info *option, const char *text, char *error,
+	       size_t size);
+/* The value as a user would write it, appended to b. */
+void config_get_text(const struct config *c, const struct option_info *option, struct buf *b);
+/* The same for eyes that are not the owner's: passwords and the like are left out of strings. */
+void config_get_public_text(const struct config *c, const struct option_info *option, struct buf *b);
+
+/*
+ * Reads the file (of -config), the environment and argv in that order of
+ * precedence and checks what spans several options (frequency > timeout, ...).
+ * Single and double dash, "-flag value" and "-flag=value"; a bool flag takes no
+ * separate value. With -help or -v nothing else is looked at. Warns in the log
+ * of XTCP_ variables that are no option and of options that have no effect.
+ * Returns 0, or -EINVAL or -ENOMEM with one clear line in error.
+ */
+int config_load(struct config *c, int argc, char *const *argv, char *error, size_t size);
+int config_load_json(struct config *c, const char *json, size_t len, char *error, size_t size);
+/* Checks across options only; config_load() calls it. */
+int config_check(const struct config *c, char *error, size_t size);
+
+/* The effective configuration as a JSON object, one key an option, readable by -config; credentials empty. */
+void config_to_json(const struct config *c, struct buf *b);
+/* The same with credentials, for a process that takes over. */
+void config_to_private_json(const struct config *c, struct buf *b);
+
+#endif

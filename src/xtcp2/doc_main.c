@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Prints one of the documents that come from the tables: what the build
+ * installs (man page, completions) and what ci/docs-sync keeps in docs/ and
+ * pipeline/vector/. Not installed itself.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "record/field.h"
+#include "run/sections.h"
+#include "stats/stats.h"
+
+static void man(struct buf *b)
+{
+	doc_man(b, help_sections());
+}
+
+static void bash(struct buf *b)
+{
+	doc_bash(b, help_sections());
+}
+
+static void zsh(struct buf *b)
+{
+	doc_zsh(b, help_sections());
+}
+
+static void destinations(struct buf *b)
+{
+	doc_markdown_section(b, &help_sections()[0]);
+}
+
+static void formats(struct buf *b)
+{
+	doc_markdown_section(b, &help_sections()[1]);
+}
+
+/* What people call the KIND of fields.def. */
+#define KIND_U32   "uint32"
+#define KIND_U64   "uint64"
+#define KIND_TIME  "int64, nanoseconds since the epoch"
+#define KIND_STR   "string"
+#define KIND_BYTES "bytes"
+#define KIND_ADDR  "bytes, 4 or 16 in network order"
+#define KIND_STATE "uint32, TCP state"
+#define KIND_CC	   "enum CongestionAlgorithm"
+
+/* Where the value comes from in the kernel. */
+#define FROM_KMEM(member)		 "`" #member "`"
+#define FROM_KINFO(member)		 "`" #member "`"
+#define FROM_KOWN(member)		 "`" #member "`, of a socket that somebody holds"
+#define FROM_KBITS(member, shift, width) "`" #member "`, " #width " bits from bit " #shift
+#define FROM_KIDX(index)		 "word " #index
+#define FROM_KVAL(type)			 "the attribute's value"
+#define FROM_KECN(part)			 "the word of `" #part "` at the end of `tcp_info`"
+#define FROM_KECN7(part)		 FROM_KECN(part) ", where it is packed"
+#define FROM_KHAND			 ""
+#define FROM_KOPT			 ""
+
+/* In the order of record_fields[], which lacks what only people want to know. */
+static const struct field_row {
+	const char *kind, *from;
+} field_rows[] = {
+#define F(number, name, KIND, kernel) {KIND_##KIND, FROM_##kernel},
+    RECORD_FIELDS(F)
+#undef F
+};
+
+/* The attribute that brings each section; NONE for what no attribute brings. */
+static const char *const section_attributes[] = {
+#define S(section, attribute) [RECORD_SECTION_##section] = #attribute,
+    RECORD_SECTIONS(S)
+#undef S
+};
+
+static void fields(struct buf *b)
+{
+	buf_str(b, "| Number | Field | Type | Netlink attribute | Kernel value |\n| ---: | --- | --- | --- | "
+		   "--- |\n");
+	for (size_t i = 0; i < ARRAY_SIZE(field_rows); i++) {
+		const struct field_row *f = &field_rows[i];
+		const char *attribute = section_attributes[record_field_section(&record_fields[i])];
+		buf_printf(b, "| %u | `%s` | %s |", record_fields[i].number, record_fields[i].name, f->kind);
+		if (strcmp(attribute, "NONE") != 0)
+			buf_printf(b, " `INET_DIAG_%s`", attribute);
+		buf_printf(b, " |%s%s |\n", *f->from ? " " : "", f->from);
+	}
+}
+
+static void metrics(struct buf *b)
+{
+	buf_str(b, "| Metric | Type | `xtcp_counts` function, variable | What it says |\n| --- | --- | --- | "
+		   "--- |\n");
+	for (size_t i = 0; i < STAT_MAX_; i++) {
+		const struct stat_info *s = &stat_table[i];
+		buf_printf(b, "| `%s", s->name);
+		if (*s->labels)
+			buf_printf(b, "{%s}", s->labels);
+		buf_printf(b, "` | %s |", s->kind == STAT_KIND_COUNTER ? "counter" : "gauge");
+		if (*s->function)
+			buf_printf(b, " `%s`, `%s`", s->function, s->variable);
+		buf_printf(b, " | %s |\n", s->help);
+	}
+}
+
+/* A column of Parquet for each KIND, as -marshal jsonl writes the value: states and the like are names. */
+#define PARQUET_U32(name)   "int32 " name " (INTEGER(32,false))"
+#define PARQUET_U64(name)   "int64 " name " (INTEGER(64,false))"
+#define PARQUET_TIME(name)  "int64 " name " (TIMESTAMP(NANOS,true))"
+#define PARQUET_STR(name)   "binary " name " (STRING)"
+#define PARQUET_BYTES(name) PARQUET_STR(name)
+#define PARQUET_ADDR(name)  PARQUET_STR(name)
+#define PARQUET_STATE(name) PARQUET_STR(name)
+#define PARQUET_CC(name)    PARQUET_STR(name)
+
+/* pipeline/vector/records.schema, in the language of Parquet's message types. */
+static void parquet(struct buf *b)
+{
+	static const char *const columns[] = {
+#define F(number, name, KIND, kernel) PARQUET_##KIND(#name),
+	    RECORD_FIELDS(F)
+#undef F
+	};
+
+	buf_str(b, "message xtcp_flat_record {\n");
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		buf_printf(b, "  optional %s;\n", columns[i]);
+	buf_str(b, "}\n");
+}
+
+static const struct {
+	const char *name;
+	void (*render)(struct buf *b);
+} documents[] = {
+    {"man", man},
+    {"bash", bash},
+    {"zsh", zsh},
+    {"options", doc_markdown},
+    {"destinations", destinations},
+    {"formats", formats},
+    {"fields", fields},
+    {"metrics", metrics},
+    {"parquet", parquet},
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(documents); i++) {
+		if (strcmp(documents[i].name, argv[1]) != 0)
+			continue;
+		struct buf b = {0};
+		documents[i].render(&b);
+		bool written = buf_ok(&b) && fwrite(b.data, 1, b.len, stdout) == b.len && fflush(stdout) == 0;
+		buf_free(&b);
+		return written ? 0 : 1;
+	}
+	fprintf(stderr, "xtcp2-doc: one document wanted, of");
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++)
+		fprintf(stderr, " %s", documents[i].name);
+	fputc('\n', stderr);
+	return 2;
+}

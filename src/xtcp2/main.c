@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon's main(): reads the configuration and hands it to the mode it asks for. */
+#include <stdio.h>
+
+#include "api/http.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "config/doc.h"
+#include "run/daemon.h"
+#include "run/reexec.h"
+#include "run/replay.h"
+#include "run/sections.h"
+#include "version.h"
+
+/* -d takes the incumbent's large numbers too: beyond debugging there is nothing. */
+static enum log_level level_of(uint32_t n)
+{
+	return n < LOG_LEVEL_ERR ? LOG_LEVEL_ERR : n > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)n;
+}
+
+static int print_and_free(struct buf *b)
+{
+	bool written = buf_ok(b) && fwrite(b->data, 1, b->len, stdout) == b->len && fflush(stdout) == 0;
+
+	buf_free(b);
+	return written ? 0 : 1;
+}
+
+static int run(struct config *config, int argc, char **argv)
+{
+	char error[512];
+	struct buf b = {0};
+
+	if (config_load(config, argc, argv, error, sizeof(error)) < 0) {
+		fprintf(stderr, "xtcp2: %s\n", error);
+		return 2;
+	}
+	reexec_taken_over(config);
+	log_init(level_of(config->debug_level));
+	if (config->print_help) {
+		doc_help(&b, help_sections());
+		return print_and_free(&b);
+	}
+	if (config->print_version)
+		return printf("xtcp2 %s\n", XTCP2_VERSION) < 0;
+	if (config->print_conf) {
+		config_to_json(config, &b);
+		return print_and_free(&b);
+	}
+	if (config->healthcheck)
+		return http_healthcheck(config->prom_listen);
+	if (config->replay[0])
+		return replay_run(config);
+	return daemon_run(config, argv);
+}
+
+int main(int argc, char **argv)
+{
+	struct config config;
+
+	if (config_init(&config) < 0) {
+		fprintf(stderr, "xtcp2: no memory\n");
+		return 1;
+	}
+	int status = run(&config, argc, argv);
+	config_free(&config);
+	return status;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/namespaces.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "netns/container.h"
+#include "run/state.h"
+#include "source/known_sockets.h"
+
+static void on_scanned(void *data, struct netns **entries, size_t count)
+{
+	struct daemon *d = data;
+
+	if (d->config->resolve_container_id || d->config->enrich_container)
+		containers_resolve(entries, count);
+	docker_follow(d->docker, entries, count);
+	closer_follow(d->closer, entries, count);
+}
+
+int namespaces_prepare(struct daemon *d)
+{
+	if (!d->config->close_events)
+		return 0;
+	d->known = known_sockets_new(d->config->close_events_sockets);
+	const struct close_events_options options = {
+	    .buffer = d->config->close_events_buffer,
+	    .decode = d->source.decode,
+	    .known = d->known,
+	};
+	if (d->known)
+		d->close_events = close_events_open(&options);
+	int r = d->close_events ? 0 : -errno;
+	if (r < 0)
+		log_err("xtcp2", "-closeEvents: %s", strerror(-r));
+	d->source.known = d->known;
+	return r;
+}
+
+int namespaces_start(struct daemon *d)
+{
+	size_t n = 0;
+	char *save = NULL;
+
+	d->dirs_text = strdup(d->config->netns_dirs);
+	if (!d->dirs_text)
+		return -ENOMEM;
+	for (char *dir = strtok_r(d->dirs_text, ",", &save); dir; dir = strtok_r(NULL, ",", &save)) {
+		if (n == NETNS_DIRS_MAX) {
+			log_err("xtcp2", "-netnsDirs: more than %d directories", NETNS_DIRS_MAX);
+			return -EINVAL;
+		}
+		d->dirs[n++] = dir;
+	}
+	d->netns.directories = d->dirs;
+	d->netns.scan_proc = true;
+	d->netns.on_scanned = on_scanned;
+	d->netns.scanned_data = d;
+	d->table = netns_table_new(d->loop, &d->netns, daemon_netns_changed, d);
+	if (d->table && !d->config->reconcile_before_poll)
+		netns_table_scan(d->table);
+	return d->table ? 0 : -errno;
+}
+
+int namespaces_ready(struct daemon *d)
+{
+	if (d->config->enrich_container) {
+		d->docker = docker_new(d->config->docker_socket);
+		if (!d->docker)
+			return -errno;
+	}
+	if (!d->close_events)
+		return 0;
+	d->closer = closer_new(d->config, d->close_events, d->dest);
+	if (!d->closer)
+		return -errno;
+	namespaces_follow(d);
+	return 0;
+}
+
+void namespaces_follow(struct daemon *d)
+{
+	size_t count;
+	struct netns **entries = netns_table_entries(d->table, &count);
+
+	on_scanned(d, entries, count);
+}
+
+void namespaces_stop(struct daemon *d)
+{
+	docker_free(d->docker);
+	netns_table_free(d->table);
+	close_events_free(d->close_events);
+	known_sockets_free(d->known);
+	free(d->dirs_text);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "poll/shipper.h"
+#include "run/setup.h"
+#include "source/capture.h"
+#include "stats/stats.h"
+
+/* What was in the file, and how much of it the destination, which is at its end, has taken. */
+static void report(const char *path, const struct replay_result *r, const struct dest *dest)
+{
+	log_info("replay", "%s: %llu packets, %llu messages, %llu records, %llu sent to %s", path,
+		 (unsigned long long)r->packets, (unsigned long long)r->messages,
+		 (unsigned long long)r->records, (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS),
+		 dest_public_name(dest));
+	if (r->damaged || r->decode.short_messages || r->decode.bad_family || r->decode.bad_attributes)
+		log_warn("replay",
+			 "%s is damaged: %llu packets or messages cut short, %llu too short for a socket, "
+			 "%llu of an "
+			 "unknown family, %llu bad attributes",
+			 path, (unsigned long long)r->damaged, (unsigned long long)r->decode.short_messages,
+			 (unsigned long long)r->decode.bad_family,
+			 (unsigned long long)r->decode.bad_attributes);
+	if (r->decode.unknown_attributes || r->decode.info_tails)
+		log_notice("replay",
+			   "%s comes from a newer kernel: %llu unknown attributes, %llu longer tcp_info",
+			   path, (unsigned long long)r->decode.unknown_attributes,
+			   (unsigned long long)r->decode.info_tails);
+}
+
+/* Reads the file into the started destination. 0 or -errno, logged. */
+static int replay_into(const struct config *config, const struct source_config *source, struct dest *dest,
+		       struct replay_result *result)
+{
+	char error[512] = "";
+	struct shipper shipper;
+	_cleanup_free_ struct record *record = calloc(1, sizeof(*record));
+
+	if (!record || shipper_init(&shipper, config, dest, error, sizeof(error)) < 0) {
+		log_err("replay", "%s", record ? error : "no memory");
+		return -EINVAL;
+	}
+	shipper_header(&shipper, true);
+	record_constants(record, config);
+	int r =
+	    replay_file(config->replay, &source->decode, record, &shipper.sink, result, error, sizeof(error));
+	shipper_flush(&shipper);
+	shipper_free(&shipper);
+	if (r < 0)
+		log_err("replay", "%s", error[0] ? error : strerror(-r));
+	return r;
+}
+
+int replay_run(const struct config *config)
+{
+	struct source_config source = {0};
+
+	if (setup_source(config, &source) < 0)
+		return 2;
+	struct dest *dest = setup_dest(config);
+	if (!dest)
+		return 2;
+	struct replay_result result = {0};
+	int status = 1;
+	int r = dest_start(dest);
+	if (r < 0) {
+		log_err("replay", "cannot start the destination: %s", strerror(-r));
+	} else {
+		r = replay_into(config, &source, dest, &result);
+		bool left = dest_stop(dest, clock_mono_ns() + config->flush_timeout_ns) > 0;
+		if (r == 0)
+			report(config->replay, &result, dest);
+		if (left)
+			log_err("replay", "%llu records did not reach %s within -flushTimeout",
+				(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
+		status = r < 0 || left;
+	}
+	dest_free(dest);
+	return status;
+}

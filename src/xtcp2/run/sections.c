@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/sections.h"
+
+#include <assert.h>
+
+#include "base/cleanup.h"
+#include "dest/dest.h"
+#include "record/encoder.h"
+
+/* Rows of one section with the row that ends them; more in a table would not be shown, which a debug build
+ * refuses. */
+#define SECTION_ROWS_MAX 32
+
+static struct doc_row destinations[SECTION_ROWS_MAX], formats[SECTION_ROWS_MAX];
+
+static const struct doc_section sections[] = {
+    {"Destinations (-dest)", "dest", destinations},
+    {"Formats (-marshal)", "marshal", formats},
+    {0},
+};
+
+const struct doc_section *help_sections(void)
+{
+	size_t n = 0;
+
+	for (const struct dest_scheme *s = dest_table; s->scheme; s++, n++) {
+		assert(n < SECTION_ROWS_MAX - 1);
+		destinations[n] = (struct doc_row){s->syntax, s->help};
+	}
+	n = 0;
+	for (const struct encoder_ops *e = encoder_table; e->name; e++, n++) {
+		assert(n < SECTION_ROWS_MAX - 1);
+		formats[n] = (struct doc_row){e->name, e->help};
+	}
+	return sections;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUN_SECTIONS_H
+#define RUN_SECTIONS_H
+/* The lists of the later stages (destinations, formats) for -help, the man page and the completions. */
+#include "config/doc.h"
+
+/* Ends with title NULL; static storage, filled at the first call. Start-up code of main() only. */
+const struct doc_section *help_sections(void);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUN_STATE_H
+#define RUN_STATE_H
+/* The daemon's parts, shared by the files of this folder. Main thread only. */
+#include "api/grpc_server.h"
+#include "api/http.h"
+#include "base/loop.h"
+#include "netns/docker.h"
+#include "poll/closer.h"
+#include "poll/poll.h"
+#include "run/setup.h"
+
+/* Directories in -netnsDirs. */
+#define NETNS_DIRS_MAX 16
+
+struct daemon {
+	struct config *config;
+	struct loop *loop;
+	struct loop_watch signals, watchdog, reconcile, dest_ended;
+	struct source_config source;
+	struct netns_options netns;
+	char *dirs_text; /* -netnsDirs cut at its commas */
+	const char *dirs[NETNS_DIRS_MAX + 1];
+	struct netns_table *table;
+	struct dest *dest;
+	struct poll *poll;
+	struct close_events *close_events; /* the next three: NULL without -closeEvents */
+	struct known_sockets *known;
+	struct closer *closer;
+	struct docker *docker; /* NULL without -enrichContainer */
+	struct http_server *http;
+	struct grpc_server *grpc;
+	struct grpc_backend control; /* what the server asks of us */
+	struct config *successor;    /* re-execute with this one after the way down; owned; NULL for none */
+	uint64_t loops;
+	bool reader_gone; /* nobody is left to ship to: what is unsent is no failure of ours */
+	bool scan_due;	  /* a directory changed while a cycle ran */
+};
+
+#endif
