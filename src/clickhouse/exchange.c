@@ -284,10 +284,9 @@ static void add_headers(struct exchange *x, struct MHD_Response *response, const
 	const char *id = x->request.query_id && *x->request.query_id ? x->request.query_id : x->query_id;
 
 	snprintf(summary, sizeof(summary),
-		 "{\"read_rows\":\"%llu\",\"read_bytes\":\"%llu\",\"written_rows\":\"%llu\",\"written_"
-		 "bytes\":\"%llu\","
-		 "\"total_rows_to_read\":\"0\",\"result_rows\":\"%llu\",\"result_bytes\":\"%llu\",\"elapsed_"
-		 "ns\":\"%.0f\"}",
+		 "{\"read_rows\":\"%llu\",\"read_bytes\":\"%llu\","
+		 "\"written_rows\":\"%llu\",\"written_bytes\":\"%llu\",\"total_rows_to_read\":\"0\","
+		 "\"result_rows\":\"%llu\",\"result_bytes\":\"%llu\",\"elapsed_ns\":\"%.0f\"}",
 		 (unsigned long long)x->counts.read_rows, (unsigned long long)x->counts.read_bytes,
 		 (unsigned long long)x->counts.written_rows, (unsigned long long)x->counts.written_bytes,
 		 (unsigned long long)x->counts.written_rows, (unsigned long long)x->counts.written_bytes,

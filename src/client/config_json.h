@@ -11,8 +11,8 @@
 #include "base/buf.h"
 #include "xtcp_config/v1/xtcp_config.pb-c.h"
 
-/* Appends an indented object and a newline; fields that are empty and that no option stands for are left out.
- */
+/* Appends an indented object and a newline;
+ * fields that are empty and that no option stands for are left out. */
 void config_message_to_json(const XtcpConfig__V1__XtcpConfig *m, struct buf *b);
 
 /*

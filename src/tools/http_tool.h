@@ -15,8 +15,8 @@ struct http_call {
 	size_t len;
 };
 
-/* The status, with the answer appended to reply; -EIO, said on stderr, when there was no answer. Blocks up to
- * 60 s. */
+/* The status, with the answer appended to reply;
+ * -EIO, said on stderr, when there was no answer. Blocks up to 60 s. */
 int http_request(const struct http_call *call, struct buf *reply);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TOOLS_KAFKA_TOOL_H
 #define TOOLS_KAFKA_TOOL_H
-/* Kafka for the small tools: messages out with an account of what was acknowledged, messages in one by one.
- */
+/* Kafka for the small tools:
+ * messages out with an account of what was acknowledged, messages in one by one. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +15,8 @@ struct kafka_producer;
 
 /* Brokers "HOST:PORT[,HOST:PORT]". NULL with a sentence on stderr. */
 struct kafka_producer *kafka_producer_new(const char *brokers, const char *topic);
-/* Copies the message; `records` go into the ledger. Waits while the queue is full. 0 or -EIO, said on stderr.
- */
+/* Copies the message; `records` go into the ledger.
+ * Waits while the queue is full. 0 or -EIO, said on stderr. */
 int kafka_produce(struct kafka_producer *p, const void *data, size_t len, uint32_t records);
 /* Waits until all is acknowledged or has failed, at most timeout_ms. */
 void kafka_producer_flush(struct kafka_producer *p, int timeout_ms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_server: echo servers on neighbouring ports, one thread, for tests that need a known number of sockets.
- */
+/* tcp_server: echo servers on neighbouring ports, one thread,
+ * for tests that need a known number of sockets. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>

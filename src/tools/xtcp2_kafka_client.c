@@ -45,8 +45,8 @@ struct printer {
 /* Field number of Envelope.row. */
 #define ENVELOPE_ROW 10
 
-/* The rows of varint(size) || Envelope. False when the bytes are no such thing; rows before the damage are
- * printed. */
+/* The rows of varint(size) || Envelope.
+ * False when the bytes are no such thing; rows before the damage are printed. */
 static bool print_rows(struct printer *p, struct str message)
 {
 	struct protowire envelope = protowire_of(message);

@@ -23,8 +23,8 @@ struct artifacts;
 /* Called for each artifact that ended, well or not. */
 typedef void (*artifact_fn)(const struct artifact_result *result, void *data);
 
-/* `dir` is made when the first artifact arrives. Headers with another nonce are refused. NULL without memory.
- */
+/* `dir` is made when the first artifact arrives.
+ * Headers with another nonce are refused. NULL without memory. */
 struct artifacts *artifacts_new(const char *dir, const char *nonce, artifact_fn fn, void *data);
 /* Removes a half-received file. */
 void artifacts_free(struct artifacts *a);

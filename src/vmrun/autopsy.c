@@ -158,8 +158,8 @@ static void write_tail(FILE *f, const char *title, const struct buf *tail, size_
 	fputs("\n", f);
 }
 
-/* Copies what stands behind the first `mark` of the text from `from` on, up to one of `ends`. "" when there
- * is none. */
+/* Copies what stands behind the first `mark` of the text from `from` on,
+ * up to one of `ends`. "" when there is none. */
 static void text_after(const struct buf *b, size_t from, const char *mark, const char *ends, char *out,
 		       size_t cap)
 {

@@ -23,8 +23,8 @@
 #define CONSOLE_KEPT 65536
 
 #ifdef __x86_64__
-/* The init: write(1, READY), then reboot(RB_POWER_OFF). Position-independent; /dev/console is its
- * descriptor 1. */
+/* The init: write(1, READY), then reboot(RB_POWER_OFF).
+ * Position-independent; /dev/console is its descriptor 1. */
 __asm__(".pushsection .rodata\n"
 	"canary_code:\n"
 	"	mov $1, %eax\n" /* write(2) */

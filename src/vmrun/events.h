@@ -35,8 +35,8 @@ int64_t events_now_ms(const struct events *e);
 /* Takes over `fields` (an object, or NULL). An event that cannot be written is a warning, once. */
 void events_emit(struct events *e, const char *ev, json_t *fields);
 
-/* Feeds a recorded file to `judge`. A last line that was cut is left out. 0, -errno, -EINVAL when nothing is
- * usable. */
+/* Feeds a recorded file to `judge`. A last line that was cut is left out.
+ * 0, -errno, -EINVAL when nothing is usable. */
 int events_replay(const char *path, struct judge *judge);
 
 #endif

@@ -22,8 +22,8 @@ void port_holder(int port, char who[static PORT_HOLDER_MAX]);
 /* The host port of a forward to guest_port in the text of QEMU's "info usernet"; 0 when there is none. */
 int port_from_usernet(const char *text, int guest_port);
 
-/* The flavor's forwards as that text, which may be NULL, says QEMU made them: a new array of name, host,
- * guest. */
+/* The flavor's forwards as that text, which may be NULL,
+ * says QEMU made them: a new array of name, host, guest. */
 json_t *ports_json(const struct flavor *f, const char *usernet);
 
 #endif

@@ -7,8 +7,8 @@
 
 struct judge;
 
-/* Writes results.json, junit.xml and results.tap into dir, each atomically. 0 or -errno of the first that
- * failed. */
+/* Writes results.json, junit.xml and results.tap into dir,
+ * each atomically. 0 or -errno of the first that failed. */
 int report_write(const char *dir, const struct judge *j);
 
 /* The table that ends a run; with `all`, also what passed. */

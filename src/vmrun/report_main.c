@@ -57,8 +57,8 @@ static int read_small(const char *path, char *out, size_t cap)
 	return 0;
 }
 
-/* Finds "xtcp2.nonce=" in the kernel command line, else in what the host put into fw_cfg; "none" without a
- * host. */
+/* Finds "xtcp2.nonce=" in the kernel command line,
+ * else in what the host put into fw_cfg; "none" without a host. */
 static void find_nonce(char nonce[static RESULT_NONCE_MAX])
 {
 	static const char *const places[] = {"/proc/cmdline", FW_CFG_FILE};
@@ -81,8 +81,8 @@ static void find_nonce(char nonce[static RESULT_NONCE_MAX])
 	snprintf(nonce, RESULT_NONCE_MAX, "none");
 }
 
-/* Opens the port of that name; waits while another process holds it. fd or -errno (-ENODEV: there is none).
- */
+/* Opens the port of that name; waits while another process holds it.
+ * fd or -errno (-ENODEV: there is none). */
 static int open_port(const char *name)
 {
 	DIR *dir = opendir(PORTS_DIR);
@@ -232,8 +232,8 @@ static int send_artifact(const char *name, const char *path)
 	find_nonce(nonce);
 	n = snprintf(header, sizeof(header), "XA %s %s %" PRIu64 " %08" PRIx32 "\n", nonce, name, size, crc);
 	int r = write_all(port, header, n);
-	/* A file that grows meanwhile is cut at the announced size; one that shrinks fails the host's check.
-	 */
+	/* A file that grows meanwhile is cut at the announced size;
+	 * one that shrinks fails the host's check. */
 	for (uint64_t left = size; r == 0 && left;) {
 		n = read(file, chunk, left < sizeof(chunk) ? left : sizeof(chunk));
 		if (n <= 0)

@@ -70,8 +70,8 @@ const char *result_verb_name(enum result_verb verb);
  */
 int result_line_format(const struct result_line *line, char out[static RESULT_LINE_MAX]);
 
-/* Parses one line without its newline. 0, -ENOENT (not a record), -EBADMSG (check sum), -EINVAL (malformed).
- */
+/* Parses one line without its newline.
+ * 0, -ENOENT (not a record), -EBADMSG (check sum), -EINVAL (malformed). */
 int result_line_parse(const char *line, size_t len, struct result_line *out);
 
 /* The value of `key`, or NULL. */

@@ -68,8 +68,8 @@ enum {
 	"\1\1a"
 #define OPEN(stream) FRAME(F_HEADERS, "\6", END_BLOCK, stream) REQUEST
 
-/* What must come back: a frame of this type with this error code (or none to look at), or the end of the
- * connection. */
+/* What must come back: a frame of this type with this error code (or none to look at),
+ * or the end of the connection. */
 struct want {
 	int frame;		   /* -1: just the end */
 	int code;		   /* -1: any */
@@ -231,8 +231,8 @@ static int run_idle(uint16_t port, size_t count)
 	return 0;
 }
 
-/* Sends the piece again and again until the peer hangs up or does not read any more; false when it just goes
- * on. */
+/* Sends the piece again and again until the peer hangs up or does not read any more;
+ * false when it just goes on. */
 static bool flood_with(uint16_t port, const char *piece, size_t len)
 {
 	int fd = dial(port);

@@ -23,8 +23,8 @@
 /* Descriptors of a process that are not ends of a pair. */
 #define SPARE_FDS 32
 
-/* Local ports of one destination: net.ipv4.ip_local_port_range holds 28,232 by default; half is found fast.
- */
+/* Local ports of one destination: net.ipv4.ip_local_port_range holds 28,232 by default;
+ * half is found fast. */
 #define PAIRS_PER_LISTENER 12000
 
 #define PROCESSES_MAX 1024

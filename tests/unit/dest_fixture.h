@@ -69,8 +69,8 @@ static inline struct dest *dest_of(const char *spec, const struct dest_config *c
 	return d;
 }
 
-/* Submits an envelope of `size` bytes and `rows` records: its number in 8 digits, then '.', then a line end.
- */
+/* Submits an envelope of `size` bytes and `rows` records:
+ * its number in 8 digits, then '.', then a line end. */
 static inline void submit(struct dest *d, unsigned int number, size_t size, uint32_t rows)
 {
 	struct envelope *e = dest_envelope_get(d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Kafka destination against librdkafka's mock cluster: real TCP, scripted broker errors, a real consumer.
- */
+/* The Kafka destination against librdkafka's mock cluster:
+ * real TCP, scripted broker errors, a real consumer. */
 #include "dest_fixture.h"
 
 #include <signal.h>

@@ -112,8 +112,8 @@ static void a_bad_address_gets_a_sentence(void **state)
 	    {"unix:", "has no path"},
 	    {"unixgram:", "has no path"},
 	    {"unix:/tmp/"
-	     "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
-	     "56789"
+	     "01234567890123456789012345678901234567890123456789"
+	     "01234567890123456789012345678901234567890123456789"
 	     "0123456789",
 	     "too long a path"},
 	};
@@ -400,8 +400,8 @@ static void a_half_closed_peer_still_reads(void **state)
 	buf_free(&b);
 }
 
-/* A peer slower than the submitter: the bound holds, submitting does not wait, and every record is accounted
- * for. */
+/* A peer slower than the submitter: the bound holds,
+ * submitting does not wait, and every record is accounted for. */
 static void the_ledger_holds_under_a_slow_peer(void **state)
 {
 	enum { COUNT = 2000, SIZE = 20000, BOUND = 1000000 };

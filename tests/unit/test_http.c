@@ -171,8 +171,8 @@ static void methods_are_told_apart(void **state)
 	}
 }
 
-/* Clients that connect and say nothing, or half a request, or do not read, keep nobody else from an answer.
- */
+/* Clients that connect and say nothing, or half a request,
+ * or do not read, keep nobody else from an answer. */
 static void slow_clients_delay_nobody(void **state)
 {
 	_cleanup_(buf_free) struct buf b = {0};

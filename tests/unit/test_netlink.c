@@ -349,8 +349,8 @@ static void skips_what_is_not_the_answer(void **state)
 	assert_counted(STAT_NL_STRAY, 4);
 }
 
-/* An interrupted, cut or damaged dump is read to its end and asked for once more; repeats do not come
- * through. */
+/* An interrupted, cut or damaged dump is read to its end and asked for once more;
+ * repeats do not come through. */
 static void asks_again_after_damage(void **state)
 {
 	const enum stat_id counters[] = {STAT_NL_ERR_INTR, STAT_NL_ERR_TRUNC, STAT_DECODE_SHORT};

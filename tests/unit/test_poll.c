@@ -189,8 +189,8 @@ static void modulus_keeps_one_in_n_over_all_polls(void **state)
 	fake.records = 10;
 	set(rig, "modulus", "4");
 	rig_run(rig, 4);
-	/* 40 records in four polls, the 1st, 5th, 9th ... kept: the count does not begin anew with each poll.
-	 */
+	/* 40 records in four polls, the 1st, 5th, 9th ... kept:
+	 * the count does not begin anew with each poll. */
 	assert_int_equal(stat_get(STAT_RECORDS), 10);
 	assert_int_equal(stat_get(STAT_RECORDS_SAMPLED_OUT), 30);
 }

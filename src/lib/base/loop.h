@@ -30,8 +30,8 @@ struct loop_watch {
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
-/* Watches w->fd for EPOLLIN|EPOLLOUT|...; level-triggered. The watch must outlive its removal. 0 or -errno.
- */
+/* Watches w->fd for EPOLLIN|EPOLLOUT|...; level-triggered.
+ * The watch must outlive its removal. 0 or -errno. */
 int loop_add(struct loop *loop, struct loop_watch *w, uint32_t events);
 int loop_modify(struct loop *loop, struct loop_watch *w, uint32_t events);
 /* Harmless for a watch that is not there. */

@@ -7,12 +7,12 @@
  */
 #include <stdint.h>
 
-/* state is one or more "NAME=value" lines: "READY=1", "STOPPING=1", "WATCHDOG=1", "STATUS=...". 0 or -errno.
- */
+/* state is one or more "NAME=value" lines: "READY=1",
+ * "STOPPING=1", "WATCHDOG=1", "STATUS=...". 0 or -errno. */
 int notify_send(const char *state);
 
-/* How often WATCHDOG=1 is due, in ns: half of WATCHDOG_USEC when it is meant for this process; 0 for never.
- */
+/* How often WATCHDOG=1 is due, in ns:
+ * half of WATCHDOG_USEC when it is meant for this process; 0 for never. */
 int64_t notify_watchdog_interval(void);
 
 #endif

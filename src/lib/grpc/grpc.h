@@ -47,8 +47,8 @@ struct grpc_service {
 	void *data;
 };
 
-/* All borrowed; services ends with name NULL. stream_bytes bounds what waits for one call. NULL with errno.
- */
+/* All borrowed; services ends with name NULL.
+ * stream_bytes bounds what waits for one call. NULL with errno. */
 struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services, size_t stream_bytes);
 /* The transport below, to listen on or to adopt sockets with. */
 struct h2_server *grpc_transport(struct grpc *g);

@@ -40,8 +40,8 @@ void grpc_chunk_pool_destroy(struct grpc_chunk_pool *pool)
 	pthread_mutex_destroy(&pool->lock);
 }
 
-/* A kept chunk of at least len bytes. One that is too small for this use goes: rooms fit what is asked for by
- * and by. */
+/* A kept chunk of at least len bytes.
+ * One that is too small for this use goes: rooms fit what is asked for by and by. */
 static struct grpc_chunk *pool_take(struct grpc_chunk_pool *pool, size_t len)
 {
 	pthread_mutex_lock(&pool->lock);

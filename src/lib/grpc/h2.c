@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The server of h2.h: listening, accepting, keeping time, ending. What happens on a connection is in
- * h2_conn.c. */
+/* The server of h2.h: listening, accepting, keeping time, ending.
+ * What happens on a connection is in h2_conn.c. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>

@@ -52,8 +52,8 @@ struct h2_owner {
 
 /* owner and loop are borrowed. No socket yet. NULL with errno. */
 struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data);
-/* address: numeric, "127.0.0.1", "::1", "[::1]", "" for all. port 0 takes any. 0, or -errno with a sentence
- * in error. */
+/* address: numeric, "127.0.0.1", "::1", "[::1]", "" for all.
+ * port 0 takes any. 0, or -errno with a sentence in error. */
 int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, char *error, size_t size);
 uint16_t h2_server_port(const struct h2_server *s);
 /* Serves a connected stream socket; owns fd from here on, even when it fails. 0 or -errno. */
@@ -64,8 +64,8 @@ int h2_server_adopt(struct h2_server *s, int fd);
  */
 void h2_server_free(struct h2_server *s, int drain_ms);
 
-/* Sends the header list; with body, produce() is asked for bytes, else the response ends with it. 0 or
- * -errno. */
+/* Sends the header list; with body, produce() is asked for bytes,
+ * else the response ends with it. 0 or -errno. */
 int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers, size_t count, bool body);
 /* The trailer list; only from inside produce(), together with *eof. */
 int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count);

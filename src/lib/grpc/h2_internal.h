@@ -48,8 +48,8 @@ struct h2_server {
 
 /* Fills callbacks and option of a new server. 0 or -ENOMEM. */
 int h2_session_setup(struct h2_server *s);
-/* A connection over fd, in the server's list and on its loop; fd is the caller's again when it fails. 0 or
- * -errno. */
+/* A connection over fd, in the server's list and on its loop;
+ * fd is the caller's again when it fails. 0 or -errno. */
 int h2_conn_new(struct h2_server *s, int fd);
 /* Ends its streams, closes the socket, frees it. Never inside a callback of nghttp2. */
 void h2_conn_close(struct h2_conn *c);

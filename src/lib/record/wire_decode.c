@@ -70,8 +70,8 @@ int wire_decode(struct record *r, struct str bytes)
 		if (attribute == INET_DIAG_NONE || r->inet_diag_attributes >> attribute & 1)
 			r->sections |= UINT32_C(1) << i;
 	}
-	/* Attributes that the daemon was told to leave out are named as well; tcp_info always brings its
-	 * length. */
+	/* Attributes that the daemon was told to leave out are named as well;
+	 * tcp_info always brings its length. */
 	if (r->tcp_info_len == 0 && r->tcp_info_state == 0)
 		r->sections &= ~RECORD_HAS(TCP_INFO);
 	else if (r->tcp_info_len == 0)

@@ -23,8 +23,8 @@ XtcpConfig__V1__XtcpConfig *config_to_message(const struct config *c);
  */
 int config_from_message(struct config *c, const XtcpConfig__V1__XtcpConfig *m, char *error, size_t size);
 
-/* Sets the DURATION option of that field of XtcpConfig. As config_from_message(); does not check across
- * options. */
+/* Sets the DURATION option of that field of XtcpConfig.
+ * As config_from_message(); does not check across options. */
 int config_set_duration(struct config *c, uint32_t proto_field, const Google__Protobuf__Duration *d,
 			char *error, size_t size);
 

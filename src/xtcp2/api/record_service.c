@@ -269,8 +269,8 @@ void record_service_poll_done(struct record_service *s)
 	struct listener *l;
 
 	distribute(s);
-	/* Whatever cycle begins next, by a trigger in here or as the remembered one, is what the waiting
-	 * asked for. */
+	/* Whatever cycle begins next, by a trigger in here or as the remembered one,
+	 * is what the waiting asked for. */
 	LIST_FOREACH(l, &s->listeners, link)
 	{
 		if (l->polls && l->phase == PHASE_RUNNING)

@@ -138,8 +138,8 @@ static int environment_apply(struct config *c, char *error, size_t size)
 	return 0;
 }
 
-/* A variable that is no option may be somebody else's, so it is no error, but a typing mistake should show.
- */
+/* A variable that is no option may be somebody else's,
+ * so it is no error, but a typing mistake should show. */
 static void environment_warn_unknown(void)
 {
 	char known[OPTION_ENVIRONMENT_MAX];

@@ -19,8 +19,8 @@ struct host_port {
 /* 0, or -EINVAL with a clause in io->why. */
 int host_port_parse(struct dest_io *io, const char *text, struct host_port *out);
 
-/* A leading '@' is an abstract name. Sets *len for bind(2) and connect(2). 0, or -EINVAL with a clause in
- * io->why. */
+/* A leading '@' is an abstract name. Sets *len for bind(2) and connect(2).
+ * 0, or -EINVAL with a clause in io->why. */
 int unix_path_parse(struct dest_io *io, const char *text, struct sockaddr_un *out, socklen_t *len);
 
 /*

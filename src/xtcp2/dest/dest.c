@@ -46,8 +46,8 @@ static bool make_room(struct dest *d, const struct envelope *e, struct envelope_
 	return true;
 }
 
-/* A pooled body may be far larger than what it holds: a queue bounded in bytes must not hold that much more
- * memory. */
+/* A pooled body may be far larger than what it holds:
+ * a queue bounded in bytes must not hold that much more memory. */
 static void trim(struct envelope *e)
 {
 	if (e->body.len == 0 || e->body.cap - e->body.len <= SLACK_MAX || e->body.cap < 2 * e->body.len)
@@ -98,8 +98,8 @@ void dest_submit(struct dest *d, struct envelope *e)
 		dest_envelope_put(d, e);
 }
 
-/* Empties the queue, counting everything for one reason, and takes nothing more. Returns the envelopes
- * counted. */
+/* Empties the queue, counting everything for one reason,
+ * and takes nothing more. Returns the envelopes counted. */
 size_t dest_close_queue(struct dest *d, enum stat_id reason)
 {
 	struct envelope_sum lost = {0};

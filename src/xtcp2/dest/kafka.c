@@ -217,8 +217,8 @@ static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brok
 		if (r < 0)
 			return r;
 	}
-	/* That a broker is too old for a codec is said by a debug line only, in the first day of a machine's
-	 * uptime. */
+	/* That a broker is too old for a codec is said by a debug line only,
+	 * in the first day of a machine's uptime. */
 	if (((struct kafka_dest *)io)->auto_codec) {
 		int r = set(io, conf, "debug", "msg");
 		if (r == 0)

@@ -21,8 +21,8 @@ struct kafka_dest {
 	struct log_limit log_limit;
 };
 
-/* librdkafka's stats_cb: a few figures of the JSON text become gauges. Returns 0: the library frees the text.
- */
+/* librdkafka's stats_cb: a few figures of the JSON text become gauges.
+ * Returns 0: the library frees the text. */
 int kafka_on_stats(rd_kafka_t *rk, char *text, size_t len, void *opaque);
 
 #endif

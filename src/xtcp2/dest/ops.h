@@ -17,8 +17,7 @@ enum dest_result {
 	DEST_BUSY,  /* not yet: it stays in hand, and is tried again when dest_wake_fd() fires or shortly */
 	DEST_LOST,  /* will never be taken: counted as send_failed */
 	DEST_TAKEN, /* the destination keeps it until dest_complete() */
-	DEST_ENDED, /* nobody will read any more (EPIPE of stdout): not taken, and the destination is at its
-		       end */
+	DEST_ENDED, /* not taken, and nobody will read any more (EPIPE of stdout): the destination has ended */
 };
 
 #define DEST_WHY_MAX 320
@@ -72,16 +71,16 @@ int dest_wait(struct dest_io *io, int fd, short events, int64_t deadline_ns);
 /* deadline_ns, or that of dest_stop() when it is sooner. */
 int64_t dest_deadline(struct dest_io *io, int64_t deadline_ns);
 
-/* An eventfd that interrupts the thread's sleep when written (8 bytes); and one readable once dest_stop()
- * began. */
+/* An eventfd that interrupts the thread's sleep when written (8 bytes);
+ * and one readable once dest_stop() began. */
 int dest_wake_fd(struct dest_io *io);
 int dest_stop_fd(struct dest_io *io);
 
 /* Ends DEST_TAKEN: DEST_SENT, DEST_LOST, or DEST_RETRY to queue it again in front. Sending thread. */
 void dest_complete(struct dest_io *io, struct envelope *e, enum dest_result result);
 
-/* For destinations that connect in the background: whether the peer is reachable; why is logged on a change.
- */
+/* For destinations that connect in the background:
+ * whether the peer is reachable; why is logged on a change. */
 void dest_set_up(struct dest_io *io, bool up);
 
 /* The row of dest_table for "scheme:..." or NULL; and the sentence for the latter. */

@@ -11,8 +11,8 @@
 #include "dest/copy.h"
 #include "dest/state.h"
 
-/* Between two attempts to reach the peer: doubles from the first to the second, each moved by up to a quarter
- * at random. */
+/* Between two attempts to reach the peer:
+ * doubles from the first to the second, each moved by up to a quarter at random. */
 #define BACKOFF_MIN_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS (10 * NS_PER_SEC)
 /* How long DEST_BUSY waits at most when nothing wakes the thread. */
@@ -72,8 +72,8 @@ static void settle(struct dest *d, struct envelope *e, enum dest_result result)
 	dest_envelope_put(d, e);
 }
 
-/* What is to be tried again goes back to the head of the queue, where it is the oldest again and dropped
- * first. */
+/* What is to be tried again goes back to the head of the queue,
+ * where it is the oldest again and dropped first. */
 static void give_back(struct dest *d)
 {
 	if (!d->returned.head)
@@ -139,8 +139,8 @@ static int64_t jitter(int64_t ns)
 	return ns - ns / 4 + ns / 2 * r / UINT16_MAX;
 }
 
-/* in_hand, which may be NULL, goes back to the queue behind what the destination gives back: that is older.
- */
+/* in_hand, which may be NULL,
+ * goes back to the queue behind what the destination gives back: that is older. */
 static void disconnect(struct dest *d, struct envelope *in_hand)
 {
 	if (d->ops->disconnect)

@@ -81,8 +81,8 @@ static inline void dest_show_queue(const struct dest *d)
 	stat_set(STAT_DEST_QUEUE_ENVELOPES, d->queue.sum.envelopes + d->taken.envelopes);
 }
 
-/* Empties the queue, counting everything for one reason, and takes nothing more. Returns the envelopes
- * counted. */
+/* Empties the queue, counting everything for one reason,
+ * and takes nothing more. Returns the envelopes counted. */
 size_t dest_close_queue(struct dest *d, enum stat_id reason);
 
 /* The sending thread. */

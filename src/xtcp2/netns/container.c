@@ -113,8 +113,8 @@ bool container_parse(const char *text, struct container *c)
 	struct part parent = {text, 0};
 	bool found = false;
 
-	/* Parts end at '/', ':' (containerd writes SLICE:cri-containerd:ID) or the line; the innermost
-	 * counts. */
+	/* Parts end at '/', ':' (containerd writes SLICE:cri-containerd:ID) or the line;
+	 * the innermost counts. */
 	for (const char *p = text; *p; p++) {
 		struct part part = {p, strcspn(p, "/:\n")};
 		if (part.len > 0 && (match_pattern(part, c) || match_parent(parent, part, c)))

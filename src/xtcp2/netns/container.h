@@ -19,8 +19,8 @@
 /* Never changed once made: a reader on another thread keeps a reference. */
 struct container {
 	unsigned refs; /* of the main thread's making */
-	const char
-	    *runtime; /* "docker", "containerd", "cri-o", "podman", "lxc", "kubernetes"; "" for unknown */
+	/* "docker", "containerd", "cri-o", "podman", "lxc", "kubernetes"; "" for unknown */
+	const char *runtime;
 	char id[CONTAINER_ID_MAX + 1];
 	char name[CONTAINER_NAME_MAX + 1]; /* the next two: "" unless the runtime was asked */
 	char image[CONTAINER_NAME_MAX + 1];

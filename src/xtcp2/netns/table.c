@@ -111,8 +111,8 @@ static struct entry *add(struct netns_table *t, const struct stat *st)
 	return e;
 }
 
-/* The entry of the namespace file, added when new, with its scan fields reset on the first sight in a scan.
- */
+/* The entry of the namespace file, added when new,
+ * with its scan fields reset on the first sight in a scan. */
 static struct entry *observe(struct netns_table *t, const struct stat *st)
 {
 	struct entry *e = find(t, st->st_dev, st->st_ino);

@@ -15,15 +15,15 @@
 /* Events closer together than this make one call of on_change(). */
 #define WATCH_COALESCE_NS (10 * NS_PER_MS)
 
-/* Later calls for a file that is not mounted yet: after 20, 40, ... 1280 ms; then it waits for the next event
- * or poll. */
+/* Later calls for a file that is not mounted yet:
+ * after 20, 40, ... 1280 ms; then it waits for the next event or poll. */
 #define WATCH_RETRIES 7
 
 /* Bytes of events read at once: some 500 of typical length. */
 #define WATCH_READ_SIZE 16384
 
-/* One mask for all: one inode may serve several directories, and a second add would replace the first one's
- * mask. */
+/* One mask for all: one inode may serve several directories,
+ * and a second add would replace the first one's mask. */
 #define WATCH_MASK \
 	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 

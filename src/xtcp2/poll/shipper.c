@@ -106,8 +106,8 @@ static void append_within_limit(struct shipper *s, const struct record *record)
 /* One record as (key, varint length, XtcpFlatRecord) behind the others of the batch. */
 static void tap_encode(struct shipper *s, const struct record *record)
 {
-	/* Three bytes of length hold 2 MiB; a record is under 64 KiB. The spare bytes are legal varint
-	 * padding. */
+	/* Three bytes of length hold 2 MiB; a record is under 64 KiB.
+	 * The spare bytes are legal varint padding. */
 	const size_t prefix = 1 + 3;
 
 	if (!buf_reserve(&s->tap_batch, prefix))

@@ -56,8 +56,8 @@ void shipper_header(struct shipper *s, bool send);
 /* Gives back an envelope that was not submitted. A zeroed shipper is fine. */
 void shipper_free(struct shipper *s);
 
-/* Submits what is there, moves the counts to the stats and returns the records shipped since the last flush.
- */
+/* Submits what is there,
+ * moves the counts to the stats and returns the records shipped since the last flush. */
 uint64_t shipper_flush(struct shipper *s);
 
 /* Fills the META fields that are the same in every record. Borrows config's strings. */

@@ -7,8 +7,8 @@
 
 struct daemon;
 
-/* Starts the gRPC server over the daemon's parts, unless -grpcPort or -grpcListen turn it off. 0 or -errno,
- * logged. */
+/* Starts the gRPC server over the daemon's parts,
+ * unless -grpcPort or -grpcListen turn it off. 0 or -errno, logged. */
 int control_start(struct daemon *d);
 
 /* What /readyz and grpc.health.v1 answer; data is the daemon. Appends one line a reason. */

@@ -23,8 +23,7 @@ static void report(const char *path, const struct replay_result *r, const struct
 	if (r->damaged || r->decode.short_messages || r->decode.bad_family || r->decode.bad_attributes)
 		log_warn("replay",
 			 "%s is damaged: %llu packets or messages cut short, %llu too short for a socket, "
-			 "%llu of an "
-			 "unknown family, %llu bad attributes",
+			 "%llu of an unknown family, %llu bad attributes",
 			 path, (unsigned long long)r->damaged, (unsigned long long)r->decode.short_messages,
 			 (unsigned long long)r->decode.bad_family,
 			 (unsigned long long)r->decode.bad_attributes);

@@ -7,8 +7,8 @@
 #include "dest/dest.h"
 #include "record/encoder.h"
 
-/* Rows of one section with the row that ends them; more in a table would not be shown, which a debug build
- * refuses. */
+/* Rows of one section with the row that ends them;
+ * more in a table would not be shown, which a debug build refuses. */
 #define SECTION_ROWS_MAX 32
 
 static struct doc_row destinations[SECTION_ROWS_MAX], formats[SECTION_ROWS_MAX];

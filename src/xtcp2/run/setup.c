@@ -49,9 +49,8 @@ int setup_source(const struct config *config, struct source_config *source)
 	}
 	if (tcp_states_parse(config->states, &source->states, bad, sizeof(bad)) < 0) {
 		log_err("xtcp2",
-			"-states: unknown state \"%s\"; possible: default, all, a mask such as 0x1ffe, or a "
-			"list of "
-			"names such as established,listen",
+			"-states: unknown state \"%s\"; possible: default, all, a mask such as 0x1ffe, "
+			"or a list of names such as established,listen",
 			bad);
 		return -EINVAL;
 	}
@@ -113,9 +112,8 @@ int setup_privileges(const struct config *config, struct netns_options *options)
 		options->own_only = true;
 	} else if (!privilege_have(CAP_SYS_PTRACE)) {
 		log_warn("xtcp2",
-			 "without CAP_SYS_PTRACE only namespaces that are mounted in %s or belong to own "
-			 "processes "
-			 "are seen",
+			 "without CAP_SYS_PTRACE only namespaces that are mounted in %s "
+			 "or belong to own processes are seen",
 			 config->netns_dirs);
 	}
 	/* Only where root has to write into somebody's directory. */

@@ -20,12 +20,14 @@
  * large exist only for a reader with CAP_NET_ADMIN, which is never in effect here.
  *
  * Decisions, each with a counter:
- *   NLM_F_DUMP_INTR, MSG_TRUNC    the rest of the dump is read, then it is asked for once more
- *   NLMSG_ERROR, errno in DONE    the dump is over; once more
- *   ENOBUFS, NLMSG_OVERRUN, other errors of send and receive, a receive that timed out
- *                                 the socket is replaced, since the rest of the dump may still come; once
- * more a second failure, the deadline  what came is taken as partial and marked so another sequence number,
- * port or sender  skipped (a sender with rights in a container's namespace could otherwise forge records)
+ *   NLM_F_DUMP_INTR, MSG_TRUNC      read the rest of the dump, then ask once more
+ *   NLMSG_ERROR, errno in DONE      the dump is over; ask once more
+ *   ENOBUFS, NLMSG_OVERRUN,         replace the socket, since the rest of the
+ *   a failed send or receive,       dump may still come on it; ask once more
+ *   a receive that timed out
+ *   a second failure, the deadline  take what came as partial and mark it so
+ *   another sequence number, port   skip the message: a sender with rights in a
+ *   or sender                       container's namespace could forge records
  * Asking again repeats records that were emitted already, and the kernel's walk
  * may repeat a socket when its table changes meanwhile; both are absorbed by the
  * set of cookies, which are unique on the host.
@@ -389,8 +391,8 @@ static int dump_request(struct attempt *a, const struct request *q, struct dump_
 	return r;
 }
 
-/* Makes the requests that bring all of the namespace. 0, the last error, or what emit() returned with *stop
- * set. */
+/* Makes the requests that bring all of the namespace.
+ * 0, the last error, or what emit() returned with *stop set. */
 static int dump_all(struct attempt *a, struct dump_result *result, bool *stop)
 {
 	int r = 0, error = 0;

@@ -25,8 +25,8 @@ struct netlink_reader {
 	 * receives, and errors through netlink_recv_failed().
 	 */
 	ssize_t (*recv)(struct attempt *a, const uint8_t **data);
-	/* The dump is over, however it went: nothing of its socket stays in flight. NULL for nothing to do.
-	 */
+	/* The dump is over, however it went: nothing of its socket stays in flight.
+	 * NULL for nothing to do. */
 	void (*end)(struct source *s);
 };
 
