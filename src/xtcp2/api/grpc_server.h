@@ -29,8 +29,9 @@ void grpc_server_poll_done(struct grpc_server *s);
 struct h2_server *grpc_server_transport(struct grpc_server *s);
 /*
  * Ends all calls, sends what is queued for at most drain_ms (it blocks that
- * long) and GOAWAY, closes. Call it when no worker runs any more (after
- * poll_free()). NULL is fine.
+ * long) and GOAWAY, closes. Streams that close untap, and ask for the poll that
+ * was promised to them: call it when no worker runs any more, after poll_end(),
+ * but before poll_free(). NULL is fine.
  */
 void grpc_server_free(struct grpc_server *s, int drain_ms);
 

@@ -155,14 +155,20 @@ struct closer *closer_new(const struct config *config, struct close_events *even
 	return c;
 }
 
+void closer_end(struct closer *c)
+{
+	if (!c || !c->started)
+		return;
+	eventfd_write(c->stop_fd, 1);
+	pthread_join(c->thread, NULL);
+	c->started = false;
+}
+
 void closer_free(struct closer *c)
 {
 	if (!c)
 		return;
-	if (c->started) {
-		eventfd_write(c->stop_fd, 1);
-		pthread_join(c->thread, NULL);
-	}
+	closer_end(c);
 	cleanup_closep(&c->stop_fd);
 	shipper_free(&c->shipper);
 	pthread_mutex_destroy(&c->lock);

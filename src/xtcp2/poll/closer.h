@@ -19,7 +19,9 @@ struct closer;
 
 /* Starts the thread; config, events and dest are borrowed. NULL with errno, logged. */
 struct closer *closer_new(const struct config *config, struct close_events *events, struct dest *dest);
-/* Ships what waits and joins the thread. NULL is fine. */
+/* Ships what waits and joins the thread; the closer stays, as a poll does after poll_end(). NULL is fine. */
+void closer_end(struct closer *c);
+/* closer_end(), if that was not yet, and frees. NULL is fine. */
 void closer_free(struct closer *c);
 
 /* After a scan and after a poll: see close_events_follow(). Main thread. NULL is fine. */

@@ -31,6 +31,7 @@ struct poll {
 	uint32_t burst_left;
 	int64_t burst_interval_ns;
 	bool pending; /* a trigger came while a cycle ran */
+	bool ended;   /* no cycle begins any more */
 };
 
 /* Arms the next tick: on a fixed grid, so that slow cycles do not make it drift, plus jitter. */
@@ -51,6 +52,8 @@ static void tick_arm(struct poll *p)
 
 static int cycle_begin(struct poll *p)
 {
+	if (p->ended)
+		return -ESHUTDOWN;
 	if (p->begin_ns)
 		return -EBUSY;
 	p->begin_ns = clock_mono_ns();
@@ -201,6 +204,14 @@ struct poll *poll_new(struct loop *loop, const struct config *config, const stru
 		return NULL;
 	}
 	return p;
+}
+
+void poll_end(struct poll *p)
+{
+	if (!p)
+		return;
+	p->ended = true;
+	crew_end(p->crew);
 }
 
 void poll_free(struct poll *p)

@@ -55,7 +55,14 @@ struct poll_result {
 struct poll *poll_new(struct loop *loop, const struct config *config, const struct source_ops *source,
 		      const struct source_config *source_config, struct netns_table *table,
 		      struct dest *dest);
-/* Waits for a running cycle (at most its time-out), ends the workers. */
+/*
+ * Waits for a running cycle (at most its time-out) and ends the workers: the
+ * destination and the tap have all records, and no call from a worker comes any
+ * more. The poll itself stays, so that whoever still refers to it may untap or
+ * be told -ESHUTDOWN by a trigger. NULL is fine.
+ */
+void poll_end(struct poll *p);
+/* poll_end(), if that was not yet, and frees. Nobody may refer to the poll any more. NULL is fine. */
 void poll_free(struct poll *p);
 
 /*

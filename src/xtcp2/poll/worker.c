@@ -184,7 +184,7 @@ struct poll_crew *crew_new(const struct config *config, const struct source_ops 
 	return crew;
 }
 
-void crew_free(struct poll_crew *crew)
+void crew_end(struct poll_crew *crew)
 {
 	if (!crew)
 		return;
@@ -198,6 +198,17 @@ void crew_free(struct poll_crew *crew)
 		struct worker *w = &crew->workers[i];
 		if (w->started)
 			pthread_join(w->thread, NULL);
+		w->started = false;
+	}
+}
+
+void crew_free(struct poll_crew *crew)
+{
+	if (!crew)
+		return;
+	crew_end(crew);
+	for (unsigned i = 0; crew->workers && i < crew->count; i++) {
+		struct worker *w = &crew->workers[i];
 		if (w->source)
 			crew->ops->free(w->source);
 		if (w->crew)
@@ -229,6 +240,8 @@ int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t c
 {
 	struct netns *const everything[] = {NULL};
 
+	if (crew->stop)
+		return -ESHUTDOWN;
 	pthread_mutex_lock(&crew->lock);
 	int r = crew->ops->all_at_once ? jobs_copy(crew, everything, 1) : jobs_copy(crew, namespaces, count);
 	if (r == 0) {

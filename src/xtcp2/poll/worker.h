@@ -13,10 +13,13 @@ struct poll_crew;
  * done_fd is an eventfd written at the end of each cycle; borrowed. NULL with errno. */
 struct poll_crew *crew_new(const struct config *config, const struct source_ops *source,
 			   const struct source_config *source_config, struct dest *dest, int done_fd);
-/* Waits for the running cycle, ends and joins the threads. NULL is fine. */
+/* Waits for the running cycle, ends and joins the threads; all they have read is handed on. NULL is fine. */
+void crew_end(struct poll_crew *crew);
+/* crew_end(), if that was not yet, and frees. NULL is fine. */
 void crew_free(struct poll_crew *crew);
 
-/* Begins a cycle over the namespaces (copied; the entries stay the table's). 0 or -ENOMEM. */
+/* Begins a cycle over the namespaces (copied; the entries stay the table's). 0, -ENOMEM, -ESHUTDOWN after
+ * crew_end(). */
 int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t count, int64_t deadline_ns);
 /* What the cycle that just ended did; duration_ns is left to the caller. */
 void crew_result(struct poll_crew *crew, struct poll_result *result);

@@ -239,16 +239,22 @@ static void log_ledger(const struct daemon *d)
 /* Clients get this long to take what is queued for them. */
 #define GRPC_DRAIN_MS 1000
 
-/* Returns whether everything that was read has gone out. */
+/*
+ * Returns whether everything that was read has gone out. Clients shall get the
+ * last records, and their streams untap as they close: first the threads end,
+ * then the server, then what it was attached to, then what that shipped to.
+ */
 static bool stop(struct daemon *d)
 {
-	bool flushed = true;
+	bool flushed = true, ran = d->poll != NULL;
 
 	notify_send("STOPPING=1");
-	poll_free(d->poll);
-	closer_free(d->closer);
+	poll_end(d->poll);
+	closer_end(d->closer);
 	grpc_server_free(d->grpc, GRPC_DRAIN_MS);
-	if (d->poll) {
+	closer_free(d->closer);
+	poll_free(d->poll);
+	if (ran) {
 		flushed = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) == 0;
 		log_ledger(d);
 	}

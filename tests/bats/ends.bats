@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# The daemon's end while clients are attached to it.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+  XTCP2=$(bin xtcp2)
+  CLIENT=$(bin xtcp2client)
+  CTL=$(bin xtcp2ctl)
+  export XTCP2 CLIENT CTL BUILD BATS_TEST_DIRNAME
+  cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# Runs the shell text of standard input in a fresh network namespace: `attach` starts a daemon with these
+# flags and three clients, whose pids are in daemon, listening, polling and stalled.
+inside() {
+  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
+    trap 'kill -KILL \$(jobs -p) 2>/dev/null || :' EXIT
+    streams() { curl -s http://127.0.0.1:9088/metrics | grep -q \"^xtcp2_grpc_calls \$1\$\"; }
+    attach() {
+      \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 50ms \"\$@\" 2>log & daemon=\$!
+      wait_for 10 test -s out
+      \"\$CLIENT\" -format json >listened & listening=\$!
+      \"\$CLIENT\" -poll -pollFrequency 100ms -format json >polled & polling=\$!
+      \"\$CLIENT\" -format null & stalled=\$!
+      wait_for 10 streams 3
+      kill -STOP \$stalled
+      wait_for 10 test -s listened
+      wait_for 10 test -s polled
+    }
+    ended() { status=0; wait \$daemon || status=\$?; cat log >&2; return \$status; }
+    told() { sed -n 's/.* polls, \([0-9]*\) records, \([0-9]*\) sent to file:[a-z]*, \([0-9]*\) lost/\1 \2 \3/p' log; }
+    # The ledger adds up, and the destination has what it says.
+    accounted() {
+      read -r made sent lost <<<\"\$(told)\"
+      [ \"\$made\" -eq \"\$((sent + lost))\" ]
+      [ \"\$(wc -l <out)\" -eq \"\$sent\" ]
+    }
+    $(cat)" 3>&-
+}
+
+@test "SIGTERM with clients listening, polling and stalled: status 0, a ledger, nothing lost" {
+  inside <<'E2'
+    attach
+    kill -TERM $daemon
+    ended
+    accounted
+E2
+}
+
+@test "the end of -maxLoops with such clients, whose last records are those of the last poll" {
+  inside <<'E2'
+    attach -maxLoops 100
+    ended
+    accounted
+    wait $listening || :
+    last() { tail -n 1 "$1" | jq -c '[.record_counter, .netlinker_id]'; }
+    [ "$(last listened)" = "$(last out)" ]
+E2
+}
+
+@test "a new configuration with such clients: it starts over with it" {
+  inside <<'E2'
+    attach
+    "$CTL" get | jq '.dest = "file:second"' >new.json
+    "$CTL" reconfigure -file new.json
+    wait_for 10 test -s second
+    kill -TERM $daemon
+    ended
+    [ "$(told | wc -l)" -eq 2 ]
+E2
+}
