@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "netns/files.h"
 #include "netns/netns.h"
 #include "stats/stats.h"
 
@@ -78,6 +79,7 @@ static int socket_make(void *data)
 	ns->cookie = cookie;
 	ns->nl_portid = address.nl_pid;
 	ns->nl_fd = take_fd(fd);
+	netns_files_opened();
 	return 0;
 }
 
@@ -129,6 +131,8 @@ static bool open_failed(struct netns *ns, int error)
 		return false;
 	case -EMFILE:
 	case -ENFILE:
+		netns_files_ran_out();
+		/* fallthrough */
 	case -ENOMEM:
 	case -ENOBUFS:
 		stat_add(STAT_NETNS_ERR_LIMIT, 1);
@@ -174,5 +178,6 @@ void netns_close(struct netns *ns)
 		return;
 	close(ns->nl_fd);
 	ns->nl_fd = -1;
+	netns_files_closed();
 	ns->state = NETNS_SEEN;
 }

@@ -63,6 +63,10 @@ struct netns {
 	uint32_t seen;	   /* number of the scan that saw it last */
 	uint32_t failures; /* attempts to enter it that failed in a row */
 	int64_t retry_ns;  /* BLOCKED: not before this CLOCK_MONOTONIC time */
+	/* Of the poll (poll/turns.h): */
+	uint64_t turn; /* when a cycle served it last, 0 for not yet */
+	int64_t
+	    read_ns; /* CLOCK_MONOTONIC: when it was last read to its end; when it was found, before that */
 };
 
 struct netns_table;

@@ -106,6 +106,7 @@ static struct entry *add(struct netns_table *t, const struct stat *st)
 	e->ns.ino = st->st_ino;
 	e->ns.dev = st->st_dev;
 	e->ns.nl_fd = e->ns.nsid = -1;
+	e->ns.read_ns = clock_mono_ns();
 	t->entries[t->count] = &e->ns;
 	index_insert(t, t->count++);
 	return e;

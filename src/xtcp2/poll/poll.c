@@ -12,8 +12,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "netns/files.h"
 #include "poll/worker.h"
 #include "stats/stats.h"
+
+/* Complaints about incomplete polls are written at most this often. */
+#define POLL_LOG_NS (60 * NS_PER_SEC)
 
 struct poll {
 	struct loop *loop;
@@ -32,6 +36,9 @@ struct poll {
 	int64_t burst_interval_ns;
 	bool pending; /* a trigger came while a cycle ran */
 	bool ended;   /* no cycle begins any more */
+	struct poll_result last;
+	bool has_last, complete_before; /* a cycle has ended; the one before the last left nothing unread */
+	bool few_files;			/* more namespaces than sockets that may stay open */
 };
 
 /* Arms the next tick: on a fixed grid, so that slow cycles do not make it drift, plus jitter. */
@@ -50,6 +57,39 @@ static void tick_arm(struct poll *p)
 	loop_timer_set(&p->tick, delay > 0 ? delay : 1, 0);
 }
 
+/* Length of the text without its line feed. */
+static int line_len(const struct buf *text)
+{
+	return text->len > 0 ? (int)text->len - 1 : 0;
+}
+
+static void few_files_text(const struct poll *p, struct buf *text)
+{
+	size_t count;
+
+	netns_table_entries(p->table, &count);
+	buf_printf(
+	    text,
+	    "%zu namespaces, and descriptors to keep %zu open: the others are entered anew in each poll, "
+	    "which costs time; raise the limit of open files (LimitNOFILE=, ulimit -n)\n",
+	    count, netns_files_kept_max());
+}
+
+/* Says when it begins that namespaces cost more than they need to. */
+static void note_few_files(struct poll *p)
+{
+	_cleanup_(buf_free) struct buf text = {0};
+	size_t count;
+
+	netns_table_entries(p->table, &count);
+	bool few = count > netns_files_kept_max();
+	if (few && !p->few_files) {
+		few_files_text(p, &text);
+		log_notice("poll", "%.*s", line_len(&text), (const char *)text.data);
+	}
+	p->few_files = few;
+}
+
 static int cycle_begin(struct poll *p)
 {
 	if (p->ended)
@@ -60,10 +100,12 @@ static int cycle_begin(struct poll *p)
 	stat_add(STAT_POLLS, 1);
 	if (p->config->reconcile_before_poll)
 		netns_table_scan(p->table);
+	netns_files_trim(p->table);
+	note_few_files(p);
 
 	size_t count;
 	struct netns **entries = netns_table_entries(p->table, &count);
-	int r = crew_begin(p->crew, entries, count, p->begin_ns + p->timeout_ns);
+	int r = crew_begin(p->crew, entries, count, p->begin_ns, clock_mono_ns() + p->timeout_ns);
 	if (r < 0) {
 		log_err("poll", "cannot begin a cycle over %zu namespaces: %s", count, strerror(-r));
 		p->begin_ns = 0;
@@ -94,6 +136,48 @@ static void on_burst(struct loop_watch *w, uint32_t events)
 		loop_timer_set(w, p->burst_interval_ns, 0);
 }
 
+/* What the last cycle, which left namespaces unread, lacked. */
+static void incomplete_text(const struct poll *p, struct buf *why)
+{
+	const struct poll_result *last = &p->last;
+
+	buf_printf(why, "the last poll left %u of %u namespaces unread, ", last->unread, last->of);
+	if (last->no_files)
+		buf_printf(
+		    why,
+		    "%u for want of descriptors: raise the limit of open files (LimitNOFILE=, ulimit -n)",
+		    last->no_files);
+	else if (last->cut)
+		buf_printf(why, "cut at -timeout %lld ms: raise it, or -netlinkers (now %u)",
+			   (long long)(p->timeout_ns / NS_PER_MS), p->config->netlinkers);
+	else
+		buf_str(why, "their dumps failed (xtcp2_netlink_errors_total)");
+	buf_str(why, "; the next poll begins with them\n");
+}
+
+bool poll_complete(const struct poll *p, struct buf *why)
+{
+	if (p->last.unread > 0)
+		incomplete_text(p, why);
+	else if (p->few_files)
+		few_files_text(p, why);
+	return p->last.unread == 0 || p->complete_before;
+}
+
+/* Says in the log that polls are incomplete, at most once in POLL_LOG_NS. */
+static void warn_incomplete(const struct poll *p)
+{
+	static struct log_limit limit;
+	_cleanup_(buf_free) struct buf why = {0};
+	uint64_t suppressed;
+
+	if (p->last.unread == 0 || !log_limit_pass(&limit, POLL_LOG_NS, &suppressed))
+		return;
+	incomplete_text(p, &why);
+	log_warn("poll", "%.*s; %llu more polls like this since the last such line", line_len(&why),
+		 (const char *)why.data, (unsigned long long)suppressed);
+}
+
 static void on_crew_done(struct loop_watch *w, uint32_t events)
 {
 	struct poll *p = w->data;
@@ -113,6 +197,12 @@ static void on_crew_done(struct loop_watch *w, uint32_t events)
 	log_debug("poll", "%llu records of %u namespaces in %lld us%s", (unsigned long long)result.records,
 		  result.namespaces, (long long)result.duration_ns / 1000,
 		  result.cut ? ", cut at the time-out" : "");
+	p->complete_before = p->has_last && p->last.unread == 0;
+	p->has_last = true;
+	p->last = result;
+	stat_set(STAT_NETNS_UNREAD, result.unread);
+	stat_set(STAT_NETNS_OLDEST_NS, result.oldest_ns);
+	warn_incomplete(p);
 	if (p->on_done)
 		p->on_done(p->data, &result);
 	if (p->pending) {
@@ -197,6 +287,7 @@ struct poll *poll_new(struct loop *loop, const struct config *config, const stru
 		p->crew = crew_new(config, source, source_config, dest, p->done.fd);
 		r = p->crew ? 0 : -errno;
 	}
+	netns_files_plan(config->netlinkers);
 	if (r < 0) {
 		log_err("poll", "cannot start the workers: %s", strerror(-r));
 		poll_free(p);

@@ -11,16 +11,18 @@
  * worker that finishes last wakes the main thread. Threads are constant: as
  * many workers as -netlinkers, whatever the number of namespaces.
  *
- * A cycle has one deadline (-timeout). Past it, workers stop between two
+ * A cycle has one deadline, -timeout after the scan. Past it, workers stop between two
  * receives, jobs not begun are skipped, the cycle counts as cut, and the next
  * one starts clean: each dump has its own sequence number, so late replies are
- * recognised and thrown away.
+ * recognised and thrown away. What was left is read first in the next cycle
+ * (poll/turns.h).
  *
  * A tick that finds the last cycle still running is skipped and counted.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/loop.h"
 #include "record/encoder.h"
 #include "source/source.h"
@@ -47,6 +49,9 @@ struct poll_result {
 	uint64_t messages;
 	uint32_t namespaces;
 	uint32_t partial;
+	uint32_t of, unread; /* namespaces that can be entered; those of them not read to their end */
+	uint32_t no_files;   /* those of them that found no free descriptor */
+	int64_t oldest_ns;   /* since the least recently read one was read */
 	int64_t duration_ns;
 	bool cut;
 };
@@ -82,6 +87,12 @@ int poll_set_frequency(struct poll *p, int64_t frequency_ns, int64_t timeout_ns)
 
 /* How long the running cycle has been running, 0 while idle. For the watchdog. */
 int64_t poll_running_ns(const struct poll *p);
+
+/*
+ * Whether one of the last two cycles read every namespace that can be entered: one that is cut now and then
+ * is made good by the next. Adds to why a line that says what is amiss in the last one and what to change.
+ */
+bool poll_complete(const struct poll *p, struct buf *why);
 
 /* NULL takes the tap away. Takes effect at the next cycle. Main thread. */
 void poll_set_tap(struct poll *p, struct poll_tap *tap);

@@ -11,7 +11,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "netns/files.h"
 #include "poll/shipper.h"
+#include "poll/turns.h"
 
 /* A worker's stack holds no buffers: those are on the heap. */
 #define WORKER_STACK_BYTES (256 * 1024)
@@ -48,21 +50,28 @@ struct poll_crew {
 	/* The running cycle; constant while it runs. */
 	struct netns **jobs;
 	size_t job_count, job_capacity;
-	int64_t deadline_ns;
+	int64_t begin_ns, deadline_ns;
 	size_t next; /* atomic: the first job not yet taken */
 };
 
-static void job_run(struct worker *w, struct netns *ns, struct poll_result *result)
+static void job_run(struct worker *w, size_t job, struct poll_result *result)
 {
+	struct poll_crew *crew = w->crew;
+	struct netns *ns = crew->jobs[job];
 	struct dump_result dump = {0};
 
-	int r = w->crew->ops->dump(w->source, ns, &w->record, &w->shipper.sink, w->crew->deadline_ns, &dump);
+	int r = crew->ops->dump(w->source, ns, &w->record, &w->shipper.sink, crew->deadline_ns, &dump);
 	if (r < 0)
 		log_debug("poll", "namespace %s: %s", ns ? ns->name : "all", strerror(-r));
 	result->namespaces += r == 0;
 	result->messages += dump.messages;
 	result->partial += dump.partial;
 	result->cut |= dump.timed_out;
+	result->no_files += r == -EMFILE || r == -ENFILE;
+	/* The first job of each worker has the whole cycle. */
+	if (ns && !netns_files_keep())
+		netns_close(ns);
+	turns_served(ns, crew->cycle, job, r, dump.timed_out, job < crew->taking_part);
 }
 
 /* Takes jobs until none is left or the deadline has passed. */
@@ -78,7 +87,7 @@ static void cycle_work(struct worker *w, struct poll_result *result)
 			result->cut = true;
 			break;
 		}
-		job_run(w, crew->jobs[i], result);
+		job_run(w, i, result);
 	}
 	result->records = shipper_flush(&w->shipper);
 }
@@ -89,6 +98,7 @@ static void result_add(struct poll_result *sum, const struct poll_result *part)
 	sum->messages += part->messages;
 	sum->namespaces += part->namespaces;
 	sum->partial += part->partial;
+	sum->no_files += part->no_files;
 	sum->cut |= part->cut;
 }
 
@@ -233,10 +243,12 @@ static int jobs_copy(struct poll_crew *crew, struct netns *const *namespaces, si
 	if (count > 0)
 		memcpy(crew->jobs, namespaces, count * sizeof(*namespaces));
 	crew->job_count = count;
+	turns_order(crew->jobs, count, crew->cycle + 1);
 	return 0;
 }
 
-int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t count, int64_t deadline_ns)
+int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t count, int64_t begin_ns,
+	       int64_t deadline_ns)
 {
 	struct netns *const everything[] = {NULL};
 
@@ -245,6 +257,7 @@ int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t c
 	pthread_mutex_lock(&crew->lock);
 	int r = crew->ops->all_at_once ? jobs_copy(crew, everything, 1) : jobs_copy(crew, namespaces, count);
 	if (r == 0) {
+		crew->begin_ns = begin_ns;
 		crew->deadline_ns = deadline_ns;
 		crew->next = 0;
 		crew->result = (struct poll_result){0};
@@ -264,6 +277,7 @@ void crew_result(struct poll_crew *crew, struct poll_result *result)
 {
 	pthread_mutex_lock(&crew->lock);
 	*result = crew->result;
+	turns_count(crew->jobs, crew->job_count, crew->begin_ns, result);
 	pthread_mutex_unlock(&crew->lock);
 }
 

@@ -18,10 +18,13 @@ void crew_end(struct poll_crew *crew);
 /* crew_end(), if that was not yet, and frees. NULL is fine. */
 void crew_free(struct poll_crew *crew);
 
-/* Begins a cycle over the namespaces (copied; the entries stay the table's). 0, -ENOMEM, -ESHUTDOWN after
- * crew_end(). */
-int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t count, int64_t deadline_ns);
-/* What the cycle that just ended did; duration_ns is left to the caller. */
+/*
+ * Begins a cycle over the namespaces (copied; the entries stay the table's). 0, -ENOMEM, -ESHUTDOWN after
+ * crew_end().
+ */
+int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t count, int64_t begin_ns,
+	       int64_t deadline_ns);
+/* What the cycle that just ended did; duration_ns is left to the caller. Before the entries change. */
 void crew_result(struct poll_crew *crew, struct poll_result *result);
 /* For the next cycle on. */
 void crew_set_tap(struct poll_crew *crew, struct poll_tap *tap);

@@ -121,6 +121,8 @@ bool daemon_ready(void *data, struct buf *why)
 		buf_str(why, "the first poll cycle has not ended\n");
 		ready = false;
 	}
+	if (!poll_complete(d->poll, why))
+		ready = false;
 	if (!dest_healthy(d->dest)) {
 		buf_printf(why, "the destination %s cannot be reached\n", dest_public_name(d->dest));
 		ready = false;
