@@ -13,8 +13,7 @@
 /* Descriptors that a thread needs to enter a namespace: its own namespace, the other one, the socket. */
 #define FILES_TO_ENTER 3
 
-/* A part of the limit left for connections of clients and destinations, and the most that is left for them.
- */
+/* A part of the limit is left for connections of clients and destinations, this many at the most. */
 #define FILES_CLIENTS_PART 4
 #define FILES_CLIENTS_MAX  256
 
