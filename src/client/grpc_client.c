@@ -2,17 +2,13 @@
 #include "client/grpc_client.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 
-#define CONNECT_MS     5000
 #define READ_BYTES     65536
 #define STREAM_WINDOW  (4 << 20)  /* what the server may send ahead on one call ... */
 #define SESSION_WINDOW (16 << 20) /* ... and on the connection */
@@ -29,7 +25,7 @@ struct grpc_client {
 	bool gone;
 	void (*idle)(void *data);
 	void *idle_data;
-	char authority[300], name[300];
+	char authority[GRPC_TARGET_NAME_MAX], name[GRPC_TARGET_NAME_MAX];
 };
 
 /* Calls end */
@@ -350,61 +346,7 @@ static int session_start(struct grpc_client *c)
 	return 0;
 }
 
-/* A connected nonblocking socket, or -errno. */
-static int connect_to(const struct addrinfo *ai)
-{
-	_cleanup_close_ int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int one = 1, error = 0;
-	socklen_t len = sizeof(error);
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0)
-		return take_fd(fd);
-	if (errno != EINPROGRESS)
-		return -errno;
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	if (poll(&p, 1, CONNECT_MS) <= 0)
-		return -ETIMEDOUT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return -errno;
-	return error ? -error : take_fd(fd);
-}
-
-static void freeaddrinfop(struct addrinfo **ai)
-{
-	if (*ai)
-		freeaddrinfo(*ai);
-}
-
-/* Tries each address of the name. A descriptor, or -errno with a sentence in error. */
-static int dial(const char *target, uint16_t port, char *error, size_t size)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	_cleanup_(freeaddrinfop) struct addrinfo *list = NULL;
-	char service[6];
-	int fd = -EHOSTUNREACH;
-
-	snprintf(service, sizeof(service), "%u", port);
-	int r = getaddrinfo(target, service, &hints, &list);
-	if (r != 0) {
-		snprintf(error, size, "-target %s: %s", target, gai_strerror(r));
-		return -EINVAL;
-	}
-	for (const struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
-		fd = connect_to(ai);
-	if (fd == -ECONNREFUSED)
-		snprintf(error, size,
-			 "nothing listens on %s port %u; start the daemon (xtcp2 -grpcListen %s -grpcPort "
-			 "%u), or name another place with -target and -port",
-			 target, port, strcmp(target, "localhost") == 0 ? "127.0.0.1" : target, port);
-	else if (fd < 0)
-		snprintf(error, size, "cannot connect to %s port %u: %s", target, port, strerror(-fd));
-	return fd;
-}
-
-struct grpc_client *grpc_client_new(struct loop *loop, const char *target, uint16_t port, char *error,
+struct grpc_client *grpc_client_new(struct loop *loop, const struct grpc_target *target, char *error,
 				    size_t size)
 {
 	struct grpc_client *c = calloc(1, sizeof(*c));
@@ -414,10 +356,8 @@ struct grpc_client *grpc_client_new(struct loop *loop, const char *target, uint1
 		return NULL;
 	}
 	*c = (struct grpc_client){.loop = loop, .armed = EPOLLIN | EPOLLOUT};
-	snprintf(c->name, sizeof(c->name), "%s port %u", target, port);
-	snprintf(c->authority, sizeof(c->authority), strchr(target, ':') ? "[%s]:%u" : "%s:%u", target, port);
 	c->watch = (struct loop_watch){.name = "grpc client", .fn = client_event, .data = c};
-	c->watch.fd = dial(target, port, error, size);
+	c->watch.fd = grpc_target_connect(target, c->name, c->authority, error, size);
 	if (c->watch.fd < 0) {
 		free(c);
 		return NULL;
@@ -451,4 +391,9 @@ void grpc_client_free(struct grpc_client *c)
 	buf_free(&c->out);
 	close(c->watch.fd);
 	free(c);
+}
+
+const char *grpc_client_peer(const struct grpc_client *c)
+{
+	return c->name;
 }

@@ -3,7 +3,7 @@
 #define CLIENT_GRPC_CLIENT_H
 /*
  * A small gRPC client on an event loop, for xtcp2client and xtcp2ctl: one
- * connection, any number of calls, plaintext. Single thread.
+ * connection, any number of calls. Single thread.
  */
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "grpc/grpc_proto.h"
+#include "grpc_target.h"
 
 struct grpc_client;
 
@@ -42,8 +43,10 @@ struct grpc_client_call {
 #define GRPC_RESPONSE_MAX (16 << 20)
 
 /* Connects (blocking, at most five seconds). NULL with one helpful sentence in error. */
-struct grpc_client *grpc_client_new(struct loop *loop, const char *target, uint16_t port, char *error,
+struct grpc_client *grpc_client_new(struct loop *loop, const struct grpc_target *target, char *error,
 				    size_t size);
+/* What to call the other end in messages: "localhost port 8889", "/run/xtcp2/grpc.sock". */
+const char *grpc_client_peer(const struct grpc_client *c);
 /* Ends calls that still run with CANCELLED. NULL is fine. */
 void grpc_client_free(struct grpc_client *c);
 /* Called after each round of messages, so that output can be flushed; may be NULL. */

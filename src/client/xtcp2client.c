@@ -45,14 +45,14 @@ static const struct {
     {"humanize", OUTPUT_ENCODER, "text"}, {"null", OUTPUT_NULL, NULL},	  {"top", OUTPUT_TOP, NULL},
 };
 
-static const char *target = "localhost", *format = "json", *columns = "", *sort = "send_rate";
-static uint32_t port = 8889, workers = 1, debug, count;
+static struct grpc_target target = GRPC_TARGET_INIT;
+static const char *format = "json", *columns = "", *sort = "send_rate";
+static uint32_t workers = 1, debug, count;
 static int64_t poll_frequency = 10 * NS_PER_SEC, refresh = NS_PER_SEC;
 static bool poll_mode, as_json, show_version;
 
 static const struct flag flags[] = {
-    {"target", FLAG_STRING, &target, "host of the daemon"},
-    {"port", FLAG_U32, &port, "its -grpcPort"},
+    GRPC_TARGET_FLAGS(target),
     {"poll", FLAG_BOOL, &poll_mode, "ask for polls instead of listening to those the daemon makes"},
     {"pollFrequency", FLAG_DURATION, &poll_frequency, "with -poll: ask this often"},
     {"workers", FLAG_U32, &workers, "connections side by side, each with all records (for load tests)"},
@@ -165,8 +165,11 @@ static void on_idle(void *data)
 static void say_end(const struct grpc_client_call *call)
 {
 	if (call->code == GRPC_UNIMPLEMENTED && strstr(call->text, "no service"))
-		fprintf(stderr, "xtcp2client: the gRPC server on %s port %u is not xtcp2: %s\n", target, port,
-			call->text);
+		fprintf(stderr, "xtcp2client: the gRPC server on %s is not xtcp2: %s\n",
+			grpc_client_peer(call->client), call->text);
+	else if (call->code == GRPC_PERMISSION_DENIED || call->code == GRPC_UNAUTHENTICATED)
+		fprintf(stderr, "xtcp2client: %s refuses: %s (%s)\n", grpc_client_peer(call->client),
+			call->text, grpc_code_name(call->code));
 	else
 		fprintf(stderr, "xtcp2client: the daemon ended the call: %s (%s)\n", call->text,
 			grpc_code_name(call->code));
@@ -212,7 +215,7 @@ static int stream_open(struct app *app, struct stream *s, char *error, size_t si
 	XtcpFlatRecord__V1__FlatRecordsRequest request = XTCP_FLAT_RECORD__V1__FLAT_RECORDS_REQUEST__INIT;
 
 	s->app = app;
-	s->client = grpc_client_new(app->loop, target, (uint16_t)port, error, size);
+	s->client = grpc_client_new(app->loop, &target, error, size);
 	if (!s->client)
 		return -ENOTCONN;
 	grpc_client_on_idle(s->client, on_idle, app);
@@ -409,9 +412,8 @@ int main(int argc, char **argv)
 	log_init(debug ? (enum log_level)debug : LOG_LEVEL_WARN);
 	if (as_json)
 		format = "json";
-	if (port < 1 || port > UINT16_MAX)
-		snprintf(error, sizeof(error), "-port %u: must be between 1 and %u", port,
-			 (unsigned)UINT16_MAX);
+	if (grpc_target_check(&target, error, sizeof(error)) < 0)
+		;
 	else if (workers < 1 || workers > WORKERS_MAX)
 		snprintf(error, sizeof(error), "-workers %u: must be between 1 and %d", workers, WORKERS_MAX);
 	else if (poll_frequency <= 0 || refresh <= 0)

@@ -21,15 +21,13 @@
 #define SERVICE "/xtcp_config.v1.ConfigService/"
 
 /* Where the daemon is: flags of every subcommand. */
-static const char *target = "localhost";
-static uint32_t port = 8889;
+static struct grpc_target target = GRPC_TARGET_INIT;
 static int64_t patience = 10 * NS_PER_SEC;
 
 /* Releases of clang-format differ over braces in a macro. */
 /* clang-format off */
 #define COMMON_FLAGS                                                                   \
-	{"target", FLAG_STRING, &target, "host of the daemon"},                        \
-	{"port", FLAG_U32, &port, "its -grpcPort"},                                    \
+	GRPC_TARGET_FLAGS(target), \
 	{"wait", FLAG_DURATION, &patience, "give the daemon this long to answer"}, {0}
 /* clang-format on */
 
@@ -42,6 +40,7 @@ struct exchange {
 	const ProtobufCMessageDescriptor *expected;
 	ProtobufCMessage *response; /* freed by exchange_free() */
 	bool timed_out;
+	char peer[GRPC_TARGET_NAME_MAX];
 };
 
 static void on_message(struct grpc_client_call *call, struct str message)
@@ -73,13 +72,15 @@ static int complain(const struct exchange *x, const char *method)
 	char text[DURATION_TEXT_MAX];
 
 	if (x->timed_out || x->call.code == GRPC_DEADLINE_EXCEEDED)
-		fprintf(stderr, "xtcp2ctl: no answer from %s port %u within %s\n", target, port,
+		fprintf(stderr, "xtcp2ctl: no answer from %s within %s\n", x->peer,
 			duration_format(patience, text));
 	else if (x->call.code == GRPC_UNIMPLEMENTED && strstr(x->call.text, "no service"))
-		fprintf(stderr, "xtcp2ctl: the gRPC server on %s port %u is not xtcp2: %s\n", target, port,
-			x->call.text);
+		fprintf(stderr, "xtcp2ctl: the gRPC server on %s is not xtcp2: %s\n", x->peer, x->call.text);
 	else if (x->call.code == GRPC_OK)
 		fprintf(stderr, "xtcp2ctl: %s: the answer could not be read\n", method);
+	else if (x->call.code == GRPC_PERMISSION_DENIED || x->call.code == GRPC_UNAUTHENTICATED)
+		fprintf(stderr, "xtcp2ctl: %s over %s is refused: %s (%s)\n", method, x->peer, x->call.text,
+			grpc_code_name(x->call.code));
 	else
 		fprintf(stderr, "xtcp2ctl: %s: %s (%s)\n", method, x->call.text,
 			grpc_code_name(x->call.code));
@@ -111,13 +112,12 @@ static int invoke(const char *method, const ProtobufCMessage *request,
 {
 	char path[128], error[512];
 
-	if (port < 1 || port > UINT16_MAX) {
-		fprintf(stderr, "xtcp2ctl: -port %u: must be between 1 and %u\n", port, (unsigned)UINT16_MAX);
+	if (grpc_target_check(&target, error, sizeof(error)) < 0) {
+		fprintf(stderr, "xtcp2ctl: %s\n", error);
 		return 2;
 	}
 	struct exchange x = {.expected = expected, .loop = loop_new()};
-	struct grpc_client *client =
-	    x.loop ? grpc_client_new(x.loop, target, (uint16_t)port, error, sizeof(error)) : NULL;
+	struct grpc_client *client = x.loop ? grpc_client_new(x.loop, &target, error, sizeof(error)) : NULL;
 
 	if (!client) {
 		fprintf(stderr, "xtcp2ctl: %s\n", x.loop ? error : "no event loop");
@@ -125,6 +125,7 @@ static int invoke(const char *method, const ProtobufCMessage *request,
 		return 1;
 	}
 	snprintf(path, sizeof(path), SERVICE "%s", method);
+	snprintf(x.peer, sizeof(x.peer), "%s", grpc_client_peer(client));
 	x.call = (struct grpc_client_call){
 	    .path = path, .timeout_ns = patience, .data = &x, .message = on_message, .done = on_done};
 	x.timer = (struct loop_watch){.fd = -1, .name = "patience", .fn = on_timer, .data = &x};
@@ -346,8 +347,10 @@ static int usage(FILE *out, int status)
 	    "xtcp2ctl: controls a running xtcp2 over gRPC\n\nUsage: xtcp2ctl COMMAND [FLAGS]\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-20s %s\n", commands[i].name, commands[i].help);
-	fprintf(out, "\n\"xtcp2ctl COMMAND -help\" lists the flags of one; -target and -port say where the "
-		     "daemon is.\n");
+	fprintf(
+	    out,
+	    "\n\"xtcp2ctl COMMAND -help\" lists the flags of one; -socket, -target and -port say where the "
+	    "daemon is.\n");
 	return status;
 }
 

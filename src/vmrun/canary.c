@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmrun/canary.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "base/buf.h"
@@ -15,11 +17,107 @@
 #include "vmrun/console.h"
 #include "vmrun/qemu.h"
 
-/* The end of a boot that has no root: all of the kernel's start lies before it. */
-#define READY "VFS: Unable to mount root fs"
+#define READY "XTCP2_CANARY_READY"
 
 /* Enough for the kernel's log of one boot. */
 #define CONSOLE_KEPT 65536
+
+#ifdef __x86_64__
+/* The init: write(1, READY), then reboot(RB_POWER_OFF).
+ * Position-independent; /dev/console is its descriptor 1. */
+__asm__(".pushsection .rodata\n"
+	"canary_code:\n"
+	"	mov $1, %eax\n" /* write(2) */
+	"	mov $1, %edi\n"
+	"	lea 3f(%rip), %rsi\n"
+	"	mov $(4f - 3f), %edx\n"
+	"	syscall\n"
+	"	mov $169, %eax\n" /* reboot(2) */
+	"	mov $0xfee1dead, %edi\n"
+	"	mov $0x28121969, %esi\n"
+	"	mov $0x4321fedc, %edx\n"
+	"	syscall\n"
+	"2:	jmp 2b\n"
+	"3:	.ascii \"\\n" READY "\\n\"\n"
+	"4:\n"
+	"canary_code_end:\n"
+	".popsection\n");
+extern const uint8_t canary_code[], canary_code_end[];
+
+static size_t code_size(void)
+{
+	return (uintptr_t)canary_code_end - (uintptr_t)canary_code;
+}
+#else
+static const uint8_t canary_code[1];
+
+static size_t code_size(void)
+{
+	return 0;
+}
+#endif
+
+/* One page-aligned segment of headers and code, loaded where small static programs usually are. */
+#define LOAD_ADDRESS 0x400000
+
+static void make_elf(struct buf *b)
+{
+	size_t code = code_size();
+	Elf64_Ehdr eh = {
+	    .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+	    .e_type = ET_EXEC,
+	    .e_machine = EM_X86_64,
+	    .e_version = EV_CURRENT,
+	    .e_entry = LOAD_ADDRESS + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
+	    .e_phoff = sizeof(eh),
+	    .e_ehsize = sizeof(eh),
+	    .e_phentsize = sizeof(Elf64_Phdr),
+	    .e_phnum = 1,
+	};
+	Elf64_Phdr ph = {
+	    .p_type = PT_LOAD,
+	    .p_flags = PF_R | PF_X,
+	    .p_vaddr = LOAD_ADDRESS,
+	    .p_filesz = sizeof(eh) + sizeof(ph) + code,
+	    .p_memsz = sizeof(eh) + sizeof(ph) + code,
+	    .p_align = 4096,
+	};
+	buf_append(b, &eh, sizeof(eh));
+	buf_append(b, &ph, sizeof(ph));
+	buf_append(b, canary_code, code);
+}
+
+/* One file of a "newc" cpio archive (Documentation/driver-api/early-userspace/buffer-format.rst). */
+static void add_file(struct buf *b, const char *name, unsigned int mode, const struct buf *body)
+{
+	buf_printf(b, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, mode, 0, 0, 1, 0,
+		   (unsigned int)body->len, 0, 0, 0, 0, (unsigned int)strlen(name) + 1, 0);
+	buf_append(b, name, strlen(name) + 1);
+	while (b->len % 4)
+		buf_byte(b, 0);
+	buf_append(b, body->data, body->len);
+	while (b->len % 4)
+		buf_byte(b, 0);
+}
+
+/* The initramfs as an anonymous file. fd or -errno. */
+static int make_initramfs(void)
+{
+	struct buf elf = {0}, cpio = {0};
+
+	make_elf(&elf);
+	add_file(&cpio, "init", 0100755, &elf);
+	add_file(&cpio, "TRAILER!!!", 0, &(struct buf){0});
+	int fd = memfd_create("xtcp2-canary", MFD_CLOEXEC);
+	if (fd >= 0 && (!buf_ok(&cpio) || write(fd, cpio.data, cpio.len) != (ssize_t)cpio.len)) {
+		close(fd);
+		fd = -1;
+	}
+	int r = fd < 0 ? -errno : fd;
+	buf_free(&elf);
+	buf_free(&cpio);
+	return r;
+}
 
 static void make_argv(struct argv *a, const char *qemu, const char *kernel, const char *accel,
 		      const char *cpu)
@@ -46,6 +144,8 @@ static void make_argv(struct argv *a, const char *qemu, const char *kernel, cons
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
 		argv_add(a, "%s", args[i]);
+	argv_add(a, "-initrd");
+	argv_add(a, "/proc/self/fd/%d", CHILD_FD_FIRST + 1);
 	argv_add(a, "-chardev");
 	argv_add(a, "socket,id=con,fd=%d", CHILD_FD_FIRST);
 	argv_add(a, "-serial");
@@ -127,13 +227,18 @@ void canary_boot(struct canary *c, const char *qemu, const char *kernel, const c
 	struct child child = {0};
 
 	*c = (struct canary){0};
+	_cleanup_close_ int initramfs = make_initramfs();
+	if (!code_size() || initramfs < 0) {
+		snprintf(c->reason, sizeof(c->reason), "there is no canary for this machine");
+		return;
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 || pipe2(errors, O_CLOEXEC) < 0) {
 		snprintf(c->reason, sizeof(c->reason), "%s", strerror(errno));
 		return;
 	}
 	make_argv(&argv, qemu, kernel, accel, cpu);
 	int64_t start = clock_mono_ns();
-	int r = child_spawn(&child, argv.v, &console[1], 1, errors[1]);
+	int r = child_spawn(&child, argv.v, (int[]){console[1], initramfs}, 2, errors[1]);
 	close(console[1]);
 	close(errors[1]);
 	if (r == 0) {

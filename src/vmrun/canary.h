@@ -2,16 +2,16 @@
 #ifndef VMRUN_CANARY_H
 #define VMRUN_CANARY_H
 /*
- * A boot of the real kernel without a root file system, up to the panic that it
- * ends with: the only honest answer to "does this accelerator work", since a
- * nested KVM may pass every probe of its device and still hang in the firmware.
+ * A boot of the real kernel with an init of a few bytes: the only honest answer
+ * to "does this accelerator work", since a nested KVM may pass every probe of
+ * its device and still hang in the firmware.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 struct canary {
 	bool ok;
-	int64_t ms;	  /* from launch to the panic */
+	int64_t ms;	  /* from launch to the init's first word */
 	char reason[256]; /* when it failed: how, in a few words */
 };
 

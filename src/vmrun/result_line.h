@@ -8,10 +8,7 @@
  *
  * The nonce comes from the host (kernel command line), so that an echoed or
  * replayed log cannot forge a result. seq counts from 0 without gaps; mono_ms is
- * the guest's CLOCK_MONOTONIC. The port itself is reliable; the check sum is for
- * a guest that dies within a write and for two writers on the port, whose lines
- * may still look whole. Artifacts and the cache of accel.c need its 45 lines anyway.
- * Each verb carries:
+ * the guest's CLOCK_MONOTONIC. What each verb carries:
  *
  *	PLAN checks=A,B,C              first of all
  *	BEGIN check=A timeout_ms=N     the guest itself enforces N

@@ -8,7 +8,7 @@
 sandbox() {
   unshare -n -m -p -f --mount-proc -- bash -euo pipefail -c "
     mount --make-rprivate / && mount -t tmpfs run /run && mkdir /run/netns && ip link set lo up
-    . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/drive.bash'; $(cat)"
+    . '$BATS_TEST_DIRNAME/lib.bash'; unset XTCP_GRPC_SOCKET; . '$BATS_TEST_DIRNAME/drive.bash'; $(cat)"
 }
 
 # Starts the driver with these flags. Its pid is in DRIVER_PID.

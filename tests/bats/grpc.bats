@@ -24,10 +24,11 @@ setup() {
 }
 
 # Runs the shell text of standard input in a fresh network namespace, with a
-# server on port 8889: `serve FLAGS` starts it, its pid is in server, its lines are in serve.log.
+# server on port 8889 and at grpc.sock: `serve FLAGS` starts it, its pid is in server, its lines are in serve.log.
 inside() {
   fresh_netns timeout -k 5 180 bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :' EXIT
+    export XTCP_GRPC_SOCKET=\$PWD/grpc.sock
     serve() { \"\$SERVE\" -port 8889 \"\$@\" >serve.log 2>serve.err & server=\$!; wait_for 10 grep -q listening serve.log; }
     gone() { ! kill -0 \"\$1\" 2>/dev/null; }
     polls() { [ \"\$(grep -c '^poll' serve.log)\" -ge \"\$1\" ]; }
@@ -46,7 +47,7 @@ inside() {
   [ -x "$CLIENTS/python/bin/python" ] || skip "grpcio is not installed"
   inside <<'E2'
     serve -records 1000 -frequency 0
-    timeout 120 "$CLIENTS/python/bin/python" "$SOURCE/tests/clients/grpcio_check.py" 8889 "$server" 1000 | tee tap
+    timeout 120 "$CLIENTS/python/bin/python" "$SOURCE/tests/clients/grpcio_check.py" "unix:$PWD/grpc.sock" "$server" 1000 | tee tap
     wait "$server"
     ! grep '^not ok' tap && grep -q '^1\.\.28$' tap
     ! grep -E 'ERROR|runtime error' serve.err
@@ -57,7 +58,7 @@ E2
   [ -d "$CLIENTS/node_modules/@grpc/grpc-js" ] || skip "grpc-js is not installed"
   inside <<'E2'
     serve -records 1000 -frequency 0
-    NODE_PATH=$CLIENTS/node_modules timeout 120 node "$SOURCE/tests/clients/grpcjs_check.js" "$SOURCE/proto" 8889 "$server" 1000 | tee tap
+    NODE_PATH=$CLIENTS/node_modules timeout 120 node "$SOURCE/tests/clients/grpcjs_check.js" "$SOURCE/proto" "unix:$PWD/grpc.sock" "$server" 1000 | tee tap
     wait "$server"
     ! grep '^not ok' tap && grep -q '^1\.\.12$' tap
     ! grep -E 'ERROR|runtime error' serve.err
@@ -73,7 +74,7 @@ E2
     $curl 127.0.0.1:8889 describe xtcp_flat_record.v1.XtcpFlatRecord | grep -q 'uint32 tcp_info_rtt = 1230'
     $curl 127.0.0.1:8889 describe xtcp_config.v1.ConfigService.TriggerPollBurst
     [ "$($curl 127.0.0.1:8889 xtcp_config.v1.ConfigService/Get | jq .config.netlinkers)" -eq 4 ]
-    [ "$($curl -d '{}' 127.0.0.1:8889 xtcp_flat_record.v1.XTCPFlatRecordService/PollFlatRecords | jq -s length)" -eq 3 ]
+    [ "$($curl -unix -d '{}' "$PWD/grpc.sock" xtcp_flat_record.v1.XTCPFlatRecordService/PollFlatRecords | jq -s length)" -eq 3 ]
     end
 E2
 }

@@ -13,6 +13,7 @@ pipe_up() {
   PIPE=$1
   mkdir -p "$PIPE"
   echo >"$PIPE/pids"
+  export XTCP_GRPC_SOCKET=$PIPE/grpc.sock
   unshare -n -m -- sh -c 'mount --make-rprivate / && ip link set lo up && exec sleep infinity' \
     </dev/null >/dev/null 2>&1 3>&- &
   HOLDER=$!

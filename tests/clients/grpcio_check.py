@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every call of the server as grpcio (the C core) makes it; messages come from server reflection.
 
-Usage: grpcio_check.py PORT PID RECORDS   against grpc_serve, RECORDS a poll. Prints TAP.
+Usage: grpcio_check.py TARGET PID RECORDS   against grpc_serve, RECORDS a poll. Prints TAP.
 """
 import os
 import signal
@@ -13,8 +13,8 @@ from google.protobuf import descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-port, pid, records = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_send_message_length", -1)])
+target, pid, records = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+channel = grpc.insecure_channel(target, options=[("grpc.max_send_message_length", -1)])
 database = ProtoReflectionDescriptorDatabase(channel)
 pool = descriptor_pool.DescriptorPool(database)
 tests = 0

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The calls of the server as @grpc/grpc-js makes them; messages come from proto/.
 //
-// Usage: grpcjs_check.js PROTO-DIRECTORY PORT PID RECORDS   against grpc_serve. Prints TAP.
+// Usage: grpcjs_check.js PROTO-DIRECTORY TARGET PID RECORDS   against grpc_serve. Prints TAP.
 'use strict';
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
 
-const [protoDirectory, port, pid, records] = [process.argv[2], ...process.argv.slice(3).map(Number)];
+const [protoDirectory, address] = process.argv.slice(2);
+const [pid, records] = process.argv.slice(4).map(Number);
 const schema = grpc.loadPackageDefinition(
   loader.loadSync(
     ['xtcp_flat_record/v1/xtcp_flat_record.proto', 'xtcp_config/v1/xtcp_config.proto', 'grpc/health/v1/health.proto'],
     { keepCase: true, longs: Number, enums: String, defaults: true, includeDirs: [protoDirectory] },
   ),
 );
-const address = `127.0.0.1:${port}`;
 const open = (Service) => new Service(address, grpc.credentials.createInsecure());
 const config = open(schema.xtcp_config.v1.ConfigService);
 const flat = open(schema.xtcp_flat_record.v1.XTCPFlatRecordService);

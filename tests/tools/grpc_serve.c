@@ -318,14 +318,17 @@ static void server_free(struct server *s)
 	config_delete(s->config);
 }
 
-/* The same process, the same port, the new tag. */
-static void reexec(char **argv, uint32_t port, const char *tag)
+/* The same process, the same port and socket, the new tag. */
+static void reexec(char **argv, uint32_t port, const char *socket, const char *tag)
 {
 	char port_text[16];
 	_cleanup_free_ char *copy = strdup(tag);
 
 	snprintf(port_text, sizeof(port_text), "%u", port);
-	char *args[] = {argv[0], "-port", port_text, "-tag", copy, "-frequency", "0", NULL};
+	char *args[] = {argv[0], "-port",   port_text,
+			"-tag",	 copy,	    "-frequency",
+			"0",	 "-socket", (char *)(uintptr_t)socket,
+			NULL};
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -338,17 +341,21 @@ int main(int argc, char **argv)
 	struct server s = {.ready = true, .records = 1000, .lock = PTHREAD_MUTEX_INITIALIZER};
 	uint32_t port = 0, stream_bytes = 4 << 20;
 	int64_t frequency = NS_PER_SEC;
-	const char *tag = "";
+	const char *tag = "", *socket = getenv("XTCP_GRPC_SOCKET"), *admins = "", *readers = "";
 	const struct flag flags[] = {
 	    {"port", FLAG_U32, &port, "0 takes any"},
 	    {"records", FLAG_U32, &s.records, "records of one poll"},
 	    {"frequency", FLAG_DURATION, &frequency, "poll this often; 0 only when asked to"},
 	    {"streamBytes", FLAG_U32, &stream_bytes, "bound of what waits for one client"},
 	    {"tag", FLAG_STRING, &tag, "tag in the records"},
+	    {"socket", FLAG_STRING, &socket, "UNIX socket; XTCP_GRPC_SOCKET where it is not given"},
+	    {"admins", FLAG_STRING, &admins, "groups that may control it over the socket"},
+	    {"readers", FLAG_STRING, &readers, "groups that may read over the socket"},
 	    {0},
 	};
 	char error[256];
 
+	socket = socket ? socket : "";
 	flags_parse(flags, argc, argv, "serves gRPC with made-up polls");
 	setlinebuf(stdout);
 	log_init(LOG_LEVEL_INFO);
@@ -368,12 +375,20 @@ int main(int argc, char **argv)
 		s.config->timeout_ns = frequency / 2;
 	}
 	s.ticking = frequency > 0;
-	struct grpc_server_options options = {"127.0.0.1", (uint16_t)port, stream_bytes};
+	struct grpc_server_options options = {
+	    .listen = "127.0.0.1",
+	    .port = (uint16_t)port,
+	    .socket = socket,
+	    .socket_needed = true,
+	    .stream_bytes = stream_bytes,
+	    .admins = admins,
+	    .readers = readers,
+	};
 	int r = serve(&s, &options);
 	struct config *next = s.next;
 	server_free(&s);
 	if (next) {
-		reexec(argv, port, next->tag);
+		reexec(argv, port, socket, next->tag);
 		r = 1;
 	}
 	config_delete(next);

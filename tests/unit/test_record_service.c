@@ -104,8 +104,9 @@ static int setup(void **state)
 	rig.server = grpc_server_new(rig.loop, &backend, &options, error, sizeof(error));
 	if (!rig.server)
 		return -1;
-	rig.client = grpc_client_new(rig.loop, "127.0.0.1", h2_server_port(grpc_server_transport(rig.server)),
-				     error, sizeof(error));
+	const struct grpc_target target = {
+	    .host = "127.0.0.1", .socket = "", .port = h2_server_port(grpc_server_transport(rig.server))};
+	rig.client = grpc_client_new(rig.loop, &target, error, sizeof(error));
 	rig.call = (struct grpc_client_call){.path = "/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords",
 					     .trailer = "xtcp2-missed-records",
 					     .message = on_message,

@@ -6,7 +6,7 @@
 
 /* Ends with flag NULL. */
 static const struct option_name table[] = {
-#define OPTION(flag_, member_, TYPE_, default_, min_, max_, field_, help_) {flag_, field_},
+#define OPTION(flag_, member_, TYPE_, default_, min_, max_, field_, help_) {flag_, field_, default_},
 #define OPTION_GROUP(title)
 #include "control/options.def"
 #undef OPTION

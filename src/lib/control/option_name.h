@@ -10,6 +10,7 @@
 struct option_name {
 	const char *flag;     /* "frequency" */
 	uint32_t proto_field; /* 0 for none */
+	const char *default_text;
 };
 
 /* Find by exact flag, or by field number (never 0). NULL when there is none. */

@@ -20,8 +20,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "grpc/grpc_internal.h"
 #include "stats/stats.h"
+
+/* A line about refusals at most this often. */
+#define LOG_EVERY_NS (60 * NS_PER_SEC)
 
 /* Deadlines: one timer, set to the earliest */
 
@@ -65,6 +69,11 @@ static void field_path(struct call *c, struct str value)
 	snprintf(c->path, sizeof(c->path), "%.*s", (int)value.len, value.p);
 }
 
+static void field_authorization(struct call *c, struct str value)
+{
+	snprintf(c->authorization, sizeof(c->authorization), "%.*s", (int)value.len, value.p);
+}
+
 static void field_content_type(struct call *c, struct str value)
 {
 	c->content_type_ok = grpc_content_type_ok(value);
@@ -91,6 +100,7 @@ static const struct {
 } request_fields[] = {
     {":method", field_method},
     {":path", field_path},
+    {"authorization", field_authorization},
     {"content-type", field_content_type},
     {"grpc-timeout", field_timeout},
     {"grpc-encoding", field_encoding},
@@ -130,6 +140,27 @@ static bool dispatch(struct call *c)
 	return false;
 }
 
+/* The one place where access is checked; ends the call when the peer has not what its method needs. */
+static bool admit(struct call *c)
+{
+	enum access needs = c->method->needs ? c->method->needs : ACCESS_ADMIN;
+	struct access_answer answer;
+	uint64_t more;
+
+	access_check(c->grpc->access, h2_stream_access(c->stream), c->authorization, needs, &answer);
+	explicit_bzero(c->authorization, sizeof(c->authorization));
+	c->pub.access = answer.access;
+	if (answer.access >= needs)
+		return true;
+	stat_add(answer.unauthenticated ? STAT_GRPC_UNAUTHENTICATED : STAT_GRPC_DENIED, 1);
+	if (log_limit_pass(&c->grpc->denied_log, LOG_EVERY_NS, &more))
+		log_notice("grpc", "%s may not call %s: refused (%llu more refusals)",
+			   h2_stream_peer(c->stream), c->path, (unsigned long long)more);
+	grpc_finish(&c->pub, answer.unauthenticated ? GRPC_UNAUTHENTICATED : GRPC_PERMISSION_DENIED, "%s",
+		    answer.text);
+	return false;
+}
+
 static void on_request(void *call, bool oversized)
 {
 	struct call *c = call;
@@ -147,7 +178,7 @@ static void on_request(void *call, bool oversized)
 	else if (c->encoded)
 		grpc_finish(&c->pub, GRPC_UNIMPLEMENTED,
 			    "message encodings other than identity are not supported");
-	else if (dispatch(c) && c->deadline_ns)
+	else if (dispatch(c) && admit(c) && c->deadline_ns)
 		deadline_arm(c->grpc, c->deadline_ns);
 }
 
@@ -303,18 +334,20 @@ static const struct h2_owner stream_owner = {
     .closed = on_closed,
 };
 
-struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services, size_t stream_bytes)
+struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services,
+		      const struct access_policy *access, size_t stream_bytes)
 {
 	struct grpc *g = calloc(1, sizeof(*g));
 
 	if (!g)
 		return NULL;
-	*g = (struct grpc){.loop = loop, .services = services, .stream_bytes = stream_bytes};
+	*g =
+	    (struct grpc){.loop = loop, .services = services, .access = access, .stream_bytes = stream_bytes};
 	g->deadline =
 	    (struct loop_watch){.fd = -1, .name = "grpc deadlines", .fn = deadline_event, .data = g};
 	int r = loop_timer_open(loop, &g->deadline);
 	if (r == 0) {
-		g->h2 = h2_server_new(loop, &stream_owner, g);
+		g->h2 = h2_server_new(loop, &stream_owner, g, access);
 		r = g->h2 ? 0 : -errno;
 	}
 	if (r < 0) {

@@ -8,6 +8,7 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdint.h>
 
+#include "grpc/access.h"
 #include "grpc/grpc_chunk.h"
 #include "grpc/grpc_proto.h"
 #include "grpc/h2.h"
@@ -19,8 +20,9 @@ struct grpc;
 
 /* What a method sees of one call. */
 struct grpc_call {
-	void *service; /* grpc_service.data */
-	void *user;    /* the method's own */
+	void *service;	    /* grpc_service.data */
+	enum access access; /* what the peer may do: at least what the method needs */
+	void *user;	    /* the method's own */
 	/* Messages that grpc_send_chunk() refused or the method could not offer: told in the trailers. */
 	uint64_t missed;
 };
@@ -30,6 +32,7 @@ enum grpc_kind { GRPC_UNARY, GRPC_SERVER_STREAM, GRPC_BIDI };
 struct grpc_method {
 	const char *name;
 	enum grpc_kind kind;
+	enum access needs; /* ACCESS_NONE, a row that does not say, is taken as ACCESS_ADMIN */
 	const ProtobufCMessageDescriptor *request;
 	/* A request. Unary and server-streaming methods get exactly one. Borrowed until it returns. */
 	void (*message)(struct grpc_call *call, const ProtobufCMessage *request);
@@ -47,9 +50,10 @@ struct grpc_service {
 	void *data;
 };
 
-/* All borrowed; services ends with name NULL.
+/* All borrowed; services ends with name NULL. access says who may call,
  * stream_bytes bounds what waits for one call. NULL with errno. */
-struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services, size_t stream_bytes);
+struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services,
+		      const struct access_policy *access, size_t stream_bytes);
 /* The transport below, to listen on or to adopt sockets with. */
 struct h2_server *grpc_transport(struct grpc *g);
 const struct grpc_service *grpc_services(const struct grpc *g);

@@ -6,9 +6,11 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "grpc/grpc.h"
 
-#define PATH_MAX_LEN 256 /* longest ":path" kept; ours are shorter */
+#define PATH_MAX_LEN	  256 /* longest ":path" kept; ours are shorter */
+#define AUTHORIZATION_MAX 600 /* longest "authorization" kept; a longer one is no token of ours */
 
 struct call {
 	struct grpc_call pub;
@@ -18,6 +20,7 @@ struct call {
 	const struct grpc_method *method;
 	/* the request */
 	char path[PATH_MAX_LEN];
+	char authorization[AUTHORIZATION_MAX]; /* empty when there was none */
 	bool post, content_type_ok, timeout_bad, encoded;
 	int64_t deadline_ns; /* on the monotonic clock; 0 for none */
 	struct buf in;	     /* the message being received, its prefix first */
@@ -36,10 +39,12 @@ struct grpc {
 	struct h2_server *h2;
 	struct loop *loop;
 	const struct grpc_service *services;
+	const struct access_policy *access;
 	size_t stream_bytes, in_bytes, call_count;
 	struct loop_watch deadline;
 	int64_t deadline_ns; /* what the timer is set to, or 0 */
 	LIST_HEAD(, call) calls;
+	struct log_limit denied_log;
 };
 
 #define call_of(pub_) ((struct call *)(void *)(pub_)) /* pub is the first member */

@@ -3,7 +3,6 @@
  * What happens on a connection is in h2_conn.c. */
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,8 +61,6 @@ static void listener_event(struct loop_watch *w, uint32_t events)
 			}
 			return;
 		}
-		int one = 1;
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		int r = h2_server_adopt(s, fd);
 		if (r < 0)
 			refuse(s, r == -EUSERS ? "too many connections" : strerror(-r));
@@ -101,17 +98,23 @@ static void tick_event(struct loop_watch *w, uint32_t events)
 	}
 	if (s->listener.fd >= 0)
 		loop_modify(s->loop, &s->listener, EPOLLIN);
+	if (s->unix_listener.fd >= 0)
+		loop_modify(s->loop, &s->unix_listener, EPOLLIN);
 	if (s->conn_count == 0)
 		loop_timer_set(w, 0, 0);
 }
 
-struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data)
+struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data,
+				const struct access_policy *access)
 {
 	struct h2_server *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
-	*s = (struct h2_server){.loop = loop, .owner = owner, .data = data};
+	*s = (struct h2_server){.loop = loop, .owner = owner, .data = data, .access = access};
+	s->unix_socket.fd = -1;
+	s->unix_listener =
+	    (struct loop_watch){.fd = -1, .name = "grpc unix listener", .fn = listener_event, .data = s};
 	s->listener = (struct loop_watch){.fd = -1, .name = "grpc listener", .fn = listener_event, .data = s};
 	s->tick = (struct loop_watch){.fd = -1, .name = "grpc keepalive", .fn = tick_event, .data = s};
 	int r = h2_session_setup(s);
@@ -176,6 +179,19 @@ int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, ch
 	return r;
 }
 
+int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode, char *error, size_t size)
+{
+	int r = unix_socket_listen(&s->unix_socket, path, mode, error, size);
+
+	if (r < 0)
+		return r;
+	s->unix_listener.fd = s->unix_socket.fd;
+	r = loop_add(s->loop, &s->unix_listener, EPOLLIN);
+	if (r < 0)
+		snprintf(error, size, "gRPC cannot watch its listening socket: %s", strerror(-r));
+	return r;
+}
+
 uint16_t h2_server_port(const struct h2_server *s)
 {
 	struct sockaddr_storage addr;
@@ -218,6 +234,11 @@ void h2_server_free(struct h2_server *s, int drain_ms)
 		close(s->listener.fd);
 		s->listener.fd = -1;
 	}
+	if (s->unix_listener.fd >= 0) {
+		loop_remove(s->loop, &s->unix_listener);
+		s->unix_listener.fd = -1;
+	}
+	unix_socket_close(&s->unix_socket);
 	struct h2_conn *c;
 	LIST_FOREACH(c, &s->conns, link)
 	{

@@ -2,9 +2,10 @@
 #ifndef GRPC_H2_H
 #define GRPC_H2_H
 /*
- * HTTP/2 server transport: plaintext with prior knowledge, on the main loop,
- * nonblocking. It moves header fields and body bytes between sockets and one
- * owner (the gRPC layer) and knows nothing of what they mean. Main thread only.
+ * HTTP/2 server transport: with prior knowledge, over TCP and a UNIX socket, on
+ * the main loop, nonblocking. It moves header fields and body bytes between
+ * sockets and one owner (the gRPC layer) and knows nothing of what they mean. Of
+ * each connection it knows who is at the other end. Main thread only.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 
 #include "base/loop.h"
 #include "base/str.h"
+#include "grpc/access.h"
 
 #define H2_CONNECTIONS_MAX  1024  /* beyond it a connection is closed at once and counted */
 #define H2_STREAMS_MAX	    100	  /* concurrent requests of one connection, announced in SETTINGS */
@@ -50,13 +52,17 @@ struct h2_owner {
 	void (*closed)(void *call);
 };
 
-/* owner and loop are borrowed. No socket yet. NULL with errno. */
-struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data);
+/* All borrowed; access says who a peer is. No socket yet. NULL with errno. */
+struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data,
+				const struct access_policy *access);
 /* address: numeric, "127.0.0.1", "::1", "[::1]", "" for all.
  * port 0 takes any. 0, or -errno with a sentence in error. */
 int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, char *error, size_t size);
+/* The TCP port, 0 without. */
 uint16_t h2_server_port(const struct h2_server *s);
-/* Serves a connected stream socket; owns fd from here on, even when it fails. 0 or -errno. */
+/* As unix_socket_listen(), which also takes the name away in the end. */
+int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode, char *error, size_t size);
+/* Serves a connected stream socket, TCP or UNIX; owns fd from here on, even when it fails. 0 or -errno. */
 int h2_server_adopt(struct h2_server *s, int fd);
 /*
  * Stops listening, sends GOAWAY, lets what is queued drain for at most
@@ -71,7 +77,9 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers,
 int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count);
 /* There are bytes to produce (again). */
 void h2_stream_wake(struct h2_stream *stream);
-/* "127.0.0.1:4711", for logs. */
+/* "127.0.0.1:4711" or "uid 1000 pid 4711", for logs. */
 const char *h2_stream_peer(const struct h2_stream *stream);
+/* Who that is. */
+const struct access_peer *h2_stream_access(const struct h2_stream *stream);
 
 #endif

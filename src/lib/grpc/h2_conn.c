@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -325,18 +326,38 @@ static int session_start(struct h2_conn *c)
 	return 0;
 }
 
-static void peer_name(struct h2_conn *c)
+static bool is_loopback(const struct sockaddr_storage *addr)
 {
-	struct sockaddr_storage addr;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)addr;
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)addr)->sin6_addr;
+
+	if (addr->ss_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return addr->ss_family == AF_INET6 &&
+	       (IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET));
+}
+
+/* Who the peer is, in name and in what it may do. */
+static void peer_identify(struct h2_conn *c)
+{
+	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	char host[INET6_ADDRSTRLEN] = "", port[6] = "";
+	int domain = AF_UNSPEC, one = 1;
 
+	getsockopt(c->watch.fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
+	if (domain == AF_UNIX) {
+		c->access = access_of_unix(c->server->access, c->watch.fd, c->peer, sizeof(c->peer));
+		return;
+	}
+	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (getpeername(c->watch.fd, (struct sockaddr *)&addr, &len) < 0 ||
 	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(c->peer, sizeof(c->peer), "peer");
 	else
 		snprintf(c->peer, sizeof(c->peer), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+	c->access = access_of_plain(c->server->access, is_loopback(&addr));
 }
 
 int h2_conn_new(struct h2_server *s, int fd)
@@ -356,7 +377,7 @@ int h2_conn_new(struct h2_server *s, int fd)
 		free(c);
 		return r;
 	}
-	peer_name(c);
+	peer_identify(c);
 	LIST_INSERT_HEAD(&s->conns, c, link);
 	stat_set(STAT_GRPC_CONNECTIONS, ++s->conn_count);
 	conn_kick(c); /* our SETTINGS wait to be sent */
@@ -405,4 +426,9 @@ void h2_stream_wake(struct h2_stream *stream)
 const char *h2_stream_peer(const struct h2_stream *stream)
 {
 	return stream->conn->peer;
+}
+
+const struct access_peer *h2_stream_access(const struct h2_stream *stream)
+{
+	return &stream->conn->access;
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/unix_socket.h"
 #include "grpc/h2.h"
 
 struct h2_stream {
@@ -31,6 +32,7 @@ struct h2_conn {
 	int64_t opened_ns, heard_ns, ping_ns; /* ping_ns: when the unanswered PING went out, or 0 */
 	bool settled;			      /* the peer's SETTINGS came */
 	bool blocked;			      /* the socket took no more at the last try */
+	struct access_peer access;
 	char peer[INET6_ADDRSTRLEN + 10];
 };
 
@@ -38,9 +40,11 @@ struct h2_server {
 	struct loop *loop;
 	const struct h2_owner *owner;
 	void *data;
+	const struct access_policy *access;
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *option;
-	struct loop_watch listener, tick;
+	struct loop_watch listener, unix_listener, tick;
+	struct unix_socket unix_socket;
 	LIST_HEAD(, h2_conn) conns;
 	size_t conn_count, stream_count;
 	struct log_limit refused_log, accept_log;

@@ -131,12 +131,14 @@ const struct grpc_method health_methods[] = {
     {
 	.name = "Check",
 	.kind = GRPC_UNARY,
+	.needs = ACCESS_READ,
 	.request = &grpc__health__v1__health_check_request__descriptor,
 	.message = check,
     },
     {
 	.name = "Watch",
 	.kind = GRPC_SERVER_STREAM,
+	.needs = ACCESS_READ,
 	.request = &grpc__health__v1__health_check_request__descriptor,
 	.message = watch,
 	.closed = watch_closed,

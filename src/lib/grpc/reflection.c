@@ -262,6 +262,7 @@ const struct grpc_method reflection_methods[] = {
     {
 	.name = "ServerReflectionInfo",
 	.kind = GRPC_BIDI,
+	.needs = ACCESS_READ,
 	.request = &grpc__reflection__v1__server_reflection_request__descriptor,
 	.message = info,
     },

@@ -167,17 +167,17 @@ static void set_s3_upload(struct grpc_call *call, const ProtobufCMessage *messag
 
 /* Releases of clang-format differ over braces in a macro. */
 /* clang-format off */
-#define UNARY(name_, request_, handler_)                                                          \
-	{.name = name_, .kind = GRPC_UNARY, .request = &xtcp_config__v1__##request_##__descriptor, \
+#define UNARY(name_, needs_, request_, handler_)                                                          \
+	{.name = name_, .kind = GRPC_UNARY, .needs = needs_, .request = &xtcp_config__v1__##request_##__descriptor, \
 	 .message = handler_}
 /* clang-format on */
 
 const struct grpc_method config_methods[] = {
-    UNARY("Get", get_request, get),
-    UNARY("Set", set_request, set),
-    UNARY("SetPollFrequency", set_poll_frequency_request, set_poll_frequency),
-    UNARY("TriggerPoll", trigger_poll_request, trigger_poll),
-    UNARY("TriggerPollBurst", trigger_poll_burst_request, trigger_poll_burst),
-    UNARY("SetS3Upload", set_s3_upload_request, set_s3_upload),
+    UNARY("Get", ACCESS_READ, get_request, get),
+    UNARY("Set", ACCESS_ADMIN, set_request, set),
+    UNARY("SetPollFrequency", ACCESS_ADMIN, set_poll_frequency_request, set_poll_frequency),
+    UNARY("TriggerPoll", ACCESS_ADMIN, trigger_poll_request, trigger_poll),
+    UNARY("TriggerPollBurst", ACCESS_ADMIN, trigger_poll_burst_request, trigger_poll_burst),
+    UNARY("SetS3Upload", ACCESS_ADMIN, set_s3_upload_request, set_s3_upload),
     {0},
 };

@@ -25,6 +25,7 @@ enum {
 
 struct grpc_server {
 	struct grpc_service services[SERVICE_MAX_ + 1]; /* ends with name NULL */
+	struct access_policy *access;
 	struct grpc *grpc;
 	struct record_service *records;
 	struct health *health;
@@ -55,24 +56,79 @@ static int services_start(struct grpc_server *s, struct loop *loop, const struct
 	s->services[SERVICE_HEALTH].data = s->health;
 	s->services[SERVICE_REFLECTION].data = s->reflection;
 	s->services[SERVICE_REFLECTION_ALPHA].data = s->reflection;
-	s->grpc = grpc_new(loop, s->services, stream_bytes);
+	s->grpc = grpc_new(loop, s->services, s->access, stream_bytes);
 	return s->grpc ? 0 : -errno;
+}
+
+static int access_start(struct grpc_server *s, const struct grpc_server_options *options, char *error,
+			size_t size)
+{
+	const struct access_options access = {
+	    .socket = options->socket,
+	    .readers = options->readers,
+	    .admins = options->admins,
+	    .tcp = options->listen != NULL,
+	};
+
+	s->access = access_new(&access, error, size);
+	return s->access ? 0 : -EINVAL;
+}
+
+static int listen_tcp(struct grpc_server *s, const struct grpc_server_options *options, char *error,
+		      size_t size)
+{
+	struct h2_server *h2 = grpc_transport(s->grpc);
+	int r = h2_server_listen(h2, options->listen, options->port, error, size);
+
+	if (r < 0)
+		return r;
+	log_info("grpc", "listening on %s port %u", options->listen, h2_server_port(h2));
+	if (access_everybody(s->access) != ACCESS_NONE)
+		log_notice("grpc",
+			   "everybody who reaches %s port %u may read records, without a name or a password; "
+			   "-grpcListen= closes the port, -grpcReaders names who may",
+			   options->listen, h2_server_port(h2));
+	return 0;
+}
+
+/*
+ * With groups named, strangers must be able to connect: who they are is then asked
+ * of the kernel for each connection, as it is in any case.
+ */
+#define SOCKET_MODE_OWN	   0660
+#define SOCKET_MODE_GROUPS 0666
+
+static int listen_unix(struct grpc_server *s, const struct grpc_server_options *options, char *error,
+		       size_t size)
+{
+	mode_t mode = access_has_groups(s->access) ? SOCKET_MODE_GROUPS : SOCKET_MODE_OWN;
+	char why[300];
+	int r = h2_server_listen_unix(grpc_transport(s->grpc), options->socket, mode, why, sizeof(why));
+
+	if (r == 0)
+		log_info("grpc", "listening on %s", options->socket);
+	else if (options->socket_needed)
+		snprintf(error, size, "-grpcSocket %s", why);
+	else
+		log_notice("grpc", "no UNIX socket, and so no control over gRPC: -grpcSocket %s", why);
+	return options->socket_needed ? r : 0;
 }
 
 struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend *backend,
 				    const struct grpc_server_options *options, char *error, size_t size)
 {
 	struct grpc_server *s = calloc(1, sizeof(*s));
-	int r = s ? services_start(s, loop, backend, options->stream_bytes) : -ENOMEM;
+	int r = s ? access_start(s, options, error, size) : -ENOMEM;
 
-	if (r < 0)
-		snprintf(error, size, "gRPC cannot start: %s", strerror(-r));
-	if (r == 0 && options->listen) {
-		r = h2_server_listen(grpc_transport(s->grpc), options->listen, options->port, error, size);
-		if (r == 0)
-			log_info("grpc", "listening on %s port %u", options->listen,
-				 h2_server_port(grpc_transport(s->grpc)));
+	if (r == 0) {
+		r = services_start(s, loop, backend, options->stream_bytes);
+		if (r < 0)
+			snprintf(error, size, "gRPC cannot start: %s", strerror(-r));
 	}
+	if (r == 0 && options->listen)
+		r = listen_tcp(s, options, error, size);
+	if (r == 0 && options->socket && *options->socket)
+		r = listen_unix(s, options, error, size);
 	if (r < 0) {
 		grpc_server_free(s, 0);
 		return NULL;
@@ -101,5 +157,6 @@ void grpc_server_free(struct grpc_server *s, int drain_ms)
 	reflection_free(s->reflection);
 	health_free(s->health);
 	record_service_free(s->records);
+	access_free(s->access);
 	free(s);
 }

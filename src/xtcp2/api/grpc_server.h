@@ -6,6 +6,7 @@
  * and health over one transport. Main thread only; poll workers reach it
  * through the tap that it hands to the backend.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,12 +17,18 @@
 struct grpc_server;
 
 struct grpc_server_options {
-	const char *listen;  /* numeric address; NULL for no socket (h2_server_adopt() then) */
+	const char *listen;  /* numeric address; NULL for no TCP */
 	uint16_t port;	     /* 0 takes any */
+	const char *socket;  /* path of the UNIX socket; NULL or "" for none */
+	bool socket_needed;  /* a socket that cannot be made is an error, not only a line in the log */
 	size_t stream_bytes; /* bound of what waits for one client, and of the hand-over from the workers */
+	const char *readers, *admins; /* groups, separated by commas; NULL or "" for none */
 };
 
-/* backend and loop are borrowed. NULL with one sentence in error. */
+/*
+ * backend and loop are borrowed, options only read. Without listen and socket it
+ * serves what h2_server_adopt() gives it. NULL with one sentence in error.
+ */
 struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend *backend,
 				    const struct grpc_server_options *options, char *error, size_t size);
 /* Main thread, after each poll cycle and before the next one begins. NULL is fine. */

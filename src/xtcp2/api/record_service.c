@@ -284,6 +284,7 @@ const struct grpc_method record_methods[] = {
     {
 	.name = "FlatRecords",
 	.kind = GRPC_SERVER_STREAM,
+	.needs = ACCESS_READ,
 	.request = &xtcp_flat_record__v1__flat_records_request__descriptor,
 	.message = flat_records,
 	.closed = listener_closed,
@@ -292,6 +293,7 @@ const struct grpc_method record_methods[] = {
     {
 	.name = "PollFlatRecords",
 	.kind = GRPC_BIDI,
+	.needs = ACCESS_ADMIN, /* it makes polls */
 	.request = &xtcp_flat_record__v1__poll_flat_records_request__descriptor,
 	.message = poll_flat_records,
 	.half_close = poll_flat_records_end,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "run/state.h"
@@ -55,9 +56,14 @@ static void set_tap(void *data, struct poll_tap *tap)
 int control_start(struct daemon *d)
 {
 	const struct grpc_server_options options = {
-	    .listen = d->config->grpc_listen,
+	    .listen = d->config->grpc_port && d->config->grpc_listen[0] ? d->config->grpc_listen : NULL,
 	    .port = d->config->grpc_port,
+	    .socket = d->config->grpc_socket,
+	    /* The usual place is not everybody's to write to, nor free where two daemons run. */
+	    .socket_needed = strcmp(d->config->grpc_socket, option_find("grpcSocket")->default_text) != 0,
 	    .stream_bytes = d->config->grpc_stream_bytes,
+	    .readers = d->config->grpc_readers,
+	    .admins = d->config->grpc_admins,
 	};
 	d->control = (struct grpc_backend){
 	    .data = d,
@@ -69,9 +75,9 @@ int control_start(struct daemon *d)
 	    .set_tap = set_tap,
 	    .ready = daemon_ready,
 	};
-	char error[256];
+	char error[400];
 
-	if (!d->config->grpc_port || !d->config->grpc_listen[0])
+	if (!options.listen && !options.socket[0])
 		return 0;
 	d->grpc = grpc_server_new(d->loop, &d->control, &options, error, sizeof(error));
 	if (!d->grpc)
