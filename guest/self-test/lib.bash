@@ -104,15 +104,15 @@ main_pid() {
   if [ -n "${XTCP2_UNIT:-}" ]; then systemctl show -p MainPID --value "$XTCP2_UNIT"; else echo "$XTCP2_PID"; fi
 }
 
-# ctl COMMAND [FLAG]...: xtcp2ctl against this daemon; what it prints is kept from the check's output.
+# ctl COMMAND [FLAG]...: xtcp2ctl against this daemon, over the socket it finds by itself; what it prints is kept from the check's output.
 ctl() {
   local program
-  program=$(bin xtcp2ctl) && "$program" "$1" -target "${XTCP2_GRPC%:*}" -port "${XTCP2_GRPC##*:}" "${@:2}" >/dev/null
+  program=$(bin xtcp2ctl) && "$program" "$@" >/dev/null
 }
 
 # setting FIELD: its value in the configuration that Get answers.
 setting() {
   local program
   program=$(bin xtcp2ctl) || return
-  "$program" get -target "${XTCP2_GRPC%:*}" -port "${XTCP2_GRPC##*:}" | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p"
+  "$program" get | sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p"
 }
