@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/flags.h"
-#include "base/protowire.h"
 #include "record/encoder.h"
 #include "record/wire_decode.h"
 #include "tools/kafka_tool.h"
@@ -42,25 +41,13 @@ struct printer {
 	uint64_t records, bad;
 };
 
-/* Field number of Envelope.row. */
-#define ENVELOPE_ROW 10
-
-/* The rows of varint(size) || Envelope.
- * False when the bytes are no such thing; rows before the damage are printed. */
+/* False when the bytes are no envelope; rows before the damage are printed. */
 static bool print_rows(struct printer *p, struct str message)
 {
-	struct protowire envelope = protowire_of(message);
-	struct protowire_field field;
+	struct envelope_reader envelope = envelope_of(message);
 	struct record r;
-	uint64_t size;
 
-	if (!protowire_varint(&envelope, &size) || size != (uint64_t)(envelope.end - envelope.p))
-		return false;
-	while (protowire_next(&envelope, &field)) {
-		if (field.number != ENVELOPE_ROW || field.type != PROTOWIRE_LEN)
-			continue;
-		if (wire_decode(&r, field.bytes))
-			return false;
+	while (envelope_next(&envelope, &r)) {
 		p->records++;
 		if (!p->silent)
 			p->encoder.ops->row(&p->encoder, &p->out, &r);

@@ -19,6 +19,9 @@ static const uint8_t section_attribute[] = {
 };
 static_assert(ARRAY_SIZE(section_attribute) == RECORD_SECTION_MAX_, "an attribute for each section");
 
+/* Field number of Envelope.row. */
+#define ENVELOPE_ROW 10
+
 /* Fields come in ascending number from our encoder: the search goes on where the last one ended. */
 static const struct record_field *field_of(size_t *cursor, uint32_t number)
 {
@@ -77,4 +80,27 @@ int wire_decode(struct record *r, struct str bytes)
 	else if (r->tcp_info_len == 0)
 		r->tcp_info_len = sizeof(struct abi_tcp_info); /* from a daemon that does not send it */
 	return 0;
+}
+
+struct envelope_reader envelope_of(struct str body)
+{
+	struct envelope_reader e = {.fields = protowire_of(body)};
+	uint64_t size;
+
+	e.bad = !protowire_varint(&e.fields, &size) || size != (uint64_t)(e.fields.end - e.fields.p);
+	return e;
+}
+
+bool envelope_next(struct envelope_reader *e, struct record *r)
+{
+	struct protowire_field field;
+
+	while (!e->bad && protowire_next(&e->fields, &field)) {
+		if (field.number != ENVELOPE_ROW || field.type != PROTOWIRE_LEN)
+			continue;
+		e->bad = wire_decode(r, field.bytes) < 0;
+		return !e->bad;
+	}
+	e->bad |= e->fields.bad;
+	return false;
 }
