@@ -75,16 +75,13 @@ void events_emit(struct events *e, const char *ev, json_t *fields)
 	json_decref(event);
 }
 
-int events_replay(const char *path, struct judge *judge)
+int events_replay_stream(FILE *f, struct judge *judge)
 {
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	_cleanup_free_ char *line = NULL;
 	size_t cap = 0;
 	int fed = 0;
 	ssize_t n;
 
-	if (!f)
-		return -errno;
 	while ((n = getline(&line, &cap, f)) > 0) {
 		json_t *event = json_loadb(line, n, 0, NULL);
 		if (json_is_object(event)) {
@@ -94,4 +91,11 @@ int events_replay(const char *path, struct judge *judge)
 		json_decref(event);
 	}
 	return fed ? 0 : -EINVAL;
+}
+
+int events_replay(const char *path, struct judge *judge)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+	return f ? events_replay_stream(f, judge) : -errno;
 }

@@ -21,6 +21,7 @@
  */
 #include <jansson.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct judge;
 
@@ -38,5 +39,7 @@ void events_emit(struct events *e, const char *ev, json_t *fields);
 /* Feeds a recorded file to `judge`. A last line that was cut is left out.
  * 0, -errno, -EINVAL when nothing is usable. */
 int events_replay(const char *path, struct judge *judge);
+/* The same from an open file, which stays open. */
+int events_replay_stream(FILE *f, struct judge *judge);
 
 #endif

@@ -112,17 +112,16 @@ static int read_row(struct flavor *f, char error[static FLAVOR_ERROR_MAX])
 	return read_forwards(f, error);
 }
 
-int flavor_load(struct flavor *f, const char *path, const char *name, char error[static FLAVOR_ERROR_MAX])
+/* Takes over root, which is NULL with the reason in `where`. */
+static int take_row(struct flavor *f, json_t *root, const json_error_t *where, const char *path,
+		    const char *name, char error[static FLAVOR_ERROR_MAX])
 {
-	json_error_t where;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-
 	*f = (struct flavor){0};
 	if (!root) {
-		if (where.line > 0)
-			snprintf(error, FLAVOR_ERROR_MAX, "%s:%d: %s", path, where.line, where.text);
+		if (where->line > 0)
+			snprintf(error, FLAVOR_ERROR_MAX, "%s:%d: %s", path, where->line, where->text);
 		else
-			snprintf(error, FLAVOR_ERROR_MAX, "cannot read flavors: %s", where.text);
+			snprintf(error, FLAVOR_ERROR_MAX, "cannot read flavors: %s", where->text);
 		return -EINVAL;
 	}
 	/* Either the array itself or an object that has it under "flavors". */
@@ -141,6 +140,23 @@ int flavor_load(struct flavor *f, const char *path, const char *name, char error
 	if (r < 0)
 		flavor_free(f);
 	return r;
+}
+
+int flavor_load(struct flavor *f, const char *path, const char *name, char error[static FLAVOR_ERROR_MAX])
+{
+	json_error_t where;
+	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+
+	return take_row(f, root, &where, path, name, error);
+}
+
+int flavor_parse(struct flavor *f, const char *text, size_t len, const char *path, const char *name,
+		 char error[static FLAVOR_ERROR_MAX])
+{
+	json_error_t where;
+	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+
+	return take_row(f, root, &where, path, name, error);
 }
 
 void flavor_free(struct flavor *f)

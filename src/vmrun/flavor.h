@@ -40,6 +40,9 @@ struct flavor {
  * (with those there are), a field is wrong. 0 or -errno.
  */
 int flavor_load(struct flavor *f, const char *path, const char *name, char error[static FLAVOR_ERROR_MAX]);
+/* The same from len bytes; path is for the sentences. Takes no file. */
+int flavor_parse(struct flavor *f, const char *text, size_t len, const char *path, const char *name,
+		 char error[static FLAVOR_ERROR_MAX]);
 void flavor_free(struct flavor *f);
 
 /* Leaves out the forwards to what only the NixOS machine has. */

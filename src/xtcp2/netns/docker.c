@@ -68,24 +68,25 @@ static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, cur
 	return __atomic_load_n(&((struct docker *)user)->stop, __ATOMIC_RELAXED);
 }
 
-static void copy_text(char *to, size_t size, const char *from)
+static void copy_text(char to[static CONTAINER_NAME_MAX + 1], const char *from)
 {
-	if (from && strlen(from) < size)
+	*to = '\0';
+	if (from && strlen(from) <= CONTAINER_NAME_MAX)
 		strcpy(to, from);
 }
 
-/* Name and image out of the description. */
-static bool parse_answer(const struct buf *body, struct answer *a)
+bool docker_parse(const char *json, size_t len, char name_out[static CONTAINER_NAME_MAX + 1],
+		  char image_out[static CONTAINER_NAME_MAX + 1])
 {
-	json_t *root = json_loadb((const char *)body->data, body->len, 0, NULL);
+	json_t *root = json_loadb(json ? json : "", len, 0, NULL);
 	const char *name = json_string_value(json_object_get(root, "Name"));
 	const char *image = json_string_value(json_object_get(json_object_get(root, "Config"), "Image"));
 
 	/* The API has a slash before the name. */
-	copy_text(a->name, sizeof(a->name), name && name[0] == '/' ? name + 1 : name);
-	copy_text(a->image, sizeof(a->image), image);
+	copy_text(name_out, name && name[0] == '/' ? name + 1 : name);
+	copy_text(image_out, image);
 	json_decref(root);
-	return a->name[0] || a->image[0];
+	return name_out[0] || image_out[0];
 }
 
 /* One request; the connection is kept for the next one. */
@@ -101,7 +102,8 @@ static void ask(struct docker *d, struct answer *a)
 	curl_easy_setopt(d->curl, CURLOPT_URL, url);
 	CURLcode r = curl_easy_perform(d->curl);
 	curl_easy_getinfo(d->curl, CURLINFO_RESPONSE_CODE, &status);
-	a->good = r == CURLE_OK && status == 200 && parse_answer(&d->body, a);
+	a->good = r == CURLE_OK && status == 200 &&
+		  docker_parse((const char *)d->body.data, d->body.len, a->name, a->image);
 	stat_add(a->good ? STAT_DOCKER_OK : STAT_DOCKER_FAILED, 1);
 	if (!a->good && !d->stop && log_limit_pass(&limit, DOCKER_LOG_NS, &suppressed))
 		log_warn("docker", "%s: no description of container %.12s: %s, status %ld", d->socket_path,

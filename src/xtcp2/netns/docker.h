@@ -7,6 +7,10 @@
  * names, never a poll. Best effort: a bounded number waits, each is asked for a
  * few times, and what fails is counted.
  */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "netns/container.h"
 #include "netns/netns.h"
 
 struct docker;
@@ -21,5 +25,12 @@ void docker_free(struct docker *d);
  * Replaces ns->container. Main thread, not while a poll runs. Never blocks.
  */
 void docker_follow(struct docker *d, struct netns *const *entries, size_t count);
+
+/*
+ * Name and image out of the API's description of a container; "" for one that is
+ * not there or too long to keep. Pure. False when there is neither.
+ */
+bool docker_parse(const char *json, size_t len, char name[static CONTAINER_NAME_MAX + 1],
+		  char image[static CONTAINER_NAME_MAX + 1]);
 
 #endif
