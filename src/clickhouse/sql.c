@@ -15,6 +15,14 @@ struct lexer {
 	const char *p, *end;
 };
 
+/* text may be NULL when there is none of it: no pointer is made from that. */
+static struct lexer lexer_of(const char *text, size_t pos, size_t len)
+{
+	static const char none[1];
+
+	return text ? (struct lexer){text + pos, text + len} : (struct lexer){none, none};
+}
+
 static const char *skip_line(const char *p, const char *end)
 {
 	while (p < end && *p != '\n')
@@ -139,7 +147,7 @@ static enum sql_head_state format_clause(struct lexer *lx, const char *text, boo
 
 enum sql_head_state sql_head_parse(const char *text, size_t len, bool complete, struct sql_head *head)
 {
-	struct lexer lx = {text, text + len};
+	struct lexer lx = lexer_of(text, 0, len);
 	struct token t = next_token(&lx), first = t;
 	int depth = 0;
 
@@ -173,7 +181,7 @@ enum sql_head_state sql_head_parse(const char *text, size_t len, bool complete, 
 
 struct str sql_output_format(const char *text, size_t len)
 {
-	struct lexer lx = {text, text + len};
+	struct lexer lx = lexer_of(text, 0, len);
 	struct str found = {NULL, 0};
 	int depth = 0;
 
@@ -190,7 +198,7 @@ struct str sql_output_format(const char *text, size_t len)
 
 bool sql_next_statement(const char *text, size_t len, size_t *pos, struct str *statement)
 {
-	struct lexer lx = {text + *pos, text + len};
+	struct lexer lx = lexer_of(text, *pos, len);
 	struct token t;
 
 	do
