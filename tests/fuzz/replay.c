@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stands in for libFuzzer: runs a harness over files, so that every build
- * replays the corpus. Usage: replay_NAME [FILE or DIRECTORY]..., by default the
- * captures in tests/data, the corpus in tests/fuzz/corpus and the harness's own in
- * tests/fuzz/corpus_NAME, from the source root.
+ * Stands in for libFuzzer: runs a harness over files, so that every build replays the corpus, which is
+ * also where the inputs of mended faults stay. Usage: replay_NAME [FILE or DIRECTORY]..., from the source
+ * root by default tests/fuzz/corpus_NAME.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,13 +58,12 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		n += run(argv[i]);
 	if (argc < 2) {
-		char own[64];
-		const char *name = strrchr(argv[0], '_');
+		_cleanup_free_ char *own = NULL;
 
-		n = run("tests/data") + run("tests/fuzz/corpus");
-		snprintf(own, sizeof(own), "tests/fuzz/corpus%s", name ? name : "");
-		if (access(own, F_OK) == 0)
-			n += run(own);
+		if (asprintf(&own, "tests/fuzz/corpus_%s",
+			     program_invocation_short_name + strlen("replay_")) < 0)
+			return 1;
+		n = run(own);
 	}
 	printf("%zu inputs\n", n);
 	return n ? 0 : 1;

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A run as the judge sees it: input that begins with '{' is a recording, events.jsonl; in any other each
+ * line is what the guest says, a record behind '>' (its head is written here) and console output without.
+ * The reports of the run are whole: no check and no finding is missing from them.
+ */
+#include <assert.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "fuzz.h"
+#include "vmrun/crc32c.h"
+#include "vmrun/events.h"
+#include "vmrun/judge.h"
+#include "vmrun/report.h"
+
+static void feed_line(struct judge *j, const char *ev, const char *line)
+{
+	json_t *event = json_pack("{s:s, s:I, s:s}", "ev", ev, "t_ms", (json_int_t)1, "line", line);
+
+	if (event) /* text that is no UTF-8 cannot be an event */
+		judge_feed(j, event);
+	json_decref(event);
+}
+
+static void feed_guest(struct judge *j, char *text)
+{
+	json_t *run =
+	    json_pack("{s:s, s:s, s:s, s:[s]}", "ev", "run", "nonce", "n", "flavor", "fuzz", "checks", "A");
+	unsigned long long seq = 0;
+	char *line;
+
+	judge_feed(j, run);
+	json_decref(run);
+	while ((line = strsep(&text, "\n"))) {
+		_cleanup_free_ char *record = NULL;
+
+		if (*line != '>') {
+			feed_line(j, "console", line);
+			continue;
+		}
+		int n = asprintf(&record, "XR n %llu 1 %08x %s", seq++,
+				 (unsigned)crc32c(0, line + 1, strlen(line + 1)), line + 1);
+		assert(n > 0);
+		feed_line(j, "record", record);
+	}
+	json_t *end = json_pack("{s:s, s:i}", "ev", "exit", "code", 0);
+	judge_feed(j, end);
+	json_decref(end);
+}
+
+static void check_reports(const struct judge *j)
+{
+	char path[100];
+	FILE *null = fopen("/dev/null", "w");
+
+	int r = report_write(fuzz_directory(), j);
+	assert(r == 0 && null);
+	report_summary(null, j, true);
+	fclose(null);
+	snprintf(path, sizeof(path), "%s/results.json", fuzz_directory());
+	json_t *root = json_load_file(path, 0, NULL);
+	assert(root);
+	assert(json_array_size(json_object_get(root, "checks")) == j->checks_n);
+	assert(json_array_size(json_object_get(root, "findings")) == j->findings_n);
+	json_decref(root);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct judge j;
+
+	if (!size)
+		return 0;
+	judge_init(&j);
+	if (data[0] == '{') {
+		FILE *f = fmemopen((void *)data, size, "r");
+		assert(f);
+		events_replay_stream(f, &j);
+		fclose(f);
+	} else {
+		_cleanup_free_ char *text = fuzz_text(data, size);
+		feed_guest(&j, text);
+	}
+	judge_running(&j);
+	judge_failing(&j);
+	judge_finish(&j);
+	check_reports(&j);
+	judge_free(&j);
+	return 0;
+}
