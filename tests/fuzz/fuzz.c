@@ -25,7 +25,8 @@ char *fuzz_text(const uint8_t *data, size_t size)
 static void assert_json(const struct buf *b)
 {
 	json_error_t where;
-	json_t *root = json_loadb((const char *)b->data, b->len, JSON_DECODE_INT_AS_REAL, &where);
+	json_t *root =
+	    json_loadb((const char *)b->data, b->len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &where);
 
 	if (!root) {
 		fprintf(stderr, "no JSON: %s at byte %d of %.*s\n", where.text, where.position, (int)b->len,

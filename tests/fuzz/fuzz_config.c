@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "api/config_json.h"
 #include "api/config_message.h"
+#include "client/config_json.h"
 #include "fuzz.h"
 
 static void assert_same(const struct config *a, const struct config *b)
