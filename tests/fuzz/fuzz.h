@@ -20,8 +20,7 @@ char *fuzz_text(const uint8_t *data, size_t size);
 /* Writes the record in every format; what claims to be JSON must be JSON. */
 void fuzz_write_record(const struct record *r);
 
-/* An empty directory in memory where there is one, made at the first call and gone at the end of the program.
- */
+/* An empty directory, in memory where possible, gone at the end of the program. */
 const char *fuzz_directory(void);
 
 #endif

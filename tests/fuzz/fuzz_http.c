@@ -17,8 +17,7 @@
 
 /* More than the socket takes at once is cut. */
 #define INPUT_MAX   65536
-/* Turns of the loop without an answer after which none comes: accepting, reading and answering take one each.
- */
+/* Turns of the loop without an answer after which none comes: to accept, read and answer takes one each. */
 #define TURNS_QUIET 8
 
 static struct fixture {
