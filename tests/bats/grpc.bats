@@ -173,6 +173,40 @@ E2
 E2
 }
 
+@test "streams that do not read hold one budget together, and give it back" {
+  inside <<'E2'
+    serve -records 20000 -frequency 50ms -streamBytes 67108864 -totalBytes 16777216
+    rss() { awk '/VmRSS/ { print $2 }' /proc/$server/status; }
+    # A client that reads, beside them: what it is told to have missed is in its last line.
+    "$CLIENT" -format null >reader 2>reader.err & reader=$!
+    wait_for 10 polls 3
+    before=$(rss)
+    coproc STALL { "$CASES" 8889 stall; }
+    for i in {1..24}; do
+      echo >&"${STALL[1]}"
+      read -r -t 30 line <&"${STALL[0]}"
+      [ "$line" = "stalled $i" ]
+      # 12 MB of records that this stream would hold and the ones before it have no room for.
+      seen=$(grep -c '^poll' serve.log)
+      wait_for 30 polls $((seen + 2))
+    done
+    during=$(rss)
+    kill "$STALL_PID"
+    wait "$STALL_PID" || :
+    kill -INT $reader
+    wait $reader || :
+    wait_for 10 grep -q 'tap off' serve.log
+    given_back() { [ $(($(rss) - before)) -lt 4096 ]; }
+    wait_for 10 given_back
+    echo "resident: $before KiB before, $during with 24 streams, $(rss) after"
+    # The budget and a half of it for all else.
+    [ $((during - before)) -lt 24576 ]
+    cat reader reader.err
+    ! grep -q missed reader.err
+    end
+E2
+}
+
 # --- xtcp2client ------------------------------------------------------------------
 
 @test "xtcp2client: the formats" {

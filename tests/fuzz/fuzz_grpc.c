@@ -97,7 +97,7 @@ static void on_peer(struct loop_watch *w, uint32_t events)
 
 static void fixture_make(void)
 {
-	const struct grpc_server_options options = {.stream_bytes = 65536};
+	const struct grpc_server_options options = {.stream_bytes = 65536, .total_bytes = 262144};
 	char error[200];
 
 	if (fixture.server)

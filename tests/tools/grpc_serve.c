@@ -339,7 +339,7 @@ static void reexec(char **argv, uint32_t port, const char *socket, const char *t
 int main(int argc, char **argv)
 {
 	struct server s = {.ready = true, .records = 1000, .lock = PTHREAD_MUTEX_INITIALIZER};
-	uint32_t port = 0, stream_bytes = 4 << 20;
+	uint32_t port = 0, stream_bytes = 4 << 20, total_bytes = 128 << 20;
 	int64_t frequency = NS_PER_SEC;
 	const char *tag = "", *socket = getenv("XTCP_GRPC_SOCKET"), *admins = "", *readers = "";
 	const struct flag flags[] = {
@@ -347,6 +347,7 @@ int main(int argc, char **argv)
 	    {"records", FLAG_U32, &s.records, "records of one poll"},
 	    {"frequency", FLAG_DURATION, &frequency, "poll this often; 0 only when asked to"},
 	    {"streamBytes", FLAG_U32, &stream_bytes, "bound of what waits for one client"},
+	    {"totalBytes", FLAG_U32, &total_bytes, "bound of what waits for all clients"},
 	    {"tag", FLAG_STRING, &tag, "tag in the records"},
 	    {"socket", FLAG_STRING, &socket, "UNIX socket; XTCP_GRPC_SOCKET where it is not given"},
 	    {"admins", FLAG_STRING, &admins, "groups that may control it over the socket"},
@@ -381,6 +382,7 @@ int main(int argc, char **argv)
 	    .socket = socket,
 	    .socket_needed = true,
 	    .stream_bytes = stream_bytes,
+	    .total_bytes = total_bytes,
 	    .admins = admins,
 	    .readers = readers,
 	};

@@ -7,10 +7,14 @@
  *   h2_cases PORT idle N       opens N connections that say their SETTINGS and
  *                              nothing more; prints "idle N" when the server has
  *                              answered all of them, holds them until stdin ends
+ *   h2_cases PORT stall        for each line of stdin one more stream of records
+ *                              whose window is zero, held until stdin ends;
+ *                              prints "stalled N" when the server has begun it
  *   h2_cases PORT flood        resets, pings and settings without end and without
  *                              reading, until the server has enough of it
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -231,6 +235,39 @@ static int run_idle(uint16_t port, size_t count)
 	return 0;
 }
 
+#define RECORDS_PATH	"/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords"
+#define GRPC_TYPE	"application/grpc"
+/* HPACK literals of an indexed name: :path is 4, content-type 31. */
+#define RECORDS_REQUEST "\x83\x86\1\1a\4\x36" RECORDS_PATH "\x0f\x10\x10" GRPC_TYPE
+
+static int run_stall(uint16_t port)
+{
+	static const char frames[] =
+	    MAGIC FRAME(F_SETTINGS, "\6", NONE, NONE) "\0\4\0\0\0\0" FRAME(F_HEADERS, "\x50", END_BLOCK, "\1")
+		RECORDS_REQUEST FRAME(F_DATA, "\5", END_STREAM, "\1") "\0\0\0\0";
+	static_assert(sizeof(RECORDS_PATH) - 1 == 0x36 && sizeof(RECORDS_REQUEST) - 1 == 0x50,
+		      "the lengths in the frames above");
+	char line[64];
+
+	for (size_t count = 1; fgets(line, sizeof(line), stdin); count++) {
+		int fd = dial(port), type = -1; /* stays open until the process ends */
+		if (send(fd, frames, sizeof(frames), 0) != sizeof(frames))
+			return 1;
+		while (type != HEADERS) {
+			uint8_t head[9], payload[16384];
+			if (!read_all(fd, head, sizeof(head)) || head[0] || head[1] > 0x3f ||
+			    !read_all(fd, payload, (size_t)head[1] << 8 | head[2])) {
+				printf("stream %zu was not begun\n", count);
+				return 1;
+			}
+			type = head[3];
+		}
+		printf("stalled %zu\n", count);
+		fflush(stdout);
+	}
+	return 0;
+}
+
 /* Sends the piece again and again until the peer hangs up or does not read any more;
  * false when it just goes on. */
 static bool flood_with(uint16_t port, const char *piece, size_t len)
@@ -282,8 +319,10 @@ int main(int argc, char **argv)
 		return run_cases(port);
 	if (argc == 3 && strcmp(argv[2], "flood") == 0)
 		return run_flood(port);
+	if (argc == 3 && strcmp(argv[2], "stall") == 0)
+		return run_stall(port);
 	if (argc == 4 && strcmp(argv[2], "idle") == 0)
 		return run_idle(port, strtoul(argv[3], NULL, 10));
-	fprintf(stderr, "usage: h2_cases PORT [flood | idle N]\n");
+	fprintf(stderr, "usage: h2_cases PORT [flood | stall | idle N]\n");
 	return 2;
 }

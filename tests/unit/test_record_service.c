@@ -5,8 +5,11 @@
  */
 #include "unit.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "api/grpc_server.h"
 #include "base/clock.h"
@@ -15,9 +18,12 @@
 #include "config/config.h"
 #include "grpc/grpc_chunk.h"
 #include "poll/poll.h"
+#include "stats/stats.h"
 #include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
 
 #define STREAM_BYTES 65536
+#define LIST_BYTES   65536 /* of the hand-over: a quarter of the next */
+#define TOTAL_BYTES  (4 * LIST_BYTES)
 #define PATIENCE_NS  (10 * NS_PER_SEC)
 
 static struct rig {
@@ -93,7 +99,8 @@ static void round_of_loop(void)
 
 static int setup(void **state)
 {
-	const struct grpc_server_options options = {.listen = "127.0.0.1", .stream_bytes = STREAM_BYTES};
+	const struct grpc_server_options options = {
+	    .listen = "127.0.0.1", .stream_bytes = STREAM_BYTES, .total_bytes = TOTAL_BYTES};
 	XtcpFlatRecord__V1__FlatRecordsRequest request = XTCP_FLAT_RECORD__V1__FLAT_RECORDS_REQUEST__INIT;
 	char error[200];
 
@@ -116,6 +123,75 @@ static int setup(void **state)
 	grpc_client_send(&rig.call, &request.base, true);
 	WAIT_FOR(rig.tap);
 	return 0;
+}
+
+/* A client of bare frames, which reads when the test does. */
+
+#define RECORDS_PATH "/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords"
+#define MESSAGE	     11	 /* bytes of a record with gRPC's prefix */
+#define BARE_WINDOW  100 /* nine messages, and the first byte of the next */
+
+static void frame_put(struct buf *b, uint8_t type, uint8_t flags, uint8_t stream, const struct buf *payload)
+{
+	const uint8_t head[] = {0, 0, (uint8_t)payload->len, type, flags, 0, 0, 0, stream};
+
+	buf_append(b, head, sizeof(head));
+	buf_append(b, payload->data, payload->len);
+}
+
+/* A FlatRecords stream whose window has room for BARE_WINDOW bytes. */
+static int bare_client(void)
+{
+	_cleanup_(buf_free) struct buf all = {0}, payload = {0};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(h2_server_port(grpc_server_transport(rig.server))),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	buf_str(&all, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	buf_append(&payload, (const uint8_t[]){0, 4, 0, 0, 0, BARE_WINDOW}, 6);
+	frame_put(&all, 4, 0, 0, &payload);
+	/* :method POST, :scheme http, :authority, :path, content-type */
+	buf_reset(&payload);
+	buf_append(&payload, (const uint8_t[]){0x83, 0x86, 1, 1, 'a', 4, sizeof(RECORDS_PATH) - 1}, 7);
+	buf_str(&payload, RECORDS_PATH);
+	buf_append(&payload, (const uint8_t[]){0x0f, 0x10, 16}, 3);
+	buf_str(&payload, "application/grpc");
+	frame_put(&all, 1, 4, 1, &payload);
+	buf_reset(&payload);
+	buf_append(&payload, (const uint8_t[GRPC_PREFIX]){0}, GRPC_PREFIX);
+	frame_put(&all, 0, 1, 1, &payload);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(send(fd, all.data, all.len, 0), all.len);
+	return fd;
+}
+
+static void bare_window(int fd, uint32_t bytes)
+{
+	_cleanup_(buf_free) struct buf all = {0}, payload = {0};
+	uint32_t increment = htonl(bytes);
+
+	buf_append(&payload, &increment, sizeof(increment));
+	frame_put(&all, 8, 0, 1, &payload);
+	assert_int_equal(send(fd, all.data, all.len, 0), all.len);
+}
+
+/* Appends what has come to in, and moves the whole DATA frames among it to data. */
+static void bare_read(int fd, struct buf *in, struct buf *data)
+{
+	uint8_t part[65536];
+	ssize_t n = recv(fd, part, sizeof(part), MSG_DONTWAIT);
+
+	if (n > 0)
+		buf_append(in, part, (size_t)n);
+	while (in->len >= 9) {
+		size_t size = (size_t)in->data[0] << 16 | (size_t)in->data[1] << 8 | in->data[2];
+		if (in->len < 9 + size)
+			return;
+		if (in->data[3] == 0)
+			buf_append(data, in->data + 9, size);
+		buf_consume(in, 9 + size);
+	}
 }
 
 static int teardown(void **state)
@@ -157,11 +233,12 @@ static void records_of_a_long_poll_do_not_wait_for_its_end(void **state)
 	int64_t start = clock_mono_ns();
 	uint64_t given = 0;
 
-	/* Few enough that the list never fills up. */
+	/* Seldom enough that the list does not fill up before. */
 	while (rig.records == 0 && given < 1000) {
 		hand_over(1);
 		given++;
-		round_of_loop();
+		for (int i = 0; i < 16 && rig.records == 0; i++)
+			round_of_loop();
 	}
 	int64_t waited = clock_mono_ns() - start;
 	assert_true(rig.records > 0);
@@ -171,9 +248,8 @@ static void records_of_a_long_poll_do_not_wait_for_its_end(void **state)
 
 static void a_list_half_full_goes_out(void **state)
 {
-	/* A row is eleven bytes with gRPC's prefix. */
-	hand_over(STREAM_BYTES / 2 / 11 + 1);
-	WAIT_FOR(rig.records == STREAM_BYTES / 2 / 11 + 1);
+	hand_over(LIST_BYTES / 2 / MESSAGE + 1);
+	WAIT_FOR(rig.records == LIST_BYTES / 2 / MESSAGE + 1);
 }
 
 static void between_polls_records_hurry(void **state)
@@ -194,6 +270,44 @@ static void what_finds_the_list_full_is_counted_and_told(void **state)
 	WAIT_FOR(rig.done);
 	assert_string_equal(rig.call.trailer_value, "4000");
 	assert_int_equal(rig.call.code, GRPC_UNAVAILABLE);
+}
+
+/* Streams that do not read hold one budget together, and cost those that do nothing. */
+static void who_does_not_read_loses_the_oldest(void **state)
+{
+	_cleanup_(buf_free) struct buf in = {0}, data = {0};
+	const uint32_t rows = 2000, chunk = rows * MESSAGE;
+	int fds[6];
+	uint64_t given = 0, missed = stat_get(STAT_GRPC_MISSED);
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		/* One after another: without a common budget each would hold other records. */
+		uint64_t calls = stat_get(STAT_GRPC_STREAMS);
+		fds[i] = bare_client();
+		WAIT_FOR(stat_get(STAT_GRPC_STREAMS) == calls + 1);
+		for (int n = 0; n < 4; n++, given += rows) {
+			hand_over(rows);
+			grpc_server_poll_done(rig.server);
+			WAIT_FOR(rig.records == given + rows);
+			assert_true(stat_get(STAT_GRPC_WAITING_BYTES) <= TOTAL_BYTES - LIST_BYTES);
+		}
+	}
+	assert_true(stat_get(STAT_GRPC_WAITING_BYTES) > chunk);
+	assert_true(stat_get(STAT_GRPC_MISSED) > missed);
+
+	/* The first lost the rest of a chunk behind the message that was on its way, and goes on with whole
+	 * ones. */
+	for (size_t i = 1; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	WAIT_FOR((bare_read(fds[0], &in, &data), data.len == BARE_WINDOW));
+	bare_window(fds[0], 1 << 20);
+	WAIT_FOR((bare_read(fds[0], &in, &data), stat_get(STAT_GRPC_WAITING_BYTES) == 0));
+	WAIT_FOR((bare_read(fds[0], &in, &data), data.len % MESSAGE == 0));
+	assert_true(data.len > BARE_WINDOW && data.len <= STREAM_BYTES + MESSAGE);
+	for (size_t at = 0; at < data.len; at += MESSAGE)
+		assert_memory_equal(data.data + at,
+				    ((const uint8_t[]){0, 0, 0, 0, 6, 0x0a, 4, 0x9a, 0x03, 1, 'x'}), MESSAGE);
+	close(fds[0]);
 }
 
 static void the_tap_goes_with_the_last_stream(void **state)
@@ -249,6 +363,7 @@ int main(void)
 	    RIGGED(a_list_half_full_goes_out),
 	    RIGGED(between_polls_records_hurry),
 	    RIGGED(what_finds_the_list_full_is_counted_and_told),
+	    RIGGED(who_does_not_read_loses_the_oldest),
 	    RIGGED(the_tap_goes_with_the_last_stream),
 	    cmocka_unit_test(a_pool_gives_again_what_it_got),
 	};

@@ -7,9 +7,10 @@
  * deadline, the client's RST_STREAM, a lost connection) goes that way.
  *
  * Answers wait as references to chunks in the call's queue, from where the
- * transport pulls them when socket and flow-control windows have room. The
- * queue is bounded in bytes: what a slow client has no room for is refused
- * whole, counted, and told in the trailers. Nobody ever waits for a client.
+ * transport pulls them when socket and flow-control windows have room. Queues
+ * are bounded in bytes, each and all together (grpc_queue.c): what a slow client
+ * has no room for it misses whole, counted, and told in the trailers. Nobody
+ * ever waits for a client.
  *
  * Unary and server-streaming methods are called when the client half-closes, so
  * that "exactly one request" is known to hold; bidirectional ones with each
@@ -229,6 +230,7 @@ static size_t in_take(struct call *c, size_t want, const uint8_t *data, size_t l
 	size_t n = want - c->in.len < len ? want - c->in.len : len;
 
 	if (c->grpc->in_bytes + n > GRPC_REQUEST_ALL_MAX) {
+		stat_add(STAT_GRPC_REFUSED_REQUESTS, 1);
 		grpc_finish(&c->pub, GRPC_RESOURCE_EXHAUSTED, "too many requests are being received");
 		return 0;
 	}
@@ -335,14 +337,20 @@ static const struct h2_owner stream_owner = {
 };
 
 struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services,
-		      const struct access_policy *access, size_t stream_bytes)
+		      const struct access_policy *access, size_t stream_bytes, size_t total_bytes)
 {
 	struct grpc *g = calloc(1, sizeof(*g));
 
 	if (!g)
 		return NULL;
-	*g =
-	    (struct grpc){.loop = loop, .services = services, .access = access, .stream_bytes = stream_bytes};
+	*g = (struct grpc){.loop = loop,
+			   .services = services,
+			   .access = access,
+			   .stream_bytes = stream_bytes,
+			   .records.bytes_max = total_bytes,
+			   .answers.bytes_max = GRPC_ANSWERS_ALL_MAX};
+	TAILQ_INIT(&g->records.chunks);
+	TAILQ_INIT(&g->answers.chunks);
 	g->deadline =
 	    (struct loop_watch){.fd = -1, .name = "grpc deadlines", .fn = deadline_event, .data = g};
 	int r = loop_timer_open(loop, &g->deadline);

@@ -15,6 +15,10 @@
 
 #define GRPC_REQUEST_MAX     (256 << 10) /* bytes of one request message; beyond it RESOURCE_EXHAUSTED */
 #define GRPC_REQUEST_ALL_MAX (16 << 20)	 /* bytes of all requests being received */
+#define GRPC_ANSWERS_MAX \
+	(1 << 20) /* bytes of answers that wait for one call (records have bounds of their own) */
+#define GRPC_ANSWERS_ALL_MAX \
+	(16 << 20) /* bytes of the answers of all calls; beyond it the oldest call is reset */
 
 struct grpc;
 
@@ -23,7 +27,8 @@ struct grpc_call {
 	void *service;	    /* grpc_service.data */
 	enum access access; /* what the peer may do: at least what the method needs */
 	void *user;	    /* the method's own */
-	/* Messages that grpc_send_chunk() refused or the method could not offer: told in the trailers. */
+	/* Messages of grpc_send_chunk() that had to go, or that the method could not offer: told in the
+	 * trailers. */
 	uint64_t missed;
 };
 
@@ -40,7 +45,7 @@ struct grpc_method {
 	void (*half_close)(struct grpc_call *call);
 	/* The call is gone, whatever the reason: last use of `call`. May be NULL. */
 	void (*closed)(struct grpc_call *call);
-	/* Name of a trailer field that carries `missed`, or NULL. */
+	/* Name of a trailer field that carries `missed`; NULL for methods without chunks. */
 	const char *missed_trailer;
 };
 
@@ -50,10 +55,13 @@ struct grpc_service {
 	void *data;
 };
 
-/* All borrowed; services ends with name NULL. access says who may call,
- * stream_bytes bounds what waits for one call. NULL with errno. */
+/*
+ * All borrowed; services ends with name NULL. access says who may call,
+ * stream_bytes bounds the chunks that wait for one call, total_bytes those of all
+ * calls. NULL with errno.
+ */
 struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services,
-		      const struct access_policy *access, size_t stream_bytes);
+		      const struct access_policy *access, size_t stream_bytes, size_t total_bytes);
 /* The transport below, to listen on or to adopt sockets with. */
 struct h2_server *grpc_transport(struct grpc *g);
 const struct grpc_service *grpc_services(const struct grpc *g);
@@ -63,11 +71,14 @@ void grpc_free(struct grpc *g, int drain_ms);
 /* Sends the initial header fields now rather than with the first message. */
 void grpc_start(struct grpc_call *call);
 /*
- * Queues one message. -ENOBUFS, with the call ended, when more than stream_bytes
- * would wait; -EPIPE after grpc_finish(); -ENOMEM.
+ * Queues one message. -ENOBUFS, with the call ended, when more than
+ * GRPC_ANSWERS_MAX would wait; -EPIPE after grpc_finish(); -ENOMEM.
  */
 int grpc_send(struct grpc_call *call, const ProtobufCMessage *message);
-/* Queues a reference to chunk; -ENOBUFS beyond stream_bytes, counted in call->missed. -EPIPE, -ENOMEM. */
+/*
+ * Queues a reference to chunk. -ENOBUFS beyond stream_bytes, counted as missed,
+ * and -EPIPE. Where total_bytes are short, the oldest chunks of all calls go.
+ */
 int grpc_send_chunk(struct grpc_call *call, struct grpc_chunk *chunk);
 /* Ends the call once what is queued is sent; text may be NULL with OK. Later calls for it are ignored. */
 void grpc_finish(struct grpc_call *call, enum grpc_code code, const char *format, ...)

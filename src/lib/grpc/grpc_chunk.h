@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct grpc_chunk_pool;
 
@@ -19,6 +20,9 @@ struct grpc_chunk {
 	struct grpc_chunk *next; /* for whoever queues chunks; not used by gRPC */
 	struct grpc_chunk_pool *pool;
 	uint32_t refs, messages;
+	/* of grpc_queue.c: the calls that wait for it, and its place among all that wait */
+	uint32_t waits;
+	TAILQ_ENTRY(grpc_chunk) order;
 	size_t len, cap;
 	uint8_t data[];
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef GRPC_GRPC_INTERNAL_H
 #define GRPC_GRPC_INTERNAL_H
-/* What grpc.c (requests, the life of a call) and grpc_response.c (what goes back) share. */
+/* What grpc.c (requests, the life of a call), grpc_response.c (what goes back) and grpc_queue.c (where it
+ * waits) share. */
 #include <sys/queue.h>
 
 #include "base/buf.h"
@@ -35,6 +36,12 @@ struct call {
 	struct buf text; /* percent-encoded */
 };
 
+/* What waits in the queues of all calls, each chunk once; grpc_queue.c says how. */
+struct grpc_budget {
+	TAILQ_HEAD(, grpc_chunk) chunks; /* the oldest first */
+	size_t bytes, bytes_max, peak;
+};
+
 struct grpc {
 	struct h2_server *h2;
 	struct loop *loop;
@@ -45,6 +52,7 @@ struct grpc {
 	int64_t deadline_ns; /* what the timer is set to, or 0 */
 	LIST_HEAD(, call) calls;
 	struct log_limit denied_log;
+	struct grpc_budget records, answers;
 };
 
 #define call_of(pub_) ((struct call *)(void *)(pub_)) /* pub is the first member */
@@ -53,6 +61,13 @@ struct grpc {
 void grpc_respond_plain(struct call *c, const char *status, const char *line);
 /* h2_owner.produce of a call. */
 size_t grpc_produce(void *call, uint8_t *buf, size_t size, bool *eof);
+/* Messages that the client will not get: told in the trailers, and counted. */
+void grpc_missed(struct call *c, uint64_t messages);
+
+/* Takes the caller's reference, also when it fails. 0, or -ENOBUFS when there is no room to be had. */
+int grpc_queue_push(struct call *c, struct grpc_chunk *chunk);
+/* Moves up to size bytes of the queue to buf; how many. */
+size_t grpc_queue_pull(struct call *c, uint8_t *buf, size_t size);
 /* Drops what is queued. */
 void grpc_queue_free(struct call *c);
 

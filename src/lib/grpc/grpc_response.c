@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes back on a call: chunks in its queue, header and trailer lists, the status. */
+/* What goes back on a call: messages, header and trailer lists, the status; it waits in grpc_queue.c. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -8,54 +8,6 @@
 
 #include "grpc/grpc_internal.h"
 #include "stats/stats.h"
-
-/* The response's queue */
-
-/* Takes the caller's reference, also when it fails. 0 or -ENOMEM. */
-static int queue_push(struct call *c, struct grpc_chunk *chunk)
-{
-	if (c->head > 0 && c->head == c->count)
-		c->head = c->count = 0;
-	if (c->count == c->cap && c->head > c->cap / 2) {
-		c->count -= c->head;
-		memmove(c->queue, c->queue + c->head, c->count * sizeof(*c->queue));
-		c->head = 0;
-	}
-	if (c->count == c->cap) {
-		size_t cap = c->cap ? c->cap * 2 : 4;
-		void *grown = reallocarray(c->queue, cap, sizeof(*c->queue));
-		if (!grown) {
-			grpc_chunk_unref(chunk);
-			return -ENOMEM;
-		}
-		c->queue = grown;
-		c->cap = cap;
-	}
-	c->queue[c->count++] = chunk;
-	c->queued += chunk->len;
-	return 0;
-}
-
-static size_t queue_pull(struct call *c, uint8_t *buf, size_t size)
-{
-	size_t n = 0;
-
-	while (n < size && c->head < c->count) {
-		struct grpc_chunk *chunk = c->queue[c->head];
-		size_t part = chunk->len - c->head_sent < size - n ? chunk->len - c->head_sent : size - n;
-		memcpy(buf + n, chunk->data + c->head_sent, part);
-		n += part;
-		c->head_sent += part;
-		if (c->head_sent == chunk->len) {
-			grpc_chunk_unref(chunk);
-			c->head++;
-			c->head_sent = 0;
-		}
-	}
-	c->queued -= n;
-	stat_add(STAT_GRPC_SENT_BYTES, n);
-	return n;
-}
 
 /* Header and trailer lists */
 
@@ -150,11 +102,17 @@ void grpc_respond_plain(struct call *c, const char *status, const char *line)
 
 	if (chunk)
 		memcpy(chunk->data, line, len);
-	bool body = chunk && queue_push(c, chunk) == 0;
+	bool body = chunk && grpc_queue_push(c, chunk) == 0;
 	c->started = c->finished = c->plain = true;
 	c->code = GRPC_UNKNOWN;
 	count_end(c);
 	h2_stream_respond(c->stream, fields, ARRAY_SIZE(fields), body);
+}
+
+void grpc_missed(struct call *c, uint64_t messages)
+{
+	c->pub.missed += messages;
+	stat_add(STAT_GRPC_MISSED, messages);
 }
 
 int grpc_send(struct grpc_call *call, const ProtobufCMessage *message)
@@ -164,7 +122,8 @@ int grpc_send(struct grpc_call *call, const ProtobufCMessage *message)
 	if (c->finished)
 		return -EPIPE;
 	size_t len = protobuf_c_message_get_packed_size(message);
-	if (c->queued > 0 && c->queued + len > c->grpc->stream_bytes) {
+	if (c->queued > 0 && c->queued + len > GRPC_ANSWERS_MAX) {
+		stat_add(STAT_GRPC_REFUSED_ANSWERS, 1);
 		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED,
 			    "%zu bytes of answers wait for the client to read them", c->queued);
 		return -ENOBUFS;
@@ -174,10 +133,15 @@ int grpc_send(struct grpc_call *call, const ProtobufCMessage *message)
 		return -ENOMEM;
 	grpc_prefix_put(chunk->data, (uint32_t)len);
 	protobuf_c_message_pack(message, chunk->data + GRPC_PREFIX);
-	int r = queue_push(c, chunk);
+	int r = grpc_queue_push(c, chunk);
+	if (r < 0) {
+		stat_add(STAT_GRPC_REFUSED_ANSWERS, 1);
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no room for an answer of %zu bytes", len);
+		return r;
+	}
 	grpc_start(call);
 	h2_stream_wake(c->stream);
-	return r;
+	return 0;
 }
 
 int grpc_send_chunk(struct grpc_call *call, struct grpc_chunk *chunk)
@@ -186,13 +150,14 @@ int grpc_send_chunk(struct grpc_call *call, struct grpc_chunk *chunk)
 
 	if (c->finished)
 		return -EPIPE;
-	if (c->queued + chunk->len > c->grpc->stream_bytes) {
-		c->pub.missed += chunk->messages;
-		return -ENOBUFS;
-	}
 	bool idle = c->head == c->count;
-	chunk->refs++;
-	int r = queue_push(c, chunk);
+	int r = -ENOBUFS;
+	if (c->queued + chunk->len <= c->grpc->stream_bytes) {
+		chunk->refs++;
+		r = grpc_queue_push(c, chunk);
+	}
+	if (r < 0)
+		grpc_missed(c, chunk->messages);
 	grpc_start(call);
 	if (idle)
 		h2_stream_wake(c->stream);
@@ -210,7 +175,7 @@ void grpc_reply(struct grpc_call *call, const ProtobufCMessage *message)
 size_t grpc_produce(void *call, uint8_t *buf, size_t size, bool *eof)
 {
 	struct call *c = call;
-	size_t n = queue_pull(c, buf, size);
+	size_t n = grpc_queue_pull(c, buf, size);
 
 	if (c->head < c->count || !c->finished)
 		return n;
@@ -221,11 +186,4 @@ size_t grpc_produce(void *call, uint8_t *buf, size_t size, bool *eof)
 		h2_stream_trailers(c->stream, fields, put_trailers(c, fields, 0, &text));
 	}
 	return n;
-}
-
-void grpc_queue_free(struct call *c)
-{
-	while (c->head < c->count)
-		grpc_chunk_unref(c->queue[c->head++]);
-	free(c->queue);
 }

@@ -77,6 +77,8 @@ int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers,
 int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count);
 /* There are bytes to produce (again). */
 void h2_stream_wake(struct h2_stream *stream);
+/* Ends the stream at once with ENHANCE_YOUR_CALM, whatever was still to be sent; closed() follows. */
+void h2_stream_reset(struct h2_stream *stream);
 /* "127.0.0.1:4711" or "uid 1000 pid 4711", for logs. */
 const char *h2_stream_peer(const struct h2_stream *stream);
 /* Who that is. */

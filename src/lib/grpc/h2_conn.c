@@ -423,6 +423,13 @@ void h2_stream_wake(struct h2_stream *stream)
 	conn_kick(stream->conn);
 }
 
+void h2_stream_reset(struct h2_stream *stream)
+{
+	nghttp2_submit_rst_stream(stream->conn->session, NGHTTP2_FLAG_NONE, stream->id,
+				  NGHTTP2_ENHANCE_YOUR_CALM);
+	conn_kick(stream->conn);
+}
+
 const char *h2_stream_peer(const struct h2_stream *stream)
 {
 	return stream->conn->peer;

@@ -41,12 +41,13 @@ static const struct grpc_service service_rows[SERVICE_MAX_] = {
 };
 
 static int services_start(struct grpc_server *s, struct loop *loop, const struct grpc_backend *backend,
-			  size_t stream_bytes)
+			  const struct grpc_server_options *options)
 {
+	const size_t handover = options->total_bytes / 4;
 	const struct str set = {(const char *)xtcp2_descriptor_set, (uint32_t)xtcp2_descriptor_set_len};
 
 	memcpy(s->services, service_rows, sizeof(service_rows));
-	s->records = record_service_new(loop, backend, stream_bytes);
+	s->records = record_service_new(loop, backend, handover);
 	s->health = s->records ? health_new(loop, backend->ready, backend->data, s->services) : NULL;
 	s->reflection = s->health ? reflection_new(set, s->services) : NULL;
 	if (!s->reflection)
@@ -56,7 +57,8 @@ static int services_start(struct grpc_server *s, struct loop *loop, const struct
 	s->services[SERVICE_HEALTH].data = s->health;
 	s->services[SERVICE_REFLECTION].data = s->reflection;
 	s->services[SERVICE_REFLECTION_ALPHA].data = s->reflection;
-	s->grpc = grpc_new(loop, s->services, s->access, stream_bytes);
+	s->grpc =
+	    grpc_new(loop, s->services, s->access, options->stream_bytes, options->total_bytes - handover);
 	return s->grpc ? 0 : -errno;
 }
 
@@ -121,7 +123,7 @@ struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend
 	int r = s ? access_start(s, options, error, size) : -ENOMEM;
 
 	if (r == 0) {
-		r = services_start(s, loop, backend, options->stream_bytes);
+		r = services_start(s, loop, backend, options);
 		if (r < 0)
 			snprintf(error, size, "gRPC cannot start: %s", strerror(-r));
 	}

@@ -21,7 +21,8 @@ struct grpc_server_options {
 	uint16_t port;	     /* 0 takes any */
 	const char *socket;  /* path of the UNIX socket; NULL or "" for none */
 	bool socket_needed;  /* a socket that cannot be made is an error, not only a line in the log */
-	size_t stream_bytes; /* bound of what waits for one client, and of the hand-over from the workers */
+	size_t stream_bytes; /* bound of the records that wait for one client */
+	size_t total_bytes;  /* bound of those of all clients, a quarter of it for the hand-over */
 	const char *readers, *admins; /* groups, separated by commas; NULL or "" for none */
 };
 

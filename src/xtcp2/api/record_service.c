@@ -49,7 +49,7 @@ struct record_service {
 	const struct grpc_backend *backend;
 	struct loop_watch wake;
 	LIST_HEAD(, listener) listeners;
-	size_t queue_bytes;
+	size_t queue_bytes, listener_count;
 	bool tapped;
 	struct grpc_chunk_pool pool;
 	pthread_mutex_t lock; /* guards what follows */
@@ -97,7 +97,7 @@ static bool list_push(struct record_service *s, struct grpc_chunk *chunk)
 		s->since_ns = now;
 	*s->last = chunk;
 	s->last = &chunk->next;
-	s->queued += chunk->len;
+	s->queued += chunk->cap;
 	return s->queued >= s->queue_bytes / 2 || now - s->since_ns >= LAG_NS;
 }
 
@@ -107,7 +107,7 @@ static void batch(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_
 	struct grpc_chunk *chunk = frame(&s->pool, data, len, rows);
 
 	pthread_mutex_lock(&s->lock);
-	bool fits = chunk && s->queued + chunk->len <= s->queue_bytes;
+	bool fits = chunk && s->queued + chunk->cap <= s->queue_bytes;
 	bool wake = fits && list_push(s, chunk) && !s->woken;
 	s->woken |= wake;
 	if (!fits)
@@ -145,8 +145,8 @@ static void distribute(struct record_service *s)
 		next = chunk->next;
 		LIST_FOREACH(l, &s->listeners, link)
 		{
-			if (l->phase == PHASE_RUNNING && grpc_send_chunk(l->call, chunk) == -ENOBUFS)
-				stat_add(STAT_GRPC_MISSED, chunk->messages);
+			if (l->phase == PHASE_RUNNING)
+				grpc_send_chunk(l->call, chunk);
 		}
 		grpc_chunk_unref(chunk);
 	}
@@ -183,8 +183,14 @@ static void tap_update(struct record_service *s)
 static struct listener *listener_new(struct grpc_call *call, bool polls)
 {
 	struct record_service *s = call->service;
-	struct listener *l = calloc(1, sizeof(*l));
 
+	if (s->listener_count >= RECORD_LISTENERS_MAX) {
+		stat_add(STAT_GRPC_REFUSED_STREAMS, 1);
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "more than %d streams of records",
+			    RECORD_LISTENERS_MAX);
+		return NULL;
+	}
+	struct listener *l = calloc(1, sizeof(*l));
 	if (!l) {
 		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for another stream");
 		return NULL;
@@ -192,6 +198,7 @@ static struct listener *listener_new(struct grpc_call *call, bool polls)
 	*l = (struct listener){.call = call, .service = s, .polls = polls};
 	call->user = l;
 	LIST_INSERT_HEAD(&s->listeners, l, link);
+	s->listener_count++;
 	tap_update(s);
 	grpc_start(call);
 	return l;
@@ -204,6 +211,7 @@ static void listener_closed(struct grpc_call *call)
 	if (!l)
 		return;
 	LIST_REMOVE(l, link);
+	l->service->listener_count--;
 	tap_update(l->service);
 	free(l);
 }

@@ -13,9 +13,9 @@
  * waits for the end of the cycle, and the streams are then given references:
  * what sockets and clients cost comes after the poll, not beside it, where it
  * would take the processor from the workers. A cycle that lasts, or a list that
- * fills up, does not wait: an eventfd wakes the main loop. A full list or a full
- * stream loses whole chunks, counted and told in the trailer
- * xtcp2-missed-records; a worker never waits.
+ * fills up, does not wait: an eventfd wakes the main loop. A full list, a full
+ * stream or too much that waits for all streams loses whole chunks, counted and
+ * told in the trailer xtcp2-missed-records; a worker never waits.
  *
  * Without streams there is no tap: polls then pay nothing.
  *
@@ -28,7 +28,9 @@
 #include "grpc/grpc.h"
 
 /* Polls that one PollFlatRecords stream may have asked for and not seen the end of. */
-#define RECORD_REQUESTS_MAX 1000
+#define RECORD_REQUESTS_MAX  1000
+/* Streams of records at once; beyond it RESOURCE_EXHAUSTED. */
+#define RECORD_LISTENERS_MAX 256
 
 struct record_service;
 

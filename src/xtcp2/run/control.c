@@ -64,6 +64,7 @@ int control_start(struct daemon *d)
 	    .stream_bytes = d->config->grpc_stream_bytes,
 	    .readers = d->config->grpc_readers,
 	    .admins = d->config->grpc_admins,
+	    .total_bytes = d->config->grpc_total_bytes,
 	};
 	d->control = (struct grpc_backend){
 	    .data = d,
