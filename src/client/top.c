@@ -24,6 +24,8 @@
 #define SOCKETS_MAX 1000000 /* beyond it sockets are not kept, and that is said */
 #define COLUMNS_MAX 32
 #define CELL_MAX    40 /* characters of one cell */
+/* Not known; below every rate, so that such sockets come last. */
+#define RATE_NONE   (-1.0)
 
 struct socket {
 	uint64_t cookie; /* 0: the slot is free */
@@ -32,7 +34,8 @@ struct socket {
 	uint8_t *wire;
 	int64_t time_ns;
 	uint64_t sent, received; /* bytes, as of time_ns */
-	double rate[2];		 /* send, receive: bytes a second */
+	double rate[2];		 /* send, receive: bytes per second, or RATE_NONE */
+	bool counted;		 /* sent and received were in the last record */
 };
 
 struct column {
@@ -124,14 +127,25 @@ static int table_rebuild(struct top *t)
 	return 0;
 }
 
-static void rates_update(struct socket *s, const struct record *r, bool known)
+/* Bytes a second from one count to the next; RATE_NONE when the count went back, as of a socket that begins anew. */
+static double rate_of(uint64_t before, uint64_t now, double seconds)
+{
+	return now < before ? RATE_NONE : (double)(now - before) / seconds;
+}
+
+/* A socket in TIME_WAIT, or one that is not connected, has no counters: then there is no rate either. */
+static void rates_update(struct socket *s, const struct record *r)
 {
 	double seconds = (double)(r->timestamp_ns - s->time_ns) / (double)NS_PER_SEC;
+	bool counted = r->sections & RECORD_HAS(TCP_INFO);
 
-	if (known && seconds > 0) {
-		s->rate[0] = (double)(r->tcp_info_bytes_acked - s->sent) / seconds;
-		s->rate[1] = (double)(r->tcp_info_bytes_received - s->received) / seconds;
+	if (!counted || !s->counted) {
+		s->rate[0] = s->rate[1] = RATE_NONE;
+	} else if (seconds > 0) {
+		s->rate[0] = rate_of(s->sent, r->tcp_info_bytes_acked, seconds);
+		s->rate[1] = rate_of(s->received, r->tcp_info_bytes_received, seconds);
 	}
+	s->counted = counted;
 	s->time_ns = r->timestamp_ns;
 	s->sent = r->tcp_info_bytes_acked;
 	s->received = r->tcp_info_bytes_received;
@@ -164,7 +178,7 @@ void top_take(struct top *t, struct str wire)
 		t->generation++;
 	t->used += !known;
 	s->cookie = r.inet_diag_msg_socket_cookie;
-	rates_update(s, &r, known);
+	rates_update(s, &r);
 	s->generation = t->generation;
 	s->wire = memcpy(copy, wire.p, wire.len);
 	s->wire_len = wire.len;
@@ -222,8 +236,10 @@ static void format_rate(struct buf *b, double rate)
 
 static void cell_text(const struct column *c, const struct socket *s, const struct record *r, struct buf *b)
 {
-	if (!c->field)
+	if (!c->field && s->rate[c->rate] >= 0)
 		format_rate(b, s->rate[c->rate]);
+	else if (!c->field)
+		return;
 	else if (record_field_present(r, c->field))
 		format_field(b, r, c->field);
 	for (size_t i = 0; i < b->len; i++) {

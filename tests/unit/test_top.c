@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* The live table: what a rate is, and when there is none. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "../../src/client/top.h"
+#include "base/clock.h"
+#include "record/encoder.h"
+
+#define BEGIN_NS (1000 * NS_PER_SEC)
+
+/* One record of the socket with this cookie, `seconds` after the beginning; without counters where acked < 0. */
+static void take(struct top *t, uint64_t cookie, int seconds, int64_t acked)
+{
+	struct record r = {.sections = RECORD_HAS(META) | RECORD_HAS(DIAG)};
+	struct buf wire = {0};
+
+	r.timestamp_ns = BEGIN_NS + seconds * NS_PER_SEC;
+	r.inet_diag_msg_socket_cookie = cookie;
+	r.inet_diag_msg_state = 6; /* TIME_WAIT */
+	if (acked >= 0) {
+		r.sections |= RECORD_HAS(TCP_INFO);
+		r.inet_diag_msg_state = r.tcp_info_state = 1;
+		r.tcp_info_len = 240;
+		r.tcp_info_bytes_acked = (uint64_t)acked;
+		r.tcp_info_bytes_received = (uint64_t)acked / 2;
+	}
+	wire_encode(&wire, &r);
+	top_take(t, (struct str){(char *)wire.data, (uint32_t)wire.len});
+	buf_free(&wire);
+}
+
+/* The table with cookie and rates, without its first two lines; runs of blanks as one. */
+static char *rows(struct top *t)
+{
+	static char text[1000];
+	struct buf table = {0};
+	size_t n = 0;
+
+	top_render(t, 0, 50, &table);
+	const char *p = strchr(buf_cstr(&table), '\n') + 1;
+	for (p = strchr(p, '\n') + 1; *p; p++) {
+		if (*p == '\n' && n > 0 && text[n - 1] == ' ')
+			n--;
+		if (*p != ' ' || (n > 0 && text[n - 1] != ' ' && text[n - 1] != '\n'))
+			text[n++] = *p;
+	}
+	text[n] = '\0';
+	buf_free(&table);
+	return text;
+}
+
+static struct top *table(void)
+{
+	char error[200];
+	struct top *t =
+	    top_new("inet_diag_msg_socket_cookie,send_rate,recv_rate", "send_rate", error, sizeof(error));
+
+	assert_non_null(t);
+	return t;
+}
+
+static void rates_are_differences(void **state)
+{
+	struct top *t = table();
+
+	take(t, 7, 0, 1000);
+	take(t, 8, 0, 0);
+	assert_string_equal(rows(t), "7\n8\n");
+	take(t, 7, 2, 1200);
+	take(t, 8, 2, 2000);
+	assert_string_equal(rows(t), "8 1.0K 500\n7 100 50\n");
+	top_free(t);
+}
+
+/* A connection that closes loses its counters: it has no rate, and certainly not the largest. */
+static void time_wait_has_no_rate(void **state)
+{
+	struct top *t = table();
+
+	take(t, 7, 0, 1000000);
+	take(t, 8, 0, 0);
+	take(t, 7, 2, -1);
+	take(t, 8, 2, 200);
+	assert_string_equal(rows(t), "8 100 50\n7\n");
+	/* Nor does the way back count from zero. */
+	take(t, 7, 4, 5000);
+	take(t, 8, 4, 200);
+	assert_string_equal(rows(t), "8 0 0\n7\n");
+	top_free(t);
+}
+
+static void counters_that_go_back_give_no_rate(void **state)
+{
+	struct top *t = table();
+
+	take(t, 7, 0, 1000000);
+	take(t, 7, 2, 10);
+	assert_string_equal(rows(t), "7\n");
+	take(t, 7, 4, 410);
+	assert_string_equal(rows(t), "7 200 100\n");
+	top_free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(rates_are_differences),
+	    cmocka_unit_test(time_wait_has_no_rate),
+	    cmocka_unit_test(counters_that_go_back_give_no_rate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
