@@ -131,3 +131,42 @@ E2
     [ "$(cat passwd)" = 'root:x:0:0::/root:/bin/sh' ]
 E2
 }
+
+@test "who only reads sees neither credentials nor paths" {
+  sandbox <<'E2'
+    mkdir -m 700 private
+    "$XTCP2" -dest file:/run/private/records -capturePath /run/private -promListen= -frequency 1h -timeout 1s 2>log & daemon=$!
+    wait_for 20 grep -q 'workers, every' log
+    [ "$("$CTL" get | jq -r '.dest + " " + .capture_path')" = 'file:/run/private/records /run/private' ]
+    [ "$(as_nobody "$CTL" get -target localhost | jq -r '.dest + " " + .capture_path')" = 'file:(hidden) (hidden)' ]
+    daemon_end
+E2
+}
+
+@test "credentials do not follow to another broker" {
+  sandbox <<'E2'
+    "$XTCP2" -dest kafka:127.0.0.1:9092 -marshal protobufList -promListen= -frequency 1s -timeout 500ms -flushTimeout 0 \
+      -kafkaConfig 'security.protocol=sasl_plaintext;sasl.mechanism=PLAIN;sasl.username=svc;sasl.password=TOPSECRETPW' 2>log & daemon=$!
+    wait_for 20 grep -q 'workers, every' log
+    socat -u TCP4-LISTEN:9999,bind=127.0.0.1,fork,reuseaddr OPEN:got,creat,append & thief=$!
+    wait_for 10 test_listeners 2
+    ! "$CTL" get | grep -q TOPSECRETPW
+    echo '{"dest":"kafka:127.0.0.1:9999"}' >a.json
+    ! as_nobody "$CTL" reconfigure -file a.json -target localhost 2>err
+    grep -q PERMISSION_DENIED err
+    for dest in kafka:127.0.0.1:9999 kafka:127.0.0.1:9092,127.0.0.1:9999 null tcp:127.0.0.1:9999; do
+      echo "{\"dest\":\"$dest\"}" >a.json
+      ! "$CTL" reconfigure -file a.json 2>err
+      grep -q 'dest: the credentials in -kafkaConfig .* do not follow.*INVALID_ARGUMENT' err
+    done
+    # The configuration as it is may come back, and other fields may change.
+    echo '{"tag":"new"}' >a.json
+    "$CTL" reconfigure -file a.json >/dev/null
+    wait_for 10 sh -c '"$CTL" get | jq -e ".tag == \"new\""'
+    # The producer is there: it has tried its own broker.
+    wait_for 10 grep -q 'kafka.*9092' log
+    kill $daemon; wait $daemon || :
+    [ ! -s got ]
+    kill $thief
+E2
+}

@@ -245,6 +245,57 @@ static void credentials_stay(void **state)
 	assert_string_equal(s->c->dest, "http://user:secret@127.0.0.1:80/");
 }
 
+/* Who may only read learns no names of files; they come back as they were. */
+static void readers_see_no_paths(void **state)
+{
+	struct configs *s = *state;
+
+	set(s, "dest", "file:/var/lib/secret/records");
+	set(s, "capturePath", "/var/lib/secret");
+	set(s, "xtcpProtoFile", "/var/lib/secret/record.proto");
+	s->m = config_to_reader_message(s->c);
+	assert_string_equal(s->m->dest, "file:(hidden)");
+	assert_string_equal(s->m->capture_path, "(hidden)");
+	assert_string_equal(s->m->xtcp_proto_file, "(hidden)");
+	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), 0);
+	assert_string_equal(s->c->dest, "file:/var/lib/secret/records");
+	assert_string_equal(s->c->capture_path, "/var/lib/secret");
+}
+
+static void change_dest(struct configs *s, const char *dest)
+{
+	free(s->m->dest);
+	s->m->dest = strdup(dest);
+}
+
+/* Neither at once nor by way of a destination that does not want them. */
+static void credentials_do_not_follow(void **state)
+{
+	struct configs *s = *state;
+
+	set(s, "dest", "kafka:127.0.0.1:9092");
+	set(s, "kafkaConfig", "sasl.username=svc;sasl.password=sesame");
+	s->m = config_to_message(s->c);
+	change_dest(s, "kafka:127.0.0.1:21999");
+	refuse(s, "dest: the credentials in -kafkaConfig ");
+	change_dest(s, "null");
+	set(s, "dest", "kafka:127.0.0.1:9092");
+	refuse(s, "dest: the credentials in -kafkaConfig ");
+	set(s, "dest", "null");
+	change_dest(s, "kafka:127.0.0.1:9092");
+	refuse(s, "dest: the credentials in -kafkaConfig ");
+
+	set(s, "dest", "kafka:127.0.0.1:9092");
+	set(s, "kafkaConfig", "linger.ms=5");
+	change_dest(s, "kafka:127.0.0.1:21999");
+	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), 0);
+
+	set(s, "dest", "http://user:sesame@127.0.0.1:80/");
+	change_dest(s, "http://user:@127.0.0.1:81/");
+	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), 0);
+	assert_string_equal(s->c->dest, "http://user:@127.0.0.1:81/");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +309,8 @@ int main(void)
 	    cmocka_unit_test(every_field_of_an_option_exists),
 	    cmocka_unit_test_setup_teardown(refusals_name_the_field, configs_make, configs_free),
 	    cmocka_unit_test_setup_teardown(credentials_stay, configs_make, configs_free),
+	    cmocka_unit_test_setup_teardown(readers_see_no_paths, configs_make, configs_free),
+	    cmocka_unit_test_setup_teardown(credentials_do_not_follow, configs_make, configs_free),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,3 +55,10 @@ char *credentials_hide(const char *text)
 	*out = '\0';
 	return hidden;
 }
+
+bool credentials_present(const char *text)
+{
+	_cleanup_free_ char *hidden = credentials_hide(text);
+
+	return !hidden || strcmp(hidden, text) != 0;
+}

@@ -7,8 +7,11 @@
  * "scheme://user:password@host", and the value of a "name=value" property whose
  * name says secret. Properties end at a semicolon, an ampersand or a comma.
  */
+#include <stdbool.h>
 
 /* A copy of text without them, for free(3); NULL without memory. */
 char *credentials_hide(const char *text);
+/* Whether there are any; true without memory. */
+bool credentials_present(const char *text);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/credentials.h"
 #include "base/duration.h"
 #include "control/message.h"
 #include "record/decode.h"
@@ -16,6 +17,10 @@
 /* The fields of XtcpConfig that are not plain values of an option. */
 #define FIELD_DAEMON_VERSION 186
 #define FIELD_DESERIALIZERS  200
+/* Those that may name a file. */
+#define FIELD_CAPTURE_PATH   100
+#define FIELD_DEST	     130
+#define FIELD_PROTO_FILE     143
 
 typedef XtcpConfig__V1__XtcpConfig message_t;
 typedef XtcpConfig__V1__EnabledDeserializers deserializers_t;
@@ -112,8 +117,31 @@ static void put_number(const ProtobufCFieldDescriptor *f, void *at, uint64_t val
 	}
 }
 
+/* How a string is shown: to an administrator, to who may only read. */
+typedef void show_fn(const struct config *c, const struct option_info *o, struct buf *b);
+
+/* What stands for the name of a file. */
+#define HIDDEN "(hidden)"
+
+static void show_to_reader(const struct config *c, const struct option_info *o, struct buf *b)
+{
+	static const char *const schemes[] = {"file:", "unix:", "unixgram:"};
+
+	if (o->proto_field == FIELD_CAPTURE_PATH || o->proto_field == FIELD_PROTO_FILE) {
+		buf_str(b, **(char *const *)member(c, o) ? HIDDEN : "");
+		return;
+	}
+	for (size_t i = 0; o->proto_field == FIELD_DEST && i < ARRAY_SIZE(schemes); i++) {
+		if (strncmp(c->dest, schemes[i], strlen(schemes[i])) == 0) {
+			buf_printf(b, "%s" HIDDEN, schemes[i]);
+			return;
+		}
+	}
+	config_get_public_text(c, o, b);
+}
+
 static void put_option(const struct config *c, const struct option_info *o, const ProtobufCFieldDescriptor *f,
-		       void *at)
+		       show_fn *show, void *at)
 {
 	if (f->id == FIELD_DESERIALIZERS) {
 		*(deserializers_t **)at = deserializers_to_message(*(char *const *)member(c, o));
@@ -124,7 +152,7 @@ static void put_option(const struct config *c, const struct option_info *o, cons
 		*(Google__Protobuf__Duration **)at = d;
 	} else if (o->type == OPTION_STRING) {
 		struct buf text = {0};
-		config_get_public_text(c, o, &text);
+		show(c, o, &text);
 		const char *public = buf_cstr(&text);
 		*(char **)at = public ? strdup(public) : NULL;
 		buf_free(&text);
@@ -133,7 +161,7 @@ static void put_option(const struct config *c, const struct option_info *o, cons
 	}
 }
 
-message_t *config_to_message(const struct config *c)
+static message_t *to_message(const struct config *c, show_fn *show)
 {
 	message_t *m = message_new(descriptor);
 
@@ -144,9 +172,19 @@ message_t *config_to_message(const struct config *c)
 		if (f->id == FIELD_DAEMON_VERSION)
 			*(char **)at = strdup(XTCP2_VERSION);
 		else if (o)
-			put_option(c, o, f, at);
+			put_option(c, o, f, show, at);
 	}
 	return m;
+}
+
+message_t *config_to_message(const struct config *c)
+{
+	return to_message(c, config_get_public_text);
+}
+
+message_t *config_to_reader_message(const struct config *c)
+{
+	return to_message(c, show_to_reader);
 }
 
 /* message -> struct config */
@@ -213,14 +251,19 @@ static void buf_freep(struct buf *b)
 	buf_free(b);
 }
 
-/* Whether text is what a client was shown instead of a value with a password in it. */
-static bool is_public_text(const struct config *c, const struct option_info *o, const char *text)
+/* Whether text is what a client was shown instead of a value with a password or a path in it. */
+static bool is_shown_text(const struct config *c, const struct option_info *o, const char *text)
 {
-	_cleanup_(buf_freep) struct buf shown = {0};
+	static show_fn *const views[] = {config_get_public_text, show_to_reader};
 
-	config_get_public_text(c, o, &shown);
-	const char *public = buf_cstr(&shown);
-	return public && strcmp(public, text) == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
+		_cleanup_(buf_freep) struct buf shown = {0};
+		views[i](c, o, &shown);
+		const char *seen = buf_cstr(&shown);
+		if (seen && strcmp(seen, text) == 0)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -237,7 +280,7 @@ static int set_option(struct config *c, const struct option_info *o, const char 
 		snprintf(error, size, "%s: no memory", field);
 		return -EINVAL;
 	}
-	if (o->type == OPTION_STRING && is_public_text(c, o, text))
+	if (o->type == OPTION_STRING && is_shown_text(c, o, text))
 		return 0;
 	if (config_set(c, o, text, why, sizeof(why)) == 0)
 		return 0;
@@ -267,8 +310,33 @@ static int check_all(const struct config *c, char *error, size_t size)
 	return -EINVAL;
 }
 
+/*
+ * The secrets of -kafkaConfig belong to the brokers they were given for. They do
+ * not follow to others, nor get there by way of another destination. (What a URL
+ * carries is replaced with it.)
+ */
+static int check_credentials(const struct config *c, const char *dest_before, char *error, size_t size)
+{
+	static const char kafka[] = "kafka:";
+	bool involved =
+	    strncmp(dest_before, kafka, strlen(kafka)) == 0 || strncmp(c->dest, kafka, strlen(kafka)) == 0;
+
+	if (strcmp(dest_before, c->dest) == 0 || !involved || !credentials_present(c->kafka_config))
+		return 0;
+	snprintf(
+	    error, size,
+	    "dest: the credentials in -kafkaConfig were given for another destination and do not follow to this one; restart the daemon with -dest and -kafkaConfig for it");
+	return -EINVAL;
+}
+
 int config_from_message(struct config *c, const message_t *m, char *error, size_t size)
 {
+	_cleanup_free_ char *dest_before = strdup(c->dest);
+
+	if (!dest_before) {
+		snprintf(error, size, "dest: no memory");
+		return -EINVAL;
+	}
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
 		const struct option_info *o = option_of_field(f->id);
@@ -286,6 +354,8 @@ int config_from_message(struct config *c, const message_t *m, char *error, size_
 		    set_option(c, o, f->name, buf_cstr(&text), error, size) < 0)
 			return -EINVAL;
 	}
+	if (check_credentials(c, dest_before, error, size) < 0)
+		return -EINVAL;
 	return check_all(c, error, size);
 }
 

@@ -14,10 +14,12 @@
 
 /* The caller frees it with xtcp_config__v1__xtcp_config__free_unpacked(m, NULL). NULL without memory. */
 XtcpConfig__V1__XtcpConfig *config_to_message(const struct config *c);
+/* The same for who may only read: names of files of this machine are left out as well. */
+XtcpConfig__V1__XtcpConfig *config_to_reader_message(const struct config *c);
 
 /*
- * Writes every option that has a field in m into c, absent ones as zero values;
- * options without a field stay. Checks each value, values of fields that no
+ * Writes every option that has a field in m into c, the configuration in force,
+ * absent ones as zero values; options without a field stay. Checks each value, values of fields that no
  * option stands for (they must be empty), and what spans options. Returns 0, or
  * -EINVAL with one sentence in error that begins with the field's name.
  */

@@ -38,7 +38,7 @@ static void reply_config(struct grpc_call *call, const struct config *c)
 {
 	config_response_t response = XTCP_CONFIG__V1__GET_RESPONSE__INIT;
 
-	response.config = config_to_message(c);
+	response.config = call->access >= ACCESS_ADMIN ? config_to_message(c) : config_to_reader_message(c);
 	if (!response.config) {
 		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the response");
 		return;
