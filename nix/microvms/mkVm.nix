@@ -31,12 +31,12 @@ let
     networking.hostName = "xtcp2-guest";
     # After microvm.nix's own, which leave the kernel one serial port: the shell needs the second.
     boot.kernelParams = lib.mkAfter (
-      [
+      # As xtcp2-vmrun tells the guests that it starts itself.
+      lib.filter (word: builtins.match "[^#].*" word != null) (
+        lib.splitString "\n" (builtins.readFile ../../guest/kernel-append)
+      )
+      ++ [
         "8250.nr_uarts=4"
-        # As xtcp2-vmrun tells the guests that it starts itself (KERNEL_APPEND).
-        "nokaslr"
-        "sysrq_always_enabled=1"
-        "printk.devkmsg=on"
         "xtcp2.flavor=${flavor.name}"
       ]
       ++ lib.optional (!launched) "xtcp2.shell"

@@ -16,7 +16,7 @@ let
       words = builtins.match "boot ([^ ]+)" row;
     in
     if words == null then [ ] else words
-  ) (lib.splitString "\n" (builtins.readFile ../../ci/guest/modules));
+  ) (lib.splitString "\n" (builtins.readFile ../../guest/debian/modules));
 in
 {
   services.xtcp2.enable = true;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# What guest.nix runs: does with the files of guest/ below $out what ci/guest/image does below /.
+# What guest.nix runs: does with the files of guest/ below $out what guest/debian/image does below /.
 # shellcheck disable=SC2154 # attributes of the derivation: src, out, xtcp2, flavors, agetty, monitor
 lib=$out/lib/xtcp2 units=$out/lib/systemd/system
 
@@ -9,7 +9,7 @@ cp -r "$src"/{self-test,soak,tcp-stress,pipeline,vector,guest-setup,guest-selfte
 cp -r "$src"/systemd/. "$units/"
 chmod -R u+w "$out"
 cp "$monitor" "$lib/pipeline/monitor.sql"
-ln -s "$flavors" "$lib/flavors"
+bash "$src/flavor-files" "$flavors" "$lib/flavors"
 find "$xtcp2/bin" -type f -perm -u+x | LC_ALL=C sort >"$lib/binaries"
 find "$lib" "$units" -type f -exec sed -i "s,/usr/lib/xtcp2,$lib,g; s,/sbin/agetty,$agetty,g" {} +
 patchShebangs "$lib"

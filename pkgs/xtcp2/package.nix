@@ -27,6 +27,7 @@ stdenv.mkDerivation (finalAttrs: {
     root = ../..;
     fileset = lib.fileset.unions [
       ../../data
+      ../../guest/kernel-append
       ../../meson.build
       ../../meson_options.txt
       ../../nix/microvms/flavors.json

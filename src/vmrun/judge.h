@@ -88,7 +88,7 @@ int judge_console_said(const struct judge *j, const char *name);
 /* Replaces *to by a copy of a text that came from the guest, made fit for terminals and for JSON. */
 void judge_set_text(char **to, const char *text);
 
-/* Holds the guest's figures against the asserts of the flavor. In asserts.c. */
+/* Holds the guest's figures against the asserts of the flavor (asserts.c). */
 void judge_asserts(struct judge *j);
 
 /* ---- for the runner and its reports ---- */

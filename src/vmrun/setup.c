@@ -15,17 +15,9 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "kernel_append.h"
 #include "vmrun/child.h"
 #include "vmrun/ports.h"
-
-/*
- * What every guest kernel is told: where to log, to end at a panic (pvpanic
- * tells the host first), to answer SysRq from the host, not to limit what the
- * self-test logs, to keep its addresses comparable between runs, and not to give up
- * on a timer that ticks late because the host is busy.
- */
-#define KERNEL_APPEND \
-	"console=ttyS0 panic=-1 reboot=t nokaslr no_timer_check sysrq_always_enabled=1 printk.devkmsg=on"
 
 static int refuse(char error[static SETUP_ERROR_MAX], int r, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -164,11 +156,27 @@ static bool has_shell(const struct setup *s)
 	return s->options->keep_alive || s->options->debug_shell || !json_array_size(s->flavor.checks);
 }
 
+/* The words of guest/kernel-append on one line; whole lines that begin with '#' are comments. */
+static void append_words(char *to, size_t size)
+{
+	const char *text = (const char *)kernel_append, *end = text + kernel_append_len;
+	size_t n = 0;
+
+	for (const char *line = text, *next; line < end && n < size; line = next + 1) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		if (!next)
+			next = end;
+		if (*line != '#')
+			n += (size_t)snprintf(to + n, size - n, "%.*s ", (int)(next - line), line);
+	}
+}
+
 /* What the guest is told, on the kernel command line and, one a line, in the file behind fw_cfg. */
 static int make_run_file(struct setup *s, const char *more, char error[static SETUP_ERROR_MAX])
 {
-	char params[512];
+	char params[512], words[512] = "";
 
+	append_words(words, sizeof(words));
 	snprintf(params, sizeof(params),
 		 "xtcp2.flavor=%s\nxtcp2.nonce=%s\nxtcp2.duration=%" PRId64 "\nxtcp2.scale=%d\n%s%s%s",
 		 s->flavor.name, s->nonce, s->duration_ns / NS_PER_SEC, s->accel.scale_percent,
@@ -182,7 +190,7 @@ static int make_run_file(struct setup *s, const char *more, char error[static SE
 		if (*c == '\n')
 			*c = ' ';
 	}
-	int n = snprintf(s->append, sizeof(s->append), KERNEL_APPEND " %s%s%s%s", params, more ? more : "",
+	int n = snprintf(s->append, sizeof(s->append), "%s%s%s%s%s", words, params, more ? more : "",
 			 s->options->append ? " " : "", s->options->append ? s->options->append : "");
 	if (n >= (int)sizeof(s->append))
 		return refuse(error, -E2BIG, "the kernel command line is too long");
@@ -312,10 +320,11 @@ void setup_free(struct setup *s)
 
 json_t *setup_json(const struct setup *s)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O*, s:O, s:o}", "flavor",
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:O, s:O*, s:O*, s:O*, s:O, s:o}", "flavor",
 			 s->flavor.name, "nonce", s->nonce, "accel", s->accel.name, "accel_reason",
 			 s->accel.reason, "scale_percent", s->accel.scale_percent, "canary_ms",
 			 (json_int_t)s->accel.canary_ms, "checks", s->flavor.checks, "allow",
 			 s->flavor.console_allow, "asserts", json_object_get(s->flavor.row, "asserts"),
-			 "image", s->image, "argv", argv_json(&s->argv));
+			 "tunables", json_object_get(s->flavor.row, "tunables"), "image", s->image, "argv",
+			 argv_json(&s->argv));
 }

@@ -50,7 +50,7 @@ vm_with() {
 
 # Fills and asks for a cache entry with the image builder's own function.
 cached_entry() {
-  bash -euc 'top=$PWD; . ci/guest/lib.bash
+  bash -euc 'top=$PWD; . guest/debian/lib.bash
     fill() { echo content >"$1/file"; jq -n --argjson files "$(files_json "$1" file)" "{files: \$files}" >"$1/manifest.json"; }
     cached "$1" fill "$2"' sh "$@"
 }
@@ -73,7 +73,7 @@ cached_entry() {
 }
 
 @test "missing packages are named in one line when none may be installed" {
-  run -3 bash -euc 'top=$PWD; . ci/guest/lib.bash; install=false; need_packages bash no-such-package'
+  run -3 bash -euc 'top=$PWD; . guest/debian/lib.bash; install=false; need_packages bash no-such-package'
   [[ ${#lines[@]} -eq 1 && $output == *"no-such-package" ]]
 }
 
