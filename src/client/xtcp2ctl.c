@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/flags.h"
+#include "base/input.h"
 #include "client/config_json.h"
 #include "client/grpc_client.h"
 #include "control/message.h"
@@ -264,12 +265,12 @@ static int do_set_s3(int argc, char **argv)
 /* Reads a file, "-" for stdin. 0, or 2 with the reason on stderr. */
 static int read_file(const char *path, struct buf *b)
 {
-	_cleanup_fclose_ FILE *f = strcmp(path, "-") == 0 ? fdopen(dup(0), "r") : fopen(path, "r");
+	_cleanup_fclose_ FILE *f = strcmp(path, "-") == 0 ? fdopen(dup(0), "r") : input_fopen(path);
 	size_t n = 0;
 
 	do {
 		if (!f || !buf_reserve(b, BUFSIZ) || (n = fread(b->data + b->len, 1, BUFSIZ, f), ferror(f))) {
-			fprintf(stderr, "xtcp2ctl: -file %s: %s\n", path, strerror(errno));
+			fprintf(stderr, "xtcp2ctl: -file %s: %s\n", path, input_strerror(errno));
 			return 2;
 		}
 		b->len += n;

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/flags.h"
+#include "base/input.h"
 #include "record/encoder.h"
 #include "tools/http_tool.h"
 #include "tools/kafka_tool.h"
@@ -60,11 +61,11 @@ struct reference {
 
 static int read_file(const char *path, struct buf *b)
 {
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_fclose_ FILE *f = input_fopen(path);
 	size_t n;
 
 	if (!f) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		fprintf(stderr, "%s: %s\n", path, input_strerror(errno));
 		return -errno;
 	}
 	do {

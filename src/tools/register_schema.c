@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/flags.h"
+#include "base/input.h"
 #include "tools/http_tool.h"
 
 #define CONTENT_TYPE "application/vnd.schemaregistry.v1+json"
@@ -52,13 +53,13 @@ static json_t *ask(const char *path, const char *body)
 
 static char *read_schema(const char *path)
 {
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_fclose_ FILE *f = input_fopen(path);
 	char *text = NULL;
 	size_t cap = 0;
 
 	/* A .proto file has no NUL byte, so this reads it whole. */
 	if (!f || getdelim(&text, &cap, 0, f) < 0) {
-		perror(path);
+		fprintf(stderr, "%s: %s\n", path, input_strerror(errno));
 		free(text);
 		return NULL;
 	}

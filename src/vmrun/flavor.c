@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/input.h"
 #include "vmrun/result_line.h"
 
 static int refuse(char error[static FLAVOR_ERROR_MAX], const struct flavor *f, const char *what)
@@ -145,7 +147,14 @@ static int take_row(struct flavor *f, json_t *root, const json_error_t *where, c
 int flavor_load(struct flavor *f, const char *path, const char *name, char error[static FLAVOR_ERROR_MAX])
 {
 	json_error_t where;
-	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+	_cleanup_fclose_ FILE *file = input_fopen(path);
+
+	if (!file) {
+		*f = (struct flavor){0};
+		snprintf(error, FLAVOR_ERROR_MAX, "cannot read flavors: %s: %s", path, input_strerror(errno));
+		return -EINVAL;
+	}
+	json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &where);
 
 	return take_row(f, root, &where, path, name, error);
 }

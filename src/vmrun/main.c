@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/duration.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "version.h"
 #include "vmrun/child.h"
@@ -228,7 +229,7 @@ static int cmd_replay(int argc, char **argv)
 	int r = events_replay(path, &judge), status = VERDICT_NOT_RUN;
 	if (r < 0) {
 		log_err(LOG_NAME, "cannot replay %s: %s", path,
-			r == -EINVAL ? "not a recorded run" : strerror(-r));
+			r == -EINVAL ? "not a recorded run" : input_strerror(-r));
 	} else {
 		judge_finish(&judge);
 		report_summary(stdout, &judge, true);

@@ -25,6 +25,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/input.h"
 #include "vmrun/crc32c.h"
 #include "vmrun/result_line.h"
 
@@ -217,9 +218,11 @@ static int send_artifact(const char *name, const char *path)
 	ssize_t n;
 
 	_cleanup_close_ int port = -1;
-	_cleanup_close_ int file = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int file = input_open(path);
+	if (file == -EPIPE)
+		return fail("cannot send a FIFO as an artifact:", path, EPIPE);
 	if (file < 0)
-		return fail("cannot open", path, errno);
+		return fail("cannot open", path, -file);
 	while ((n = read(file, chunk, sizeof(chunk))) > 0) {
 		crc = crc32c(crc, chunk, n);
 		size += n;

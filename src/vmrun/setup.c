@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/input.h"
 #include "kernel_append.h"
 #include "vmrun/child.h"
 #include "vmrun/ports.h"
@@ -90,7 +91,11 @@ static int read_manifest(struct setup *s, const char **append, json_t **manifest
 	json_error_t where;
 
 	snprintf(path, sizeof(path), "%s/manifest.json", s->options->image);
-	*manifest = json_load_file(path, 0, &where);
+	_cleanup_fclose_ FILE *f = input_fopen(path);
+	if (!f)
+		return refuse(error, -EINVAL, "image %s: manifest.json: %s", s->options->image,
+			      input_strerror(errno));
+	*manifest = json_loadf(f, 0, &where);
 	if (!*manifest)
 		return refuse(error, -EINVAL, "image %s: manifest.json: %s", s->options->image, where.text);
 	json_object_foreach(json_object_get(*manifest, "files"), name, entry)

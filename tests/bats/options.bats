@@ -162,3 +162,31 @@ effective() {
   completed -ioUring -prom
   [ "${COMPREPLY[*]}" = '-promListen -promPath' ]
 }
+
+# at_once TEXT COMMAND...: it fails within 10 s, with one line that has the text.
+at_once() {
+  run timeout 10 "${@:2}"
+  echo "$output"
+  [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+  [ "${#lines[@]}" -eq 1 ]
+  [[ $output == *"$1"* ]]
+}
+
+@test "a FIFO that nobody writes to is refused at once, whatever reads it" {
+  cd "$BATS_TEST_TMPDIR"
+  mkfifo pipe events.jsonl
+  at_once "-config pipe: a FIFO that nobody writes to" "$XTCP2" -config pipe
+  at_once "pipe: a FIFO that nobody writes to" "$XTCP2" -replay pipe -dest null -d 5
+  at_once "-file pipe: a FIFO that nobody writes to" "$(bin xtcp2ctl)" reconfigure -file pipe
+  at_once "pipe: a FIFO that nobody writes to" "$(bin clickhouse_protobuflist)" -filename pipe
+  at_once "pipe: a FIFO that nobody writes to" "$(bin register_schema)" -register -filename pipe
+  at_once "pipe: a FIFO that nobody writes to" "$(bin xtcp2-vmrun)" run --flavor any --flavors pipe --image .
+  at_once "a FIFO that nobody writes to" "$(bin xtcp2-vmrun)" replay .
+  at_once "pipe: Is a directory" "$XTCP2" -config "$(mkdir -p pipe.d/pipe; echo pipe.d/pipe)"
+}
+
+@test "a FIFO with a writer is read like a file, also while it is empty" {
+  # The pause lets the reader come first; the other order is right as well.
+  run timeout 10 "$XTCP2" -conf -config <(read -rt 0.3 <> <(:) || :; echo '{"label": "substituted"}')
+  [ "$(jq -r .label <<<"$output")" = substituted ]
+}

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "config/internal.h"
 
@@ -174,10 +175,10 @@ static int file_apply(struct config *c, char *error, size_t size)
 {
 	const char *path = c->config_file;
 	_cleanup_(buf_free) struct buf text = {0};
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = input_open(path);
 
 	if (fd < 0)
-		return config_error(error, size, "-config %s: %s", path, strerror(errno));
+		return config_error(error, size, "-config %s: %s", path, input_strerror(-fd));
 	for (;;) {
 		if (text.len > CONFIG_FILE_MAX || !buf_reserve(&text, 4096))
 			return config_error(error, size, "-config %s: larger than %d bytes", path,

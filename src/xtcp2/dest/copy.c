@@ -13,10 +13,11 @@
 #include "record/encoder.h"
 #include "stats/stats.h"
 
-/* 0 or -errno; a file cut by a full disk is removed. */
+/* 0 or -errno; a file cut by a full disk is removed. A FIFO in its place is an error, not a wait for a reader. */
 static int write_copy(const char *path, const struct buf *body)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	_cleanup_close_ int fd =
+	    open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 	size_t done = 0;
 
 	if (fd < 0)

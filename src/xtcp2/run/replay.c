@@ -13,6 +13,11 @@
 #include "source/capture.h"
 #include "stats/stats.h"
 
+static bool is_damaged(const struct replay_result *r)
+{
+	return r->damaged || r->decode.short_messages || r->decode.bad_family || r->decode.bad_attributes;
+}
+
 /* What was in the file, and how much of it the destination, which is at its end, has taken. */
 static void report(const char *path, const struct replay_result *r, const struct dest *dest)
 {
@@ -20,7 +25,7 @@ static void report(const char *path, const struct replay_result *r, const struct
 		 (unsigned long long)r->packets, (unsigned long long)r->messages,
 		 (unsigned long long)r->records, (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS),
 		 dest_public_name(dest));
-	if (r->damaged || r->decode.short_messages || r->decode.bad_family || r->decode.bad_attributes)
+	if (is_damaged(r))
 		log_warn("replay",
 			 "%s is damaged: %llu packets or messages cut short, %llu too short for a socket, "
 			 "%llu of an unknown family, %llu bad attributes",
@@ -79,7 +84,8 @@ int replay_run(const struct config *config)
 		if (left)
 			log_err("replay", "%llu records did not reach %s within -flushTimeout",
 				(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
-		status = r < 0 || left;
+		/* What is in a damaged capture has gone out, but it is not all. */
+		status = r < 0 || left || is_damaged(&result);
 	}
 	dest_free(dest);
 	return status;

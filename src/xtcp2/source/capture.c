@@ -142,7 +142,9 @@ static int capture_open(struct capture *c, struct capture_file *file, uint64_t n
 		file->unfinished = NULL;
 		return -ENOMEM;
 	}
-	fd = open(file->unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, CAPTURE_FILE_MODE);
+	/* O_NONBLOCK: a FIFO in its place is an error, not a wait for a reader. */
+	fd = open(file->unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		  CAPTURE_FILE_MODE);
 	if (fd < 0)
 		return -errno;
 	file->f = fdopen(fd, "w");

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/input.h"
 #include "record/nl.h"
 #include "source/capture.h"
 #include "source/pcap.h"
@@ -162,13 +163,13 @@ int replay_stream(FILE *f, const char *name, const struct decode_options *option
 int replay_file(const char *path, const struct decode_options *options, struct record *record,
 		struct record_sink *sink, struct replay_result *result, char *error, size_t size)
 {
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_fclose_ FILE *f = input_fopen(path);
 
 	*result = (struct replay_result){0};
 	if (!f) {
 		int err = -errno;
 
-		snprintf(error, size, "%s: %s", path, strerror(-err));
+		snprintf(error, size, "%s: %s", path, input_strerror(-err));
 		return err;
 	}
 	return replay_stream(f, path, options, record, sink, result, error, size);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+/*
+ * Whether somebody writes to the FIFO or has left data in it. tee(2) tells a pipe without a writer (0) from one
+ * that is only empty (EAGAIN), and takes nothing out. 0 or -errno.
+ */
+static int has_writer(int fd)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	ssize_t n = tee(fd, ends[1], 1, SPLICE_F_NONBLOCK);
+	int error = n < 0 ? errno : 0;
+	close(ends[0]);
+	close(ends[1]);
+	if (n == 0)
+		return -EPIPE;
+	return n > 0 || error == EAGAIN ? 0 : -error;
+}
+
+int input_open(const char *path)
+{
+	struct stat st;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (S_ISFIFO(st.st_mode)) {
+		int r = has_writer(fd);
+		if (r < 0)
+			return r;
+	}
+	/* From here on it may wait: for what the writer writes next. */
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+		return -errno;
+	return take_fd(fd);
+}
+
+FILE *input_fopen(const char *path)
+{
+	_cleanup_close_ int fd = input_open(path);
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	FILE *f = fdopen(fd, "r");
+	if (f)
+		take_fd(fd);
+	return f;
+}
+
+const char *input_strerror(int error)
+{
+	return error == EPIPE ? "a FIFO that nobody writes to" : strerror(error);
+}
