@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "vmrun/judge.h"
 
@@ -17,6 +18,7 @@ struct events {
 	struct judge *judge;
 	int64_t launch_ns;
 	bool warned;
+	uint64_t left_out; /* events of the guest beyond EVENTS_GUEST_MAX */
 };
 
 struct events *events_open(const char *path, struct judge *judge)
@@ -39,6 +41,9 @@ void events_close(struct events *e)
 {
 	if (!e)
 		return;
+	if (e->left_out > 0)
+		log_warn("vmrun", "events.jsonl: %llu events of the guest beyond %lld MiB were left out",
+			 (unsigned long long)e->left_out, (long long)(EVENTS_GUEST_MAX >> 20));
 	if (e->file && fclose(e->file) != 0)
 		log_warn("vmrun", "events.jsonl is incomplete: %s", strerror(errno));
 	free(e);
@@ -75,6 +80,17 @@ void events_emit(struct events *e, const char *ev, json_t *fields)
 	json_decref(event);
 }
 
+bool events_emit_guest(struct events *e, const char *ev, json_t *fields)
+{
+	if (!e->file || ftello(e->file) < EVENTS_GUEST_MAX) {
+		events_emit(e, ev, fields);
+		return true;
+	}
+	json_decref(fields);
+	e->left_out++;
+	return false;
+}
+
 int events_replay_stream(FILE *f, struct judge *judge)
 {
 	_cleanup_free_ char *line = NULL;
@@ -95,7 +111,7 @@ int events_replay_stream(FILE *f, struct judge *judge)
 
 int events_replay(const char *path, struct judge *judge)
 {
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_fclose_ FILE *f = input_fopen(path);
 
 	return f ? events_replay_stream(f, judge) : -errno;
 }

@@ -15,13 +15,17 @@
  *	qmp        event, data               an event of QEMU
  *	stderr     line                      a line QEMU wrote to standard error
  *	timeout    kind, text                a deadline passed, the host ends the run
- *	stop       reason                    the host ends the run: "bye", "fail-fast", "interrupt"
+ *	stop       reason                    the host ends the run: "bye", "fail-fast", "interrupt", "flood"
  *	exit       code | signal, killed     QEMU is gone; killed: by the host
  *	error      text                      the machine could not be run
  */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+
+/* A guest may fill events.jsonl up to here, as it may console.log; what it says then is left out and counted. */
+#define EVENTS_GUEST_MAX (INT64_C(64) << 20)
 
 struct judge;
 
@@ -35,6 +39,9 @@ int64_t events_now_ms(const struct events *e);
 
 /* Takes over `fields` (an object, or NULL). An event that cannot be written is a warning, once. */
 void events_emit(struct events *e, const char *ev, json_t *fields);
+
+/* The same for what the guest makes happen. False when it was left out: neither written nor judged. */
+bool events_emit_guest(struct events *e, const char *ev, json_t *fields);
 
 /* Feeds a recorded file to `judge`. A last line that was cut is left out.
  * 0, -errno, -EINVAL when nothing is usable. */

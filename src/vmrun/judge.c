@@ -361,6 +361,7 @@ static void on_stop(struct judge *j, const char *reason)
 	    {"bye", END_HOST_DONE},
 	    {"fail-fast", END_FAIL_FAST},
 	    {"interrupt", END_INTERRUPT},
+	    {"flood", END_FLOOD},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(stops) && j->end == END_NONE; i++) {
 		if (reason && strcmp(reason, stops[i].reason) == 0)

@@ -97,6 +97,13 @@ static void stop(struct run *r, const char *reason)
 	end_run(r, OVER_STOPPED);
 }
 
+/* What the guest made happen. One that says more than is kept has no verdict; one that stays up only loses it. */
+static void emit_guest(struct run *r, const char *ev, json_t *fields)
+{
+	if (!events_emit_guest(r->events, ev, fields) && !r->kept)
+		stop(r, "flood");
+}
+
 /* A deadline has passed. Before the guest's first instruction that is a machine that cannot be run. */
 static void time_out(struct run *r, const char *kind, const char *text)
 {
@@ -182,7 +189,7 @@ static void on_record_line(const char *line, size_t len, void *data)
 	/* A machine that is there to be used goes on telling how it is; after a verdict nothing counts. */
 	if (!len || r->judge.finished)
 		return;
-	emit_text(r, "record", "line", line);
+	emit_guest(r, "record", json_pack("{s:s}", "line", line));
 	show_progress(r, was_planned, running ? &was : NULL);
 	if (r->judge.notes != notes && r->judge.last_note && *r->judge.last_note)
 		progress_line(&r->progress, "  -    %s", r->judge.last_note);
@@ -207,8 +214,7 @@ static void on_console_line(const char *line, size_t len, void *data)
 	enum console_class class = console_classify(line, &s);
 	if (class == CONSOLE_PLAIN || (class == CONSOLE_OOPS && r->troubles++ >= TROUBLE_MAX))
 		return;
-	events_emit(r->events, "console",
-		    json_pack("{s:s, s:s}", "class", console_class_name(class), "line", line));
+	emit_guest(r, "console", json_pack("{s:s, s:s}", "class", console_class_name(class), "line", line));
 }
 
 static void on_artifact(const struct artifact_result *a, void *data)
@@ -216,8 +222,8 @@ static void on_artifact(const struct artifact_result *a, void *data)
 	struct run *r = data;
 	const char *answer = a->error ? RESULT_NAK : RESULT_ACK;
 
-	events_emit(
-	    r->events, "artifact",
+	emit_guest(
+	    r, "artifact",
 	    json_pack("{s:s, s:I, s:s*}", "name", a->name, "size", (json_int_t)a->size, "error", a->error));
 	vm_write(&r->vm, CHANNEL_ARTIFACT, answer, strlen(answer));
 }

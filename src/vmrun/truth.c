@@ -14,6 +14,7 @@ static const struct truth_row rows[] = {
     {E(INTERRUPT), ANY, ANY, VERDICT_NONE, "interrupted"},
     {E(PANIC), ANY, ANY, VERDICT_NONE, "kernel panic"},
     {E(WATCHDOG), ANY, ANY, VERDICT_NONE, "the guest's watchdog fired"},
+    {E(FLOOD), ANY, ANY, VERDICT_NONE, "the guest sent more events than the 64 MiB that are kept"},
     {E(DEADLINE), ANY, ANY, VERDICT_NONE, "time-out"},
     {E(FAIL_FAST), ANY, X(CLEAN) | X(KILLED), VERDICT_RESULTS, "stopped at the first failed check"},
     {E(HOST_DONE), L(BYE), X(CLEAN) | X(KILLED) | X(UNKNOWN), VERDICT_RESULTS,

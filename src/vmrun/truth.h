@@ -16,6 +16,7 @@ enum truth_end {
 	END_DEADLINE,	 /* a deadline passed, the host ended the run */
 	END_HOST_DONE,	 /* the host ended the run after BYE */
 	END_FAIL_FAST,	 /* the host ended the run at the first failed check */
+	END_FLOOD,	 /* the host ended the run because the guest sent more than is kept */
 	END_INTERRUPT,	 /* the user ended the run */
 	END_NOT_STARTED, /* the guest's first instruction was never reached */
 	TRUTH_ENDS

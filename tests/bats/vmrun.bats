@@ -7,7 +7,7 @@
 load lib
 
 # Everything the guest is told to do. The sets of extra options stand in chaos_options.
-MODES=(pass fail lie disagree oops forge artifact flood panic exit hang off reset no_bye badcrc gap stay)
+MODES=(pass fail lie disagree oops forge artifact flood records panic exit hang off reset no_bye badcrc gap stay)
 
 # A guest that hangs must not be waited for longer than a boot can take.
 chaos_options() {
@@ -152,6 +152,13 @@ run_image() {
 @test "vmrun: damaged or missing records cannot be trusted" {
   ended 2 badcrc 'wrong check sum'
   ended 2 gap 'cannot be trusted'
+}
+
+@test "vmrun: a flood of records is bounded, has no verdict and says how much was left out" {
+  ended 2 records 'NO VERDICT: the guest sent more events than the 64 MiB that are kept'
+  ended 2 records 'events.jsonl: [0-9]+ events of the guest beyond 64 MiB were left out'
+  [ "$(stat -c %s "$CHAOS/records/events.jsonl")" -ge $((64 << 20)) ]
+  [ "$(stat -c %s "$CHAOS/records/events.jsonl")" -lt $((65 << 20)) ]
 }
 
 @test "vmrun: a guest that does not power off is ended after its verdict" {

@@ -155,6 +155,16 @@ static void flood(void)
 	}
 }
 
+/* Sends notes for as long as the host takes them. */
+static void flood_records(void)
+{
+	static char text[512];
+
+	memset(text, 'n', sizeof(text) - 1);
+	for (;;)
+		record(RESULT_NOTE, "text", text, NULL, NULL);
+}
+
 static bool is(const char *name)
 {
 	return strcmp(mode, name) == 0;
@@ -185,6 +195,8 @@ static void misbehave(void)
 		seq++;
 	if (is("flood"))
 		flood();
+	if (is("records"))
+		flood_records();
 	if (is("oops"))
 		say("\nBUG: soft lockup - CPU#0 stuck for 22s! [chaos:1]\n");
 	if (is("artifact"))
