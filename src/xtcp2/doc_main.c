@@ -56,8 +56,9 @@ static void formats(struct buf *b)
 #define FROM_KVAL(type)			 "the attribute's value"
 #define FROM_KECN(part)			 "the word of `" #part "` at the end of `tcp_info`"
 #define FROM_KECN7(part)		 FROM_KECN(part) ", where it is packed"
-#define FROM_KHAND			 ""
-#define FROM_KOPT			 ""
+#define FROM_KHAND(text)		 text
+#define FROM_KOPT(text)			 text
+#define FROM_KRSV			 "reserved, not filled"
 
 /* In the order of record_fields[], which lacks what only people want to know. */
 static const struct field_row {
@@ -77,7 +78,7 @@ static const char *const section_attributes[] = {
 
 static void fields(struct buf *b)
 {
-	buf_str(b, "| Number | Field | Type | Netlink attribute | Kernel value |\n| ---: | --- | --- | --- | "
+	buf_str(b, "| Number | Field | Type | Netlink attribute | Value |\n| ---: | --- | --- | --- | "
 		   "--- |\n");
 	for (size_t i = 0; i < ARRAY_SIZE(field_rows); i++) {
 		const struct field_row *f = &field_rows[i];

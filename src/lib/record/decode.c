@@ -43,8 +43,9 @@
 #define LOAD_KOWN(member)		 = v.member
 #define LOAD_KIDX(index)		 = v[index]
 #define LOAD_KVAL(type)			 = v
-#define LOAD_KHAND
-#define LOAD_KOPT
+#define LOAD_KHAND(text)
+#define LOAD_KOPT(text)
+#define LOAD_KRSV
 
 /* Fixed-size attributes: the policy has checked that `sizeof v` bytes are there. */
 #define DECODE_FIXED(function, SECTION, declaration)                              \

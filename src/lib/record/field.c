@@ -12,13 +12,14 @@
 #define FROM_KMEM(member)		 0
 #define FROM_KIDX(index)		 0
 #define FROM_KVAL(type)			 0
-#define FROM_KHAND			 0
+#define FROM_KHAND(text)		 0
 #define FROM_KOWN(member)		 0, .needs = RECORD_OWNED
 #define FROM_KINFO(member)		 INFO_END(member)
 #define FROM_KBITS(member, shift, width) INFO_END(member)
 #define FROM_KECN(part)			 INFO_END(tcpi_ecn)
 #define FROM_KECN7(part)		 INFO_END(tcpi_ecn), .needs = RECORD_PACKED_ECN
-#define FROM_KOPT			 0, .optional = true
+#define FROM_KOPT(text)			 0, .optional = true
+#define FROM_KRSV			 0, .optional = true
 
 const struct record_field record_fields[] = {
 #define F(number_, name_, KIND, kernel)            \
