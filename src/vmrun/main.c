@@ -14,6 +14,7 @@
 #include "base/duration.h"
 #include "base/input.h"
 #include "base/log.h"
+#include "base/standard_fds.h"
 #include "version.h"
 #include "vmrun/child.h"
 #include "vmrun/events.h"
@@ -315,6 +316,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	standard_fds_fill();
 	log_init(LOG_LEVEL_INFO);
 	if (argc < 2)
 		return usage(stderr, BAD_USAGE);

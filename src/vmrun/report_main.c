@@ -26,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/input.h"
+#include "base/standard_fds.h"
 #include "vmrun/crc32c.h"
 #include "vmrun/result_line.h"
 
@@ -362,6 +363,7 @@ static int usage(FILE *to, int status)
 
 int main(int argc, char **argv)
 {
+	standard_fds_fill();
 	if (argc < 2)
 		return usage(stderr, 2);
 	if (strcmp(argv[1], "-help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

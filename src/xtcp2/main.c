@@ -4,6 +4,7 @@
 
 #include "api/http.h"
 #include "base/log.h"
+#include "base/standard_fds.h"
 #include "config/config.h"
 #include "config/doc.h"
 #include "run/daemon.h"
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
 {
 	struct config config;
 
+	standard_fds_fill();
 	if (config_init(&config) < 0) {
 		fprintf(stderr, "xtcp2: no memory\n");
 		return 1;

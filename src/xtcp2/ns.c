@@ -90,7 +90,7 @@ static void privileges_settle(struct netns_options *options)
 	else if (!privilege_have(CAP_SYS_PTRACE))
 		fprintf(stderr, "ns: without CAP_SYS_PTRACE only namespaces with a name and those of own "
 				"processes are found\n");
-	privilege_keep(kept, ARRAY_SIZE(kept));
+	privilege_drop(NULL, kept, ARRAY_SIZE(kept));
 }
 
 int main(int argc, char **argv)

@@ -221,7 +221,7 @@ int main(int argc, char **argv)
 		    "drives the namespace table and the netlink source by commands on stdin");
 	log_init(LOG_LEVEL_NOTICE);
 	limits_raise_files();
-	privilege_keep(kept, ARRAY_SIZE(kept));
+	privilege_drop(NULL, kept, ARRAY_SIZE(kept));
 	if (io_uring)
 		ops = &source_netlink_uring;
 	config.uring_recv_batch = recv_batch;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/standard_fds.h"
 
 static const char *const type_names[] = {
     [FLAG_BOOL] = "", [FLAG_U32] = "N", [FLAG_DURATION] = "DURATION", [FLAG_STRING] = "TEXT"};
@@ -92,6 +93,7 @@ void flags_parse(const struct flag *flags, int argc, char *const *argv, const ch
 {
 	const char *program = strrchr(argv[0], '/');
 
+	standard_fds_fill();
 	program = program ? program + 1 : argv[0];
 	for (int i = 1; i < argc; i++) {
 		const char *name = argv[i] + (argv[i][0] == '-') + (argv[i][0] == '-' && argv[i][1] == '-');

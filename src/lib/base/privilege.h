@@ -2,22 +2,59 @@
 #ifndef BASE_PRIVILEGE_H
 #define BASE_PRIVILEGE_H
 /*
- * Capabilities (capabilities(7)): what this process has, and giving up the rest.
- * Call before threads are started: a drop applies to the calling thread and to
- * those it starts later.
+ * User, groups and capabilities (credentials(7), capabilities(7)): what this
+ * process has, and giving up the rest. Call before threads are started: a drop
+ * of capabilities applies to the calling thread and to those it starts later.
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+/* Supplementary groups that a user of privilege_become() may have. */
+#define PRIVILEGE_GROUPS_MAX 16
+
+struct privilege_user {
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[PRIVILEGE_GROUPS_MAX]; /* supplementary */
+	size_t group_count;
+	char name[64]; /* for logs: "user NAME" or "uid N" */
+};
+
+/* The user that this process has now. */
+void privilege_user_self(struct privilege_user *u);
+
+/*
+ * Finds a user by name or number, and the groups of a comma-separated list by
+ * name or number. A number need not be known to the system: its group is the
+ * same number. 0, or -EINVAL with a clause in error (size bytes). Reads files
+ * and may ask name services.
+ */
+int privilege_user_find(const char *user, const char *groups, struct privilege_user *u, char *error,
+			size_t size);
+
+/*
+ * A user that nobody else is: the first number of a small range that no name
+ * service knows. With the groups of the list. 0 or as above.
+ */
+int privilege_user_spare(const char *groups, struct privilege_user *u, char *error, size_t size);
+
+/* Whether privilege_drop() could become the user: a container may forbid it, a user namespace may not have
+ * it. */
+bool privilege_can_become(const struct privilege_user *u);
 
 /* capability is a CAP_ number of linux/capability.h. */
 bool privilege_have(int capability);
 
 /*
- * Keeps those of the `count` capabilities that the process has and drops every
- * other one from the effective, permitted, inheritable and, where allowed,
- * bounding set. 0 or -errno.
+ * Becomes the user (NULL: stays) with its supplementary groups and no others,
+ * keeps those of the `count` capabilities that the process has, and drops every
+ * other one from the effective, permitted, inheritable, ambient and, where
+ * allowed, bounding set. What is kept is ambient as well, so that it survives
+ * an exec of an ordinary user. No exec gives more from then on (no_new_privs).
+ * 0 or -errno; after an error the process is to end.
  */
-int privilege_keep(const int *capabilities, size_t count);
+int privilege_drop(const struct privilege_user *u, const int *capabilities, size_t count);
 
 /*
  * Takes a permitted capability into or out of the effective set of the calling

@@ -34,6 +34,8 @@ int config_check(const struct config *c, char *error, size_t size)
 	if ((c->write_files || c->dest_write_files) && !*c->capture_path)
 		return config_error(
 		    error, size, "-capturePath: must name a directory for -writeFiles and -destWriteFiles");
+	if (strcmp(c->seccomp, "on") != 0 && strcmp(c->seccomp, "log") != 0 && strcmp(c->seccomp, "off") != 0)
+		return config_error(error, size, "-seccomp %.80s: must be on, log or off", c->seccomp);
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null throws records away");
 	return 0;

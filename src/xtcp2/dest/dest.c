@@ -125,12 +125,19 @@ size_t dest_close_queue(struct dest *d, enum stat_id reason)
 	return lost.envelopes;
 }
 
+void dest_prepare(struct dest *d, uid_t owner, gid_t group)
+{
+	if (d->ops->prepare)
+		d->ops->prepare(d->io, owner, group);
+}
+
 int dest_start(struct dest *d)
 {
 	sigset_t all, old;
 
-	/* Signals are the main thread's. */
+	/* Signals are the main thread's, but for the one that a refused system call raises here. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int r = pthread_create(&d->thread, NULL, dest_sender_run, d);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

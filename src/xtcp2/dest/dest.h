@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 
@@ -50,6 +51,13 @@ struct dest_config {
  * what is wrong and what is possible.
  */
 struct dest *dest_new(const char *spec, const struct dest_config *config, char *error, size_t size);
+
+/*
+ * To be called before the process gives up rights, and before dest_start():
+ * opens now what is opened by name, files and pipes; what it makes belongs to
+ * owner:group. Later attempts have the rights that the process has then.
+ */
+void dest_prepare(struct dest *d, uid_t owner, gid_t group);
 
 /* Starts the sending thread. 0 or -errno. */
 int dest_start(struct dest *d);

@@ -6,7 +6,14 @@
  * write fails half-way (full disk, quota), the file is cut back to where the
  * envelope began, the envelope waits in the queue and is tried again after the
  * back-off. A file that was renamed or removed (logrotate) is noticed before
- * the next envelope, and a new one is made at PATH. What is not a regular file
+ * the next envelope, and a new one is made at PATH.
+ *
+ * The first file is opened with the rights of whoever started the program, the
+ * next ones with those of the user it runs as. Where these do not suffice, a
+ * file that was renamed is written further, which one line says; one that was
+ * removed is not, because nobody could read it.
+ *
+ * What is not a regular file
  * (a FIFO, a terminal) is written but cannot be cut back; a FIFO without
  * reader counts as unreachable.
  */
@@ -17,6 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "dest/ops.h"
 
 struct file_dest {
@@ -24,6 +32,7 @@ struct file_dest {
 	const char *path; /* borrowed */
 	int fd;
 	bool regular;
+	bool stays; /* not what PATH names any more, and nothing else could be opened */
 };
 
 static int file_parse(struct dest_io *io, const char *address)
@@ -39,7 +48,7 @@ static int file_parse(struct dest_io *io, const char *address)
 	return 0;
 }
 
-static void file_disconnect(struct dest_io *io)
+static void file_free(struct dest_io *io)
 {
 	struct file_dest *f = (struct file_dest *)io;
 
@@ -48,29 +57,78 @@ static void file_disconnect(struct dest_io *io)
 	f->fd = -1;
 }
 
-static int file_connect(struct dest_io *io, int64_t deadline_ns)
+/* A regular file is kept: nothing is wrong with the descriptor, and another one may not be had. */
+static void file_disconnect(struct dest_io *io)
 {
-	struct file_dest *f = (struct file_dest *)io;
+	if (!((struct file_dest *)io)->regular)
+		file_free(io);
+}
+
+/* O_NONBLOCK: a FIFO without reader is ENXIO instead of a wait. */
+#define FILE_FLAGS (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+/* Takes what is open. */
+static int file_take(struct file_dest *f, int fd)
+{
 	struct stat st;
 
-	/* O_NONBLOCK: a FIFO without reader is ENXIO instead of a wait. */
-	f->fd = open(f->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
-	if (f->fd < 0 || fstat(f->fd, &st) < 0) {
+	if (fd < 0 || fstat(fd, &st) < 0) {
 		int err = errno;
-		dest_why(io, err, "open");
+		if (fd >= 0)
+			close(fd);
+		dest_why(&f->io, err, "open");
 		return -err;
 	}
+	file_free(&f->io);
+	f->fd = fd;
 	f->regular = S_ISREG(st.st_mode);
 	return 0;
 }
 
-/* Whether PATH still is the file that is open. */
-static bool file_in_place(const struct file_dest *f)
+static void file_prepare(struct dest_io *io, uid_t owner, gid_t group)
+{
+	struct file_dest *f = (struct file_dest *)io;
+	int fd = open(f->path, FILE_FLAGS | O_CREAT | O_EXCL, 0644);
+
+	/* Only what is new is given away. */
+	if (fd >= 0 && (owner != geteuid() || group != getegid()) && fchown(fd, owner, group) < 0)
+		dest_why(io, errno, "chown");
+	if (fd < 0 && errno == EEXIST)
+		fd = open(f->path, FILE_FLAGS);
+	file_take(f, fd);
+}
+
+/* Makes sure that what is open is what PATH names, or the next best thing; 0 or -errno. */
+static int file_follow(struct file_dest *f)
 {
 	struct stat open_st, path_st;
 
-	return fstat(f->fd, &open_st) == 0 && stat(f->path, &path_st) == 0 &&
-	       open_st.st_ino == path_st.st_ino && open_st.st_dev == path_st.st_dev;
+	if (fstat(f->fd, &open_st) < 0)
+		return -errno;
+	if (stat(f->path, &path_st) == 0 && open_st.st_ino == path_st.st_ino &&
+	    open_st.st_dev == path_st.st_dev) {
+		f->stays = false;
+		return 0;
+	}
+	int r = file_take(f, open(f->path, FILE_FLAGS | O_CREAT, 0644));
+	if ((r != -EACCES && r != -EPERM && r != -EROFS) || open_st.st_nlink == 0)
+		return r;
+	if (!f->stays)
+		log_warn("destination",
+			 "%s: the daemon's user cannot open it again (%s): the open file is written further, "
+			 "even when it is renamed",
+			 dest_name(&f->io), strerror(-r));
+	f->stays = true;
+	return 0;
+}
+
+static int file_connect(struct dest_io *io, int64_t deadline_ns)
+{
+	struct file_dest *f = (struct file_dest *)io;
+
+	if (f->fd < 0)
+		return file_take(f, open(f->path, FILE_FLAGS | O_CREAT, 0644));
+	return f->regular ? file_follow(f) : 0;
 }
 
 /* Writes all of it; 0 or -errno. */
@@ -97,11 +155,8 @@ static enum dest_result file_send(struct dest_io *io, struct envelope *e, int64_
 {
 	struct file_dest *f = (struct file_dest *)io;
 
-	if (f->regular && !file_in_place(f)) {
-		file_disconnect(io);
-		if (file_connect(io, deadline_ns) < 0)
-			return DEST_RETRY;
-	}
+	if (f->regular && file_follow(f) < 0)
+		return DEST_RETRY;
 	off_t start = f->regular ? lseek(f->fd, 0, SEEK_END) : 0;
 	int r = file_write(f, &e->body, deadline_ns);
 	if (r == 0)
@@ -116,7 +171,9 @@ static enum dest_result file_send(struct dest_io *io, struct envelope *e, int64_
 const struct dest_ops dest_file_ops = {
     .state_size = sizeof(struct file_dest),
     .parse = file_parse,
+    .prepare = file_prepare,
     .connect = file_connect,
     .send = file_send,
     .disconnect = file_disconnect,
+    .free = file_free,
 };

@@ -38,6 +38,9 @@ struct dest_ops {
 	/* Reads the address, which lives as long as the state; no network, no blocking. 0, or -errno with a
 	 * clause ("has no port") in why. */
 	int (*parse)(struct dest_io *io, const char *address);
+	/* Optional: opens what may need the rights of the user who started the program; what it makes is
+	 * given to owner:group. Before the thread starts, once. A failure is connect()'s to report. */
+	void (*prepare)(struct dest_io *io, uid_t owner, gid_t group);
 	/* NULL when there is nothing to connect. 0 or -errno, with why. */
 	int (*connect)(struct dest_io *io, int64_t deadline_ns);
 	/* Sends a whole envelope until the deadline. */

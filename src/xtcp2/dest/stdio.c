@@ -37,6 +37,11 @@ static int stdio_parse(struct dest_io *io, const char *address, int fd)
 	struct stdio_dest *s = (struct stdio_dest *)io;
 
 	s->fd = fd;
+	int flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+		dest_why(io, 0, "is closed");
+		return -EBADF;
+	}
 	if (address[0]) {
 		dest_why(io, 0, "takes no address");
 		return -EINVAL;
@@ -54,6 +59,29 @@ static int stderr_parse(struct dest_io *io, const char *address)
 	return stdio_parse(io, address, STDERR_FILENO);
 }
 
+/* The second open file of a pipe. */
+static void stdio_open_pipe(struct stdio_dest *s)
+{
+	struct stat st;
+	char path[32];
+
+	if (s->own || fstat(s->fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
+	int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	s->fd = fd;
+	s->own = true;
+	s->piece = SSIZE_MAX;
+}
+
+/* The pipe belongs to who made it. */
+static void stdio_prepare(struct dest_io *io, uid_t owner, gid_t group)
+{
+	stdio_open_pipe((struct stdio_dest *)io);
+}
+
 static int stdio_connect(struct dest_io *io, int64_t deadline_ns)
 {
 	struct stdio_dest *s = (struct stdio_dest *)io;
@@ -67,16 +95,7 @@ static int stdio_connect(struct dest_io *io, int64_t deadline_ns)
 		return -err;
 	}
 	s->piece = S_ISREG(st.st_mode) ? SSIZE_MAX : PIPE_BUF;
-	if (S_ISFIFO(st.st_mode)) {
-		char path[32];
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
-		int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-		if (fd >= 0) {
-			s->fd = fd;
-			s->own = true;
-			s->piece = SSIZE_MAX;
-		}
-	}
+	stdio_open_pipe(s);
 	return 0;
 }
 
@@ -132,6 +151,7 @@ static void stdio_free(struct dest_io *io)
 const struct dest_ops dest_stdout_ops = {
     .state_size = sizeof(struct stdio_dest),
     .parse = stdout_parse,
+    .prepare = stdio_prepare,
     .connect = stdio_connect,
     .send = stdio_send,
     .idle_fd = stdio_idle_fd,
@@ -142,6 +162,7 @@ const struct dest_ops dest_stdout_ops = {
 const struct dest_ops dest_stderr_ops = {
     .state_size = sizeof(struct stdio_dest),
     .parse = stderr_parse,
+    .prepare = stdio_prepare,
     .connect = stdio_connect,
     .send = stdio_send,
     .idle_fd = stdio_idle_fd,

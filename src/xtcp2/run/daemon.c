@@ -179,7 +179,8 @@ static int start_capture(struct daemon *d)
 /* What a user got wrong (2) is told apart from what failed (1) by who returns the error. */
 static int start_configured(struct daemon *d)
 {
-	if (setup_hostname(d->config) < 0 || setup_source(d->config, &d->source) < 0)
+	if (setup_hostname(d->config) < 0 || setup_source(d->config, &d->source) < 0 ||
+	    setup_user(d->config, &d->user) < 0)
 		return -EINVAL;
 	d->dest = setup_dest(d->config);
 	if (!d->dest)
@@ -196,7 +197,9 @@ static int start_running(struct daemon *d)
 	if (!d->loop)
 		return -errno;
 	int r = loop_signals_open(d->loop, &d->signals, signals);
-	/* The capture directory and the port may need what is dropped next. */
+	/* Files and ports may need what is dropped next. */
+	if (r == 0)
+		r = setup_files(d->config, &d->user, d->dest);
 	if (r == 0)
 		r = start_capture(d);
 	if (r == 0)
@@ -206,7 +209,7 @@ static int start_running(struct daemon *d)
 	if (r == 0)
 		r = namespaces_prepare(d);
 	if (r == 0)
-		r = setup_privileges(d->config, &d->netns);
+		r = setup_privileges(d->config, &d->user, &d->netns);
 	if (r == 0)
 		r = namespaces_start(d);
 	if (r == 0)

@@ -2,15 +2,19 @@
 #include "run/setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/privilege.h"
 #include "record/encoder.h"
 #include "source/source.h"
 
@@ -90,22 +94,132 @@ struct dest *setup_dest(const struct config *config)
 	return d;
 }
 
-static bool dest_needs_files(const struct config *config)
-{
-	static const char *const schemes[] = {"file:", "unix:", "unixgram:"};
+/* The default user where there is one of this name. */
+#define DEFAULT_USER "xtcp2"
 
-	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
-		if (strncmp(config->dest, schemes[i], strlen(schemes[i])) == 0)
-			return true;
-	}
-	return config->write_files || config->dest_write_files;
+/* The group that may use the container runtime's socket, where others may not; 0 for none. */
+static gid_t socket_group(const struct config *config)
+{
+	struct stat st;
+
+	if (!config->enrich_container || stat(config->docker_socket, &st) < 0 || st.st_mode & S_IWOTH ||
+	    !(st.st_mode & S_IWGRP))
+		return 0;
+	return st.st_gid;
 }
 
-int setup_privileges(const struct config *config, struct netns_options *options)
+/* Whether the process is in a group already. */
+static bool in_group(gid_t group)
 {
-	int keep[5] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
-	size_t count = 2;
+	gid_t own[NGROUPS_MAX];
+	int count = getgroups(NGROUPS_MAX, own);
 
+	for (int i = 0; i < count; i++) {
+		if (own[i] == group)
+			return true;
+	}
+	return group == getegid();
+}
+
+/* A process that is not root keeps its user and groups: what is asked for must be what it has. */
+static int check_ordinary_user(const struct config *config, const struct privilege_user *self)
+{
+	struct privilege_user wanted;
+	char error[256], number[16];
+
+	snprintf(number, sizeof(number), "%u", self->uid);
+	if (privilege_user_find(config->user[0] ? config->user : number, config->groups, &wanted, error,
+				sizeof(error)) < 0) {
+		log_err("xtcp2", "-user %s -groups %s: %s", config->user, config->groups, error);
+		return -EINVAL;
+	}
+	if (wanted.uid != self->uid) {
+		log_err("xtcp2", "-user %s: only root may become another user; this is %s", config->user,
+			self->name);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < wanted.group_count; i++) {
+		if (in_group(wanted.groups[i]))
+			continue;
+		log_err("xtcp2", "-groups %s: %s was started without group %u", config->groups,
+			self->name, wanted.groups[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int setup_user(const struct config *config, struct privilege_user *user)
+{
+	char error[256];
+	struct privilege_user self;
+	int r;
+
+	privilege_user_self(&self);
+	*user = self;
+	if (self.uid != 0)
+		return check_ordinary_user(config, &self);
+	if (config->user[0])
+		r = privilege_user_find(config->user, config->groups, user, error, sizeof(error));
+	else if (getpwnam(DEFAULT_USER))
+		r = privilege_user_find(DEFAULT_USER, config->groups, user, error, sizeof(error));
+	else
+		r = privilege_user_spare(config->groups, user, error, sizeof(error));
+	if (r < 0) {
+		log_err("xtcp2", "-user %s -groups %s: %s", config->user, config->groups, error);
+		return -EINVAL;
+	}
+	if (!config->user[0] && !privilege_can_become(user)) {
+		log_notice("xtcp2",
+			   "stays root: this container or user namespace cannot have %s (CAP_SETUID, "
+			   "CAP_SETGID)",
+			   user->name);
+		*user = self;
+		return 0;
+	}
+	gid_t more = socket_group(config);
+	if (more && user->group_count < PRIVILEGE_GROUPS_MAX)
+		user->groups[user->group_count++] = more;
+	return 0;
+}
+
+/* Makes the directory of captures when it is missing. */
+static int make_capture_directory(const struct config *config, const struct privilege_user *user)
+{
+	const char *directory = config->capture_path;
+
+	if (!config->write_files && !config->dest_write_files)
+		return 0;
+	if (mkdir(directory, 0700) < 0) {
+		if (errno == EEXIST)
+			return 0;
+	} else if (user->uid == geteuid() || chown(directory, user->uid, user->gid) == 0) {
+		return 0;
+	}
+	log_err("xtcp2", "-capturePath %s: %s", directory, strerror(errno));
+	return -EINVAL;
+}
+
+int setup_files(const struct config *config, const struct privilege_user *user, struct dest *dest)
+{
+	dest_prepare(dest, user->uid, user->gid);
+	return make_capture_directory(config, user);
+}
+
+/* With the rights that are left. */
+static int check_capture_directory(const struct config *config, const struct privilege_user *user)
+{
+	if ((!config->write_files && !config->dest_write_files) ||
+	    faccessat(AT_FDCWD, config->capture_path, W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	log_err("xtcp2",
+		"-capturePath %s: %s cannot write there (%s): name a directory of that user, or one "
+		"that is missing and will be made",
+		config->capture_path, user->name, strerror(errno));
+	return -EINVAL;
+}
+
+static void say_what_is_missing(const struct config *config, struct netns_options *options)
+{
 	if (!privilege_have(CAP_SYS_ADMIN)) {
 		log_warn("xtcp2",
 			 "without CAP_SYS_ADMIN only the sockets of the own network namespace are seen");
@@ -116,23 +230,35 @@ int setup_privileges(const struct config *config, struct netns_options *options)
 			 "or belong to own processes are seen",
 			 config->netns_dirs);
 	}
-	/* Only where root has to write into somebody's directory. */
-	if (dest_needs_files(config))
-		keep[count++] = CAP_DAC_OVERRIDE;
-	size_t asleep = count;
+}
+
+int setup_privileges(const struct config *config, const struct privilege_user *user,
+		     struct netns_options *options)
+{
+	int keep[4] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+	size_t count = 2, asleep = count;
+	bool change = user->uid != geteuid();
+
+	say_what_is_missing(config, options);
 	/* The first is raised to number a namespace, the second is for a start over in place. */
 	if (config->close_events) {
 		keep[count++] = CAP_NET_ADMIN;
 		keep[count++] = CAP_NET_BROADCAST;
 	}
-	int r = privilege_keep(keep, count);
+	/* Root that stays root gives up its groups as well, where it may. */
+	int r = privilege_drop(change || (user->uid == 0 && privilege_can_become(user)) ? user : NULL, keep,
+			       count);
 	for (; r == 0 && asleep < count; asleep++) {
 		if (privilege_have(keep[asleep]))
 			r = privilege_lower(keep[asleep]);
 	}
-	if (r < 0)
-		log_err("xtcp2", "cannot drop capabilities: %s", strerror(-r));
-	return r;
+	if (r < 0) {
+		log_err("xtcp2", "cannot become %s and drop capabilities: %s", user->name, strerror(-r));
+		return r;
+	}
+	if (change)
+		log_info("xtcp2", "runs as %s", user->name);
+	return check_capture_directory(config, user);
 }
 
 void setup_file_limit(void)

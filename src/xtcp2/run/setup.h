@@ -2,6 +2,7 @@
 #ifndef RUN_SETUP_H
 #define RUN_SETUP_H
 /* From the configuration's texts to what the parts take. All messages go to the log; 0 or -errno. */
+#include "base/privilege.h"
 #include "config/config.h"
 #include "dest/dest.h"
 #include "netns/netns.h"
@@ -17,10 +18,25 @@ int setup_source(const struct config *config, struct source_config *source);
 struct dest *setup_dest(const struct config *config);
 
 /*
- * Says which capabilities are missing and what that costs, drops all that are
- * not needed, and sets own_only when other namespaces cannot be entered.
+ * Finds who the daemon is to run as: the user it has, unless it was started as
+ * root. What is made before setup_privileges() and used or removed after it
+ * has to belong to this user.
  */
-int setup_privileges(const struct config *config, struct netns_options *options);
+int setup_user(const struct config *config, struct privilege_user *user);
+
+/*
+ * The last act that may need root: what is to be written is opened or made, and
+ * given to the user.
+ */
+int setup_files(const struct config *config, const struct privilege_user *user, struct dest *dest);
+
+/*
+ * Says which capabilities are missing and what that costs, becomes the user,
+ * drops all that is not needed, and sets own_only when other namespaces cannot
+ * be entered. Before threads are started.
+ */
+int setup_privileges(const struct config *config, const struct privilege_user *user,
+		     struct netns_options *options);
 
 /* Raises the limit of open files to the hard limit: one a namespace is needed. */
 void setup_file_limit(void);

@@ -18,6 +18,7 @@ struct daemon {
 	struct loop *loop;
 	struct loop_watch signals, watchdog, reconcile, dest_ended;
 	struct source_config source;
+	struct privilege_user user; /* who it runs as once everything is open */
 	struct netns_options netns;
 	char *dirs_text; /* -netnsDirs cut at its commas */
 	const char *dirs[NETNS_DIRS_MAX + 1];
