@@ -59,7 +59,7 @@ fi
 printf 'HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' "$status" ${#body} "$body"
 A
   chmod +x /run/api
-  socat UNIX-LISTEN:/run/docker.sock,fork EXEC:/run/api &
+  socat UNIX-LISTEN:/run/docker.sock,fork,mode=660,group=nogroup EXEC:/run/api &
   wait_for 5 test -S /run/docker.sock
 }
 
@@ -108,7 +108,7 @@ E
 @test "an API that hangs or is not there costs names, never a poll" {
   inside <<'E'
     container_start "$OWN/docker-$FIRST.scope"
-    socat UNIX-LISTEN:/run/docker.sock,fork EXEC:cat &
+    socat UNIX-LISTEN:/run/docker.sock,fork,mode=660,group=nogroup EXEC:cat &
     wait_for 5 test -S /run/docker.sock
     "$XTCP2" -enrichContainer -maxLoops 3 -frequency 1s -timeout 900ms -promListen= -grpcPort 0 -d 7 >/run/out 2>/run/log
     jq -s -e 'length == 3 and all(.container_runtime == "docker" and .container_name == null)' /run/out

@@ -10,6 +10,7 @@ setup() {
   SERVER=$(bin tcp_server)
   NSTEST=$(bin nsTest)
   export XTCP2 SERVER NSTEST BUILD BATS_TEST_DIRNAME
+  reachable
   cd "$BATS_TEST_TMPDIR" || return 1
 }
 
@@ -72,7 +73,7 @@ E2
 
 @test "the service manager is told READY and STOPPING, and the watchdog is fed" {
   run --separate-stderr inside <<'E2'
-    socat -u UNIX-RECVFROM:notify,fork OPEN:told,creat,append & listener=$!
+    socat -u UNIX-RECVFROM:notify,fork,mode=666 OPEN:told,creat,append & listener=$!
     wait_for 5 test -S notify
     NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=100000 \
       "$XTCP2" -dest null -frequency 100ms -timeout 50ms -promListen= -grpcPort 0 & daemon=$!

@@ -9,6 +9,7 @@ setup() {
   SEND=$(bin dest_send)
   XTCP2=$(bin xtcp2)
   export SEND XTCP2 BUILD BATS_TEST_DIRNAME
+  reachable
   cd "$BATS_TEST_TMPDIR" || return 1
 }
 
@@ -183,8 +184,8 @@ E2
 @test "the daemon ships JSON lines over tcp and unix, and whole lines in datagrams" {
   inside <<'E2'
     socat -u TCP4-LISTEN:9000,bind=127.0.0.1 CREATE:tcp.jsonl & tcp=$!
-    socat -u "UNIX-LISTEN:$PWD/stream" CREATE:unix.jsonl & unix=$!
-    socat -u -b 300000 "UNIX-RECV:$PWD/gram" CREATE:gram.jsonl & gram=$!
+    socat -u "UNIX-LISTEN:$PWD/stream,mode=666" CREATE:unix.jsonl & unix=$!
+    socat -u -b 300000 "UNIX-RECV:$PWD/gram,mode=666" CREATE:gram.jsonl & gram=$!
     wait_for 10 listening 9000
     wait_for 10 test -S gram
     for dest in tcp:127.0.0.1:9000 "unix:$PWD/stream" "unixgram:$PWD/gram"; do
@@ -205,9 +206,9 @@ E2
 }
 
 @test "the daemon keeps copies of the first envelopes" {
-  fresh_netns "$XTCP2" -dest file:out -destWriteFiles 1 -capturePath . -maxLoops 2 -frequency 200ms -timeout 150ms -grpcPort 0
-  [ "$(echo xtcp2-envelope-*)" = xtcp2-envelope-000001.jsonl ]
-  head -c "$(stat -c %s xtcp2-envelope-000001.jsonl)" out | cmp - xtcp2-envelope-000001.jsonl
+  fresh_netns "$XTCP2" -dest file:out -destWriteFiles 1 -capturePath copies -maxLoops 2 -frequency 200ms -timeout 150ms -grpcPort 0
+  [ "$(echo copies/*)" = copies/xtcp2-envelope-000001.jsonl ]
+  head -c "$(stat -c %s copies/xtcp2-envelope-000001.jsonl)" out | cmp - copies/xtcp2-envelope-000001.jsonl
 }
 
 @test "the daemon ends when the reader of stdout is gone" {

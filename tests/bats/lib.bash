@@ -19,6 +19,9 @@ fresh_netns() {
   unshare -n -- sh -c 'ip link set lo up && exec "$@"' sh "$@"
 }
 
+# Lets an ordinary user, which the daemon becomes, reach the directory of the test by its full path.
+reachable() { chmod go+rx "$BATS_RUN_TMPDIR"; }
+
 # wait_for SECONDS COMMAND...: until the command succeeds; fails when it never does.
 wait_for() {
   local deadline=$((SECONDS + $1))

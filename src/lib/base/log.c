@@ -40,6 +40,33 @@ void log_write(enum log_level level, const char *subsystem, const char *fmt, ...
 	(void)ignored;
 }
 
+/* Appends what fits, and keeps room for the newline. */
+static size_t append(char line[static LOG_LINE_MAX], size_t len, const char *text)
+{
+	while (*text && len < LOG_LINE_MAX - 1)
+		line[len++] = *text++;
+	return len;
+}
+
+void log_parts(enum log_level level, const char *subsystem, const char *const *parts)
+{
+	const char prefix[] = {'<', (char)('0' + level), '>', '\0'};
+	char line[LOG_LINE_MAX];
+	size_t len = 0;
+
+	if (level > log_level)
+		return;
+	if (journal_prefix)
+		len = append(line, len, prefix);
+	len = append(line, len, subsystem);
+	len = append(line, len, ": ");
+	for (; *parts; parts++)
+		len = append(line, len, *parts);
+	line[len++] = '\n';
+	ssize_t ignored = write(STDERR_FILENO, line, len);
+	(void)ignored;
+}
+
 bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *suppressed)
 {
 	int64_t now = clock_mono_ns();

@@ -27,6 +27,9 @@ void log_init(enum log_level level);
 void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same for a signal handler: the parts, up to NULL, one after the other. Async-signal-safe. */
+void log_parts(enum log_level level, const char *subsystem, const char *const *parts);
+
 #define log_at(level_, sub_, ...)                                 \
 	do {                                                      \
 		if ((level_) <= log_level)                        \

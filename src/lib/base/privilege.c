@@ -50,16 +50,15 @@ static bool parse_id(const char *text, uint32_t *id)
 	return errno == 0 && n < UINT32_MAX;
 }
 
-static int find_groups(const char *list, struct privilege_user *u, char *error, size_t size)
+int privilege_user_add_groups(const char *list, struct privilege_user *u, char *error, size_t size)
 {
-	_cleanup_free_ char *copy = strdup(list ? list : "");
+	_cleanup_free_ char *copy = strdup(list);
 	char *save = NULL;
 
 	if (!copy) {
 		snprintf(error, size, "no memory");
 		return -ENOMEM;
 	}
-	u->group_count = 0;
 	for (char *name = strtok_r(copy, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
 		gid_t gid;
 		const struct group *known = getgrnam(name);
@@ -78,8 +77,7 @@ static int find_groups(const char *list, struct privilege_user *u, char *error, 
 	return 0;
 }
 
-int privilege_user_find(const char *user, const char *groups, struct privilege_user *u, char *error,
-			size_t size)
+int privilege_user_find(const char *user, struct privilege_user *u, char *error, size_t size)
 {
 	uint32_t id;
 
@@ -97,10 +95,10 @@ int privilege_user_find(const char *user, const char *groups, struct privilege_u
 		u->gid = known->pw_gid;
 	}
 	name_user(u, known ? known->pw_name : NULL);
-	return find_groups(groups, u, error, size);
+	return 0;
 }
 
-int privilege_user_spare(const char *groups, struct privilege_user *u, char *error, size_t size)
+int privilege_user_spare(struct privilege_user *u, char *error, size_t size)
 {
 	*u = (struct privilege_user){0};
 	for (uid_t id = SPARE_UID_FIRST; id < SPARE_UID_FIRST + SPARE_UID_COUNT; id++) {
@@ -108,7 +106,7 @@ int privilege_user_spare(const char *groups, struct privilege_user *u, char *err
 			continue;
 		u->uid = u->gid = id;
 		name_user(u, NULL);
-		return find_groups(groups, u, error, size);
+		return 0;
 	}
 	snprintf(error, size, "no number from %d on is free", SPARE_UID_FIRST);
 	return -EINVAL;

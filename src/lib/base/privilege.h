@@ -25,19 +25,17 @@ struct privilege_user {
 void privilege_user_self(struct privilege_user *u);
 
 /*
- * Finds a user by name or number, and the groups of a comma-separated list by
- * name or number. A number need not be known to the system: its group is the
- * same number. 0, or -EINVAL with a clause in error (size bytes). Reads files
- * and may ask name services.
+ * Finds a user by name or number; no supplementary groups. A number need not be
+ * known to the system: its group is the same number. 0, or -EINVAL with a clause
+ * in error (size bytes). Reads files and may ask name services.
  */
-int privilege_user_find(const char *user, const char *groups, struct privilege_user *u, char *error,
-			size_t size);
+int privilege_user_find(const char *user, struct privilege_user *u, char *error, size_t size);
 
-/*
- * A user that nobody else is: the first number of a small range that no name
- * service knows. With the groups of the list. 0 or as above.
- */
-int privilege_user_spare(const char *groups, struct privilege_user *u, char *error, size_t size);
+/* A user that nobody else is: the first number of a small range that no name service knows. As above. */
+int privilege_user_spare(struct privilege_user *u, char *error, size_t size);
+
+/* Adds the groups of a comma-separated list of names and numbers. As above. */
+int privilege_user_add_groups(const char *list, struct privilege_user *u, char *error, size_t size);
 
 /* Whether privilege_drop() could become the user: a container may forbid it, a user namespace may not have
  * it. */

@@ -23,6 +23,8 @@
 #include "dest/kafka.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +236,27 @@ static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brok
 	return set_more(io, conf, io->config->kafka_config);
 }
 
+/*
+ * librdkafka's threads block all signals. SIGSYS, which a refused system call
+ * raises, must not be blocked: the kernel would end the process.
+ */
+static rd_kafka_resp_err_t on_thread_start(rd_kafka_t *rk, rd_kafka_thread_type_t type, const char *name,
+					   void *data)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGSYS);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *data, char *error,
+				  size_t size)
+{
+	return rd_kafka_interceptor_add_on_thread_start(rk, "signals", on_thread_start, NULL);
+}
+
 static int kafka_parse(struct dest_io *io, const char *address)
 {
 	struct kafka_dest *k = (struct kafka_dest *)io;
@@ -268,6 +291,8 @@ static int kafka_connect(struct dest_io *io, int64_t deadline_ns)
 
 	rd_kafka_conf_t *conf = rd_kafka_conf_dup(k->conf);
 	int r = set(io, conf, "compression.codec", codecs[k->codec]);
+	/* Interceptors are not among what the copy has. */
+	rd_kafka_conf_interceptor_add_on_new(conf, "signals", on_new, NULL);
 	if (r == 0 && !(k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why)))) {
 		dest_why(io, 0, "cannot make a producer: %s", why);
 		r = -EIO;

@@ -29,6 +29,7 @@
 #include "run/namespaces.h"
 #include "run/reexec.h"
 #include "run/state.h"
+#include "run/syscalls.h"
 #include "source/capture.h"
 #include "stats/stats.h"
 #include "version.h"
@@ -210,6 +211,8 @@ static int start_running(struct daemon *d)
 		r = namespaces_prepare(d);
 	if (r == 0)
 		r = setup_privileges(d->config, &d->user, &d->netns);
+	if (r == 0)
+		r = syscalls_restrict(d->config->seccomp, d->config->io_uring);
 	if (r == 0)
 		r = namespaces_start(d);
 	if (r == 0)

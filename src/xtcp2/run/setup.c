@@ -121,18 +121,40 @@ static bool in_group(gid_t group)
 	return group == getegid();
 }
 
+/* The user that the options name for a process that is root. */
+static int find_user(const struct config *config, struct privilege_user *user)
+{
+	char error[256];
+	int r;
+
+	if (config->user[0])
+		r = privilege_user_find(config->user, user, error, sizeof(error));
+	else if (getpwnam(DEFAULT_USER))
+		r = privilege_user_find(DEFAULT_USER, user, error, sizeof(error));
+	else
+		r = privilege_user_spare(user, error, sizeof(error));
+	if (r < 0)
+		log_err("xtcp2", "-user %s: %s", config->user, error);
+	return r;
+}
+
+static int find_groups(const struct config *config, struct privilege_user *user)
+{
+	char error[256];
+	int r = privilege_user_add_groups(config->groups, user, error, sizeof(error));
+
+	if (r < 0)
+		log_err("xtcp2", "-groups %s: %s", config->groups, error);
+	return r;
+}
+
 /* A process that is not root keeps its user and groups: what is asked for must be what it has. */
 static int check_ordinary_user(const struct config *config, const struct privilege_user *self)
 {
-	struct privilege_user wanted;
-	char error[256], number[16];
+	struct privilege_user wanted = *self;
 
-	snprintf(number, sizeof(number), "%u", self->uid);
-	if (privilege_user_find(config->user[0] ? config->user : number, config->groups, &wanted, error,
-				sizeof(error)) < 0) {
-		log_err("xtcp2", "-user %s -groups %s: %s", config->user, config->groups, error);
+	if ((config->user[0] && find_user(config, &wanted) < 0) || find_groups(config, &wanted) < 0)
 		return -EINVAL;
-	}
 	if (wanted.uid != self->uid) {
 		log_err("xtcp2", "-user %s: only root may become another user; this is %s", config->user,
 			self->name);
@@ -141,8 +163,8 @@ static int check_ordinary_user(const struct config *config, const struct privile
 	for (size_t i = 0; i < wanted.group_count; i++) {
 		if (in_group(wanted.groups[i]))
 			continue;
-		log_err("xtcp2", "-groups %s: %s was started without group %u", config->groups,
-			self->name, wanted.groups[i]);
+		log_err("xtcp2", "-groups %s: %s was started without group %u", config->groups, self->name,
+			wanted.groups[i]);
 		return -EINVAL;
 	}
 	return 0;
@@ -150,29 +172,19 @@ static int check_ordinary_user(const struct config *config, const struct privile
 
 int setup_user(const struct config *config, struct privilege_user *user)
 {
-	char error[256];
 	struct privilege_user self;
-	int r;
 
 	privilege_user_self(&self);
 	*user = self;
 	if (self.uid != 0)
 		return check_ordinary_user(config, &self);
-	if (config->user[0])
-		r = privilege_user_find(config->user, config->groups, user, error, sizeof(error));
-	else if (getpwnam(DEFAULT_USER))
-		r = privilege_user_find(DEFAULT_USER, config->groups, user, error, sizeof(error));
-	else
-		r = privilege_user_spare(config->groups, user, error, sizeof(error));
-	if (r < 0) {
-		log_err("xtcp2", "-user %s -groups %s: %s", config->user, config->groups, error);
+	if (find_user(config, user) < 0 || find_groups(config, user) < 0)
 		return -EINVAL;
-	}
 	if (!config->user[0] && !privilege_can_become(user)) {
-		log_notice("xtcp2",
-			   "stays root: this container or user namespace cannot have %s (CAP_SETUID, "
-			   "CAP_SETGID)",
-			   user->name);
+		log_notice(
+		    "xtcp2",
+		    "stays root: this container or user namespace cannot have %s (CAP_SETUID, CAP_SETGID)",
+		    user->name);
 		*user = self;
 		return 0;
 	}
@@ -218,6 +230,16 @@ static int check_capture_directory(const struct config *config, const struct pri
 	return -EINVAL;
 }
 
+/* Whether the supplementary groups of the process are those of the user, and no others. */
+static bool has_groups(const struct privilege_user *user)
+{
+	bool all = getgroups(0, NULL) == (int)user->group_count;
+
+	for (size_t i = 0; i < user->group_count; i++)
+		all = all && in_group(user->groups[i]);
+	return all;
+}
+
 static void say_what_is_missing(const struct config *config, struct netns_options *options)
 {
 	if (!privilege_have(CAP_SYS_ADMIN)) {
@@ -238,6 +260,8 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 	int keep[4] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
 	size_t count = 2, asleep = count;
 	bool change = user->uid != geteuid();
+	/* Root that stays root gives up its groups as well, where it may. */
+	bool regroup = user->uid == 0 && !has_groups(user) && privilege_can_become(user);
 
 	say_what_is_missing(config, options);
 	/* The first is raised to number a namespace, the second is for a start over in place. */
@@ -245,9 +269,7 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 		keep[count++] = CAP_NET_ADMIN;
 		keep[count++] = CAP_NET_BROADCAST;
 	}
-	/* Root that stays root gives up its groups as well, where it may. */
-	int r = privilege_drop(change || (user->uid == 0 && privilege_can_become(user)) ? user : NULL, keep,
-			       count);
+	int r = privilege_drop(change || regroup ? user : NULL, keep, count);
 	for (; r == 0 && asleep < count; asleep++) {
 		if (privilege_have(keep[asleep]))
 			r = privilege_lower(keep[asleep]);
