@@ -99,6 +99,12 @@ in
   config = lib.mkIf cfg.enable {
     environment.systemPackages = [ cfg.package ];
     systemd.packages = [ cfg.package ];
+    users.users.xtcp2 = {
+      isSystemUser = true;
+      group = "xtcp2";
+      home = "/var/lib/xtcp2";
+    };
+    users.groups.xtcp2 = { };
     systemd.services.xtcp2 = {
       wantedBy = [ "multi-user.target" ];
       environment =

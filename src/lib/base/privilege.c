@@ -127,6 +127,21 @@ bool privilege_can_become(const struct privilege_user *u)
 	return mapped;
 }
 
+/* Whether the process has those of `have` in all of its sets, and no others in any. */
+static bool is_exact(const int *capabilities, size_t count, unsigned have)
+{
+	for (int capability = 0; capability <= CAP_LAST_CAP; capability++) {
+		bool wanted = false;
+		for (size_t i = 0; i < count; i++)
+			wanted |= capabilities[i] == capability && have & (1u << i);
+		if (capng_have_capability(CAPNG_EFFECTIVE, capability) != wanted ||
+		    capng_have_capability(CAPNG_PERMITTED, capability) != wanted ||
+		    capng_have_capability(CAPNG_INHERITABLE, capability) != wanted)
+			return false;
+	}
+	return true;
+}
+
 /* The sets of `select` become those of `have`, a bit for each of the capabilities. */
 static int set_capabilities(capng_select_t select, const int *capabilities, size_t count, unsigned have)
 {
@@ -170,7 +185,8 @@ int privilege_drop(const struct privilege_user *u, const int *capabilities, size
 		r = become(u);
 	if (r == 0 && capng_get_caps_process() < 0)
 		r = -EPERM;
-	if (r == 0)
+	/* A service manager that gives what is needed need not allow capset(2). */
+	if (r == 0 && !is_exact(capabilities, count, have))
 		r = set_capabilities(CAPNG_SELECT_CAPS, capabilities, count, have);
 	if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		r = -errno;

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "stats/stats.h"
 #include "version.h"
 
@@ -100,17 +101,16 @@ static bool process_stat_read(struct process_stat *s)
 				&s->virtual_bytes, &s->resident_pages) == 6;
 }
 
-/* Seconds since the epoch when the machine booted; 0 when unknown. */
+/*
+ * Seconds since the epoch when the machine booted, as the first call sees it: what comes of it must not move with
+ * the clock. From the clocks, because a unit may hide what of /proc is not about processes.
+ */
 static uint64_t boot_time(void)
 {
-	char line[256];
-	unsigned long long seconds = 0;
-	_cleanup_fclose_ FILE *f = fopen("/proc/stat", "re");
+	static uint64_t seconds;
 
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "btime %llu", &seconds) == 1)
-			break;
-	}
+	if (seconds == 0)
+		seconds = (uint64_t)(clock_real_ns() - clock_ns(CLOCK_BOOTTIME)) / NS_PER_SEC;
 	return seconds;
 }
 
