@@ -225,6 +225,21 @@ E
 E
 }
 
+@test "the gRPC socket belongs to the user, who takes it away in the end" {
+  inside <<'E'
+    "$XTCP2" -frequency 100ms -timeout 90ms -dest null -promListen= -grpcPort 0 2>/run/log & DAEMON=$!
+    wait_for 10 test -S /run/xtcp2/grpc.sock
+    wait_for 10 grep -q '^xtcp2: version' /run/log
+    [ "$(stat -c '%u %g %a' /run/xtcp2)" = "64978 64978 755" ]
+    [ "$(stat -c '%u %g %a' /run/xtcp2/grpc.sock)" = "64978 64978 660" ]
+    "$CTL" get >/dev/null
+    setpriv --reuid 64978 --regid 64978 --clear-groups "$CTL" get >/dev/null
+    ! setpriv --reuid 65534 --regid 65534 --clear-groups "$CTL" get
+    daemon_stop
+    [ ! -e /run/xtcp2/grpc.sock ]
+E
+}
+
 @test "a start over in place: the same rights, one filter however often, everything still found" {
   inside <<'E'
     ip netns add red

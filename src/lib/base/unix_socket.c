@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,16 @@ int unix_socket_connect(const char *path)
 	return take_fd(fd);
 }
 
+/* Gives away what this process has made. 0 or -errno. */
+static int give(const char *path, const struct privilege_user *owner)
+{
+	if (!owner || (owner->uid == geteuid() && owner->gid == getegid()))
+		return 0;
+	return lchown(path, owner->uid, owner->gid) < 0 ? -errno : 0;
+}
+
 /* Makes the last directory of path, with the usual mode whatever the umask. An error shows at bind(2). */
-static void make_directory(const char *path)
+static void make_directory(const char *path, const struct privilege_user *owner)
 {
 	const char *slash = strrchr(path, '/');
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -50,8 +59,10 @@ static void make_directory(const char *path)
 		return;
 	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
 	mode_t mask = umask(022);
-	mkdir(directory, 0755);
+	bool made = mkdir(directory, 0755) == 0;
 	umask(mask);
+	if (made)
+		give(directory, owner);
 }
 
 /* What stands at path goes if it is a socket that nobody listens on. 0 or -errno. */
@@ -82,7 +93,7 @@ static int bind_with_mode(int fd, const struct sockaddr_un *address, mode_t mode
 	return r;
 }
 
-static int listen_at(struct unix_socket *s, const char *path, mode_t mode)
+static int listen_at(struct unix_socket *s, const char *path, mode_t mode, const struct privilege_user *owner)
 {
 	struct sockaddr_un address;
 	struct stat st;
@@ -92,7 +103,7 @@ static int listen_at(struct unix_socket *s, const char *path, mode_t mode)
 
 	if (r < 0 || !copy)
 		return r < 0 ? r : -ENOMEM;
-	make_directory(path);
+	make_directory(path, owner);
 	r = remove_stale(path);
 	if (r < 0)
 		return r;
@@ -102,8 +113,10 @@ static int listen_at(struct unix_socket *s, const char *path, mode_t mode)
 	r = bind_with_mode(fd, &address, mode);
 	if (r < 0)
 		return r;
-	if (lstat(path, &st) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+	r = give(path, owner);
+	if (r == 0 && (lstat(path, &st) < 0 || listen(fd, LISTEN_BACKLOG) < 0))
 		r = -errno;
+	if (r < 0) {
 		unlink(path);
 		return r;
 	}
@@ -111,9 +124,10 @@ static int listen_at(struct unix_socket *s, const char *path, mode_t mode)
 	return 0;
 }
 
-int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode, char *error, size_t size)
+int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode,
+		       const struct privilege_user *owner, char *error, size_t size)
 {
-	int r = listen_at(s, path, mode);
+	int r = listen_at(s, path, mode, owner);
 
 	if (r == -EADDRINUSE)
 		snprintf(error, size, "%.200s: another process listens on it", path);

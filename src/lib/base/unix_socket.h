@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/privilege.h"
+
 /* A listening socket that owns its name in the file system. fd starts at -1. */
 struct unix_socket {
 	int fd;
@@ -17,10 +19,12 @@ struct unix_socket {
  * Listens on path, non-blocking and close-on-exec. The directory is made (0755)
  * when only it is missing. A socket that nobody listens on is replaced; a live
  * one, and whatever is no socket, stays and gives -EADDRINUSE or -EEXIST. The
- * name never has more than `mode`. Start-up only: for an instant it sets the
+ * name never has more than `mode`. What is made is given to owner, who has to
+ * remove it in the end; NULL leaves it. Start-up only: for an instant it sets the
  * process's umask. 0, or -errno with one sentence in error that names the path.
  */
-int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode, char *error, size_t size);
+int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode,
+		       const struct privilege_user *owner, char *error, size_t size);
 /* Closes it and removes the name, if that is still this socket's. Harmless for one that does not listen. */
 void unix_socket_close(struct unix_socket *s);
 

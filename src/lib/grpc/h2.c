@@ -179,9 +179,10 @@ int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, ch
 	return r;
 }
 
-int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode, char *error, size_t size)
+int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode,
+			  const struct privilege_user *owner, char *error, size_t size)
 {
-	int r = unix_socket_listen(&s->unix_socket, path, mode, error, size);
+	int r = unix_socket_listen(&s->unix_socket, path, mode, owner, error, size);
 
 	if (r < 0)
 		return r;

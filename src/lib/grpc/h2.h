@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/loop.h"
+#include "base/privilege.h"
 #include "base/str.h"
 #include "grpc/access.h"
 
@@ -61,7 +62,8 @@ int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, ch
 /* The TCP port, 0 without. */
 uint16_t h2_server_port(const struct h2_server *s);
 /* As unix_socket_listen(), which also takes the name away in the end. */
-int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode, char *error, size_t size);
+int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode,
+			  const struct privilege_user *owner, char *error, size_t size);
 /* Serves a connected stream socket, TCP or UNIX; owns fd from here on, even when it fails. 0 or -errno. */
 int h2_server_adopt(struct h2_server *s, int fd);
 /*

@@ -105,7 +105,8 @@ static int listen_unix(struct grpc_server *s, const struct grpc_server_options *
 {
 	mode_t mode = access_has_groups(s->access) ? SOCKET_MODE_GROUPS : SOCKET_MODE_OWN;
 	char why[300];
-	int r = h2_server_listen_unix(grpc_transport(s->grpc), options->socket, mode, why, sizeof(why));
+	int r = h2_server_listen_unix(grpc_transport(s->grpc), options->socket, mode, options->socket_owner,
+				      why, sizeof(why));
 
 	if (r == 0)
 		log_info("grpc", "listening on %s", options->socket);

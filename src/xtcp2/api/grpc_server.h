@@ -12,14 +12,16 @@
 
 #include "api/backend.h"
 #include "base/loop.h"
+#include "base/privilege.h"
 #include "grpc/h2.h"
 
 struct grpc_server;
 
 struct grpc_server_options {
-	const char *listen;  /* numeric address; NULL for no TCP */
-	uint16_t port;	     /* 0 takes any */
-	const char *socket;  /* path of the UNIX socket; NULL or "" for none */
+	const char *listen;			   /* numeric address; NULL for no TCP */
+	uint16_t port;				   /* 0 takes any */
+	const char *socket;			   /* path of the UNIX socket; NULL or "" for none */
+	const struct privilege_user *socket_owner; /* who it is given to; NULL for nobody; borrowed */
 	bool socket_needed;  /* a socket that cannot be made is an error, not only a line in the log */
 	size_t stream_bytes; /* bound of the records that wait for one client */
 	size_t total_bytes;  /* bound of those of all clients, a quarter of it for the hand-over */

@@ -59,6 +59,7 @@ int control_start(struct daemon *d)
 	    .listen = d->config->grpc_port && d->config->grpc_listen[0] ? d->config->grpc_listen : NULL,
 	    .port = d->config->grpc_port,
 	    .socket = d->config->grpc_socket,
+	    .socket_owner = &d->user,
 	    /* The usual place is not everybody's to write to, nor free where two daemons run. */
 	    .socket_needed = strcmp(d->config->grpc_socket, option_find("grpcSocket")->default_text) != 0,
 	    .stream_bytes = d->config->grpc_stream_bytes,
