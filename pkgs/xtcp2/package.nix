@@ -67,8 +67,6 @@ stdenv.mkDerivation (finalAttrs: {
   doCheck = true;
   mesonFlags = [
     (lib.mesonBool "tests" finalAttrs.finalPackage.doCheck)
-    # Warnings are the developer's errors, not those of whoever has a newer compiler.
-    (lib.mesonBool "werror" false)
   ];
 
   meta = {

@@ -162,8 +162,8 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 	if (r != 0)
 		return -r;
 	w->started = true;
-	char name[16];
-	snprintf(name, sizeof(name), "netlinker-%u", number);
+	char name[] = "netlinker-65535"; /* as long as the kernel keeps it */
+	snprintf(name, sizeof(name), "netlinker-%hu", (unsigned short)number);
 	pthread_setname_np(w->thread, name);
 	return 0;
 }
