@@ -14,8 +14,11 @@
 #include "base/credentials.h"
 #include "dest/state.h"
 
-/* What dest_stop() gives the thread beyond the deadline before it leaves it behind. */
-#define STOP_GRACE_NS		(1 * NS_PER_SEC)
+/*
+ * What dest_stop() gives the thread beyond the deadline before it leaves it behind: longer than
+ * librdkafka takes to give back what it holds and to end (kafka_disconnect(), a second each).
+ */
+#define STOP_GRACE_NS		(5 * NS_PER_SEC / 2)
 /* A body whose capacity exceeds its content by more than this is shrunk before it waits in the queue. */
 #define SLACK_MAX		(16u << 10)
 /* For members of dest_config that are 0: the defaults of -destQueueBytes and -produceTimeout. */

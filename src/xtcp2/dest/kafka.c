@@ -367,11 +367,12 @@ static void kafka_disconnect(struct dest_io *io)
 	if (k->in_flight_bytes)
 		log_err(SUBSYSTEM, "%s: librdkafka does not give back %zu bytes", dest_name(io),
 			k->in_flight_bytes);
+	show_in_flight(k);
+	stat_set(STAT_KAFKA_BROKERS_UP, 0);
+	/* This takes a second when a thread of librdkafka's misses its signal (2.8 does). */
 	rd_kafka_destroy(k->rk);
 	k->rk = NULL;
 	k->purging = false;
-	show_in_flight(k);
-	stat_set(STAT_KAFKA_BROKERS_UP, 0);
 }
 
 static void kafka_free(struct dest_io *io)
