@@ -221,7 +221,7 @@ static void messages_cut_anywhere(void **state)
 	buf_free(&e.b);
 }
 
-static int stop(struct record_sink *sink, struct record *r)
+static int cancel(struct record_sink *sink, struct record *r)
 {
 	return -ECANCELED;
 }
@@ -232,7 +232,7 @@ static void sink_stops_replay(void **state)
 	struct replay_result result;
 	char error[200];
 
-	e.sink.emit = stop;
+	e.sink.emit = cancel;
 	assert_int_equal(replay_bytes(&e, own, own_len, &result, error, sizeof(error)), -ECANCELED);
 	assert_int_equal(result.records, 1);
 }

@@ -34,7 +34,7 @@ static int load(struct config *c, char *error, size_t size, const char *const *f
 
 	assert_int_equal(config_init(c), 0);
 	while (flags[argc - 1]) {
-		assert_in_range(argc, 1, ARGS_MAX);
+		assert_true(argc >= 1 && argc <= ARGS_MAX);
 		argv[argc] = (char *)flags[argc - 1];
 		argc++;
 	}

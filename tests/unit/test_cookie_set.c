@@ -19,7 +19,7 @@ static void knows_what_it_holds(void **state)
 	}
 	assert_true(cookie_set_add(&s, 20001));
 	/* Neighbours share a slot: that is what makes it small. */
-	assert_in_range(s.used, 20000, 20000 + 20001 / 64 + 1);
+	assert_true(s.used >= 20000 && s.used <= 20000 + 20001 / 64 + 1);
 	cookie_set_free(&s);
 }
 

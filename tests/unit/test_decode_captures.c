@@ -111,7 +111,7 @@ static void add_socket(const char *line)
 {
 	struct ss_socket *s = &ss.sockets[ss.count];
 	char state[16], local[64], peer[64];
-	char *cookie;
+	const char *cookie;
 
 	if (sscanf(line, "%15s %*u %*u %63s %63s", state, local, peer) != 3)
 		return;
@@ -334,6 +334,8 @@ int main(void)
 	if (captures_directory())
 		return cmocka_run_group_tests(tests, NULL, NULL);
 	/* cmocka's TAP calls a skipped test "not ok": these are left out and named instead. */
-	printf("# not run, there is no directory XTCP2_CAPTURES: %s, %s\n", tests[1].name, tests[2].name);
+	/* Not to stdout: TAP begins with its version. */
+	fprintf(stderr, "# not run, there is no directory XTCP2_CAPTURES: %s, %s\n", tests[1].name,
+		tests[2].name);
 	return _cmocka_run_group_tests("own captures", tests, 1, NULL, NULL);
 }

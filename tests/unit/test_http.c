@@ -46,7 +46,7 @@ static bool is_ready(void *data, struct buf *why)
 	return __atomic_load_n(&f->ready, __ATOMIC_SEQ_CST);
 }
 
-static int start(void **state)
+static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct http_options options = {.listen = "127.0.0.1:0",
@@ -67,7 +67,7 @@ static int start(void **state)
 	return pthread_create(&f->thread, NULL, serve, f->loop);
 }
 
-static int stop(void **state)
+static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
@@ -309,12 +309,12 @@ static void listen_addresses_are_split(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(routes_answer, start, stop),
-	    cmocka_unit_test_setup_teardown(methods_are_told_apart, start, stop),
-	    cmocka_unit_test_setup_teardown(slow_clients_delay_nobody, start, stop),
-	    cmocka_unit_test_setup_teardown(huge_requests_are_refused, start, stop),
-	    cmocka_unit_test_setup_teardown(healthcheck_tells_ready_from_not, start, stop),
-	    cmocka_unit_test_setup_teardown(a_taken_port_is_named, start, stop),
+	    cmocka_unit_test_setup_teardown(routes_answer, setup, teardown),
+	    cmocka_unit_test_setup_teardown(methods_are_told_apart, setup, teardown),
+	    cmocka_unit_test_setup_teardown(slow_clients_delay_nobody, setup, teardown),
+	    cmocka_unit_test_setup_teardown(huge_requests_are_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(healthcheck_tells_ready_from_not, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_taken_port_is_named, setup, teardown),
 	    cmocka_unit_test(stopping_closes_everything),
 	    cmocka_unit_test(listen_addresses_are_split),
 	};

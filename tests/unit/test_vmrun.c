@@ -42,7 +42,7 @@ static void test_record_round_trip(void **state)
 	assert_true(n > 0);
 	assert_int_equal(text[n - 1], '\n');
 	for (int i = 0; i < n - 1; i++)
-		assert_in_range((unsigned char)text[i], ' ', '~');
+		assert_true(text[i] >= ' ' && text[i] <= '~');
 	assert_int_equal(result_line_parse(text, n - 1, &out), 0);
 	assert_string_equal(out.nonce, "n0");
 	assert_int_equal(out.seq, 7);
@@ -135,7 +135,7 @@ static void test_endless_line(void **state)
 	line_reader_feed(r, much, sizeof(much));
 	line_reader_finish(r);
 	line_reader_free(r);
-	assert_in_range(l.n, 3, 4);
+	assert_true(l.n == 3 || l.n == 4);
 }
 
 static void test_sentinels(void **state)
