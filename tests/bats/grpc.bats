@@ -71,7 +71,7 @@ E2
     serve -records 3 -frequency 0
     curl="$CLIENTS/grpcurl -plaintext"
     [ "$($curl 127.0.0.1:8889 list | wc -l)" -eq 5 ]
-    $curl 127.0.0.1:8889 describe xtcp_flat_record.v1.XtcpFlatRecord | grep -q 'uint32 tcp_info_rtt = 1230'
+    $curl 127.0.0.1:8889 describe xtcp_flat_record.v1.XtcpFlatRecord | grep 'uint32 tcp_info_rtt = 1230' >/dev/null
     $curl 127.0.0.1:8889 describe xtcp_config.v1.ConfigService.TriggerPollBurst
     [ "$($curl 127.0.0.1:8889 xtcp_config.v1.ConfigService/Get | jq .config.netlinkers)" -eq 4 ]
     [ "$($curl -unix -d '{}' "$PWD/grpc.sock" xtcp_flat_record.v1.XTCPFlatRecordService/PollFlatRecords | jq -s length)" -eq 3 ]
@@ -214,8 +214,8 @@ E2
     serve -records 20 -frequency 100ms -tag blue
     [ "$("$CLIENT" -count 40 | jq -s 'map(select(.tag == "blue" and .inet_diag_msg_state == "ESTABLISHED")) | length')" -eq 40 ]
     [ "$("$CLIENT" -count 3 -format csv -columns tag,inet_diag_msg_socket_source | sort -u)" = $'blue,127.0.0.1\ntag,inet_diag_msg_socket_source' ]
-    "$CLIENT" -count 1 -format tsv -columns tag,record_counter | grep -q $'blue\t[0-9]'
-    "$CLIENT" -count 1 -format humanize | grep -qx 'congestion_algorithm_string: cubic'
+    "$CLIENT" -count 1 -format tsv -columns tag,record_counter | grep $'blue\t[0-9]' >/dev/null
+    "$CLIENT" -count 1 -format humanize | grep -x 'congestion_algorithm_string: cubic' >/dev/null
     [ "$("$CLIENT" -count 60 -format null)" = "60 records" ]
     end
 E2

@@ -59,7 +59,7 @@ header_of() { # NAME [CURL ARGUMENT]...
   while read -r expected code query; do
     [ "$(status_of "$URL/" -d "$query")" = "$expected" ]
     [ "$(header_of X-ClickHouse-Exception-Code "$URL/" -d "$query")" = "$code" ]
-    http "$URL/" -d "$query" | grep -q "^Code: $code. DB::Exception: "
+    http "$URL/" -d "$query" | grep "^Code: $code. DB::Exception: " >/dev/null
   done <<'CASES'
 404 60 SELECT * FROM no_such_table
 404 47 SELECT no_such_column
@@ -144,10 +144,10 @@ rows_of_t() { sql 'SELECT count() FROM t'; }
   inside "$(bin clickhouse_protobuflist_db)" -rows 100 -loops 2
   inside "$(bin clickhouse_http_insert_protobuflist)" -values 7,8,9
   [ "$(sql 'SELECT count() FROM xtcp.xtcp_flat_records WHERE record_counter IN (7, 8, 9)')" -ge 3 ]
-  sql "SELECT DISTINCT state FROM xtcp.sockets ORDER BY state" | grep -qx ESTABLISHED
+  sql "SELECT DISTINCT state FROM xtcp.sockets ORDER BY state" | grep -x ESTABLISHED >/dev/null
   sql "SELECT source, destination FROM xtcp.sockets WHERE inet_diag_msg_family = 2 LIMIT 1" |
     grep -qE $'^192\\.0\\.2\\.1\t198\\.51\\.100\\.[0-9]+$'
-  sql "SELECT source FROM xtcp.sockets WHERE inet_diag_msg_family = 10 LIMIT 1" | grep -q '^2001:db8:'
+  sql "SELECT source FROM xtcp.sockets WHERE inet_diag_msg_family = 10 LIMIT 1" | grep '^2001:db8:' >/dev/null
   [ "$(sql "SELECT count() FROM xtcp.xtcp_flat_records WHERE timestamp_ns > now() - INTERVAL 5 MINUTE")" -ge 203 ]
   # What is no envelope is refused with a status, and nothing of it is kept.
   [ "$(status_of "$URL/?query=INSERT+INTO+xtcp.xtcp_flat_records_in+FORMAT+ProtobufList" --data-binary 'garbage')" != 200 ]

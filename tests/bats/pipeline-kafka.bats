@@ -57,7 +57,7 @@ produce_end() {
   inside "$(bin kafka_to_clickhouse)" -broker 127.0.0.1:19092 -topic raw -values 1 -dump -dumpFileName "$PIPE/sent"
   inside "$(bin kafka_topic_reader)" -broker 127.0.0.1:19092 -topic raw -count 1 -raw >"$PIPE/read"
   cmp "$PIPE/sent" "$PIPE/read"
-  inside "$(bin kafka_topic_reader)" -broker 127.0.0.1:19092 -topic raw -count 1 | grep -q '^partition=0 offset=0 '
+  inside "$(bin kafka_topic_reader)" -broker 127.0.0.1:19092 -topic raw -count 1 | grep '^partition=0 offset=0 ' >/dev/null
   run "$(bin xtcp2_kafka_client)" -format xml
   [ "$status" -eq 2 ]
 }
@@ -72,7 +72,7 @@ produce_end() {
   wait_for 60 rows_are 20
   wait_for 30 rows_are 1 xtcp_flat_records_errors
   [ "$(sql 'SELECT hex(raw) FROM xtcp.xtcp_flat_records_errors')" = "$(od -An -v -tx1 "$PIPE/garbage" | tr -d ' \n' | tr a-f A-F)" ]
-  sql "SELECT topic, offset FROM xtcp.xtcp_flat_records_errors WHERE notEmpty(error)" | grep -qx $'xtcp\t1'
+  sql "SELECT topic, offset FROM xtcp.xtcp_flat_records_errors WHERE notEmpty(error)" | grep -x $'xtcp\t1' >/dev/null
   # The same garbage again and again blocks nothing.
   produce -filename "$PIPE/garbage" -loops 50 >/dev/null
   produce -rows 10 >/dev/null
@@ -151,7 +151,7 @@ broker_missed() { grep -q "Connection refused" "$PIPE/producer.log"; }
   inside sh -c 'cat /dev/zero >"$1/ballast" 2>/dev/null || :' sh "$ENGINE_DATA"
   produce -rows 100 -loops "$held" >/dev/null
   wait_for 60 status_is 503
-  http "$URL/replicas_status" | grep -q 'NOT_ENOUGH_SPACE\|No space left\|CANNOT_WRITE'
+  http "$URL/replicas_status" | grep 'NOT_ENOUGH_SPACE\|No space left\|CANNOT_WRITE' >/dev/null
   inside rm "$ENGINE_DATA/ballast"
   wait_for 90 distinct_are $((1000 + held * 100))
   wait_for 90 status_is 200

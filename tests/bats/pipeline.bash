@@ -23,7 +23,7 @@ pipe_up() {
 
 holder_ready() {
   [ "$(readlink "/proc/$HOLDER/ns/net")" != "$(readlink /proc/self/ns/net)" ] &&
-    inside ip -o link show lo 2>/dev/null | grep -q 'LOWER_UP'
+    inside ip -o link show lo 2>/dev/null | grep 'LOWER_UP' >/dev/null
 }
 
 # Runs a command in the namespace.

@@ -61,7 +61,7 @@ identity() {
       drive_start -ioUring -ioUringRecvBatch "${batches% *}" -ioUringCqeBatch "${batches#* }" 2>/run/messages
       drive scan >/dev/null
       # The ring is there.
-      ls -l "/proc/$DRIVER_PID/fd" | grep -q 'anon_inode:\[io_uring\]'
+      ls -l "/proc/$DRIVER_PID/fd" | grep 'anon_inode:\[io_uring\]' >/dev/null
       expect "1020 2" drive dump /run/uring
       counters >/run/uring.counters
       diff /run/plain.counters /run/uring.counters >&2
