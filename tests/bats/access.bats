@@ -42,7 +42,7 @@ sandbox() {
   sandbox <<'E2'
     daemon_start
     statuses 127.0.0.1:8889 | tee all; answers_are reader <all
-    tail -n 1 all | grep -q 'to change or trigger anything, connect to the UNIX socket /run/xtcp2/grpc.sock as root'
+    tail -n 1 all | grep 'to change or trigger anything, connect to the UNIX socket /run/xtcp2/grpc.sock as root' >/dev/null
     as_nobody "$CLIENT" -target localhost -count 1 >record & client=$!
     wait_for 10 sh -c '"$CTL" trigger-poll && test -s record'
     wait $client
@@ -150,7 +150,7 @@ E2
     wait_for 20 grep -q 'workers, every' log
     socat -u TCP4-LISTEN:9999,bind=127.0.0.1,fork,reuseaddr OPEN:got,creat,append & thief=$!
     wait_for 10 test_listeners 2
-    ! "$CTL" get | grep -q TOPSECRETPW
+    ! "$CTL" get | grep TOPSECRETPW >/dev/null
     echo '{"dest":"kafka:127.0.0.1:9999"}' >a.json
     ! as_nobody "$CTL" reconfigure -file a.json -target localhost 2>err
     grep -q PERMISSION_DENIED err

@@ -17,7 +17,7 @@ setup() {
 inside() {
   fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
     trap 'kill -KILL \$(jobs -p) 2>/dev/null || :' EXIT
-    streams() { curl -s http://127.0.0.1:9088/metrics | grep -q \"^xtcp2_grpc_calls \$1\$\"; }
+    streams() { curl -s http://127.0.0.1:9088/metrics | grep \"^xtcp2_grpc_calls \$1\$\" >/dev/null; }
     attach() {
       \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 50ms \"\$@\" 2>log & daemon=\$!
       wait_for 10 test -s out
