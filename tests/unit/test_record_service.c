@@ -87,14 +87,14 @@ static void round_of_loop(void)
 	assert_int_equal(loop_run(rig.loop), 0);
 }
 
-#define WAIT_FOR(condition_)                                                 \
-	do {                                                                 \
-		int64_t until = clock_mono_ns() + PATIENCE_NS;               \
-		while (!(condition_)) {                                      \
-			if (clock_mono_ns() > until)                         \
-				fail_msg("waited in vain for " #condition_); \
-			round_of_loop();                                     \
-		}                                                            \
+#define WAIT_FOR(condition_)                                                    \
+	do {                                                                    \
+		int64_t until = clock_mono_ns() + PATIENCE_NS;                  \
+		while (!(condition_)) {                                         \
+			if (clock_mono_ns() > until)                            \
+				fail_msg("waited in vain for %s", #condition_); \
+			round_of_loop();                                        \
+		}                                                               \
 	} while (0)
 
 static int setup(void **state)
