@@ -322,3 +322,21 @@ E
     [ "$(cat log)" = 'xtcp2: destination "stdout": is closed; expected stdout' ]
 E
 }
+
+@test "-replay opens the capture as root and reads it with no capability at all" {
+  inside <<'E'
+    install -m 600 "$BATS_TEST_DIRNAME/../data/linux-6.18-ipv4.pcap" secret.pcap
+    install -m 600 /dev/null mine
+    "$XTCP2" -replay secret.pcap -dest file:mine 2>/run/log
+    grep -q ' 18 records, 18 sent to file:mine' /run/log
+    [ "$(wc -l <mine)" -eq 18 ]
+    # It waits for a peer, so that it can be looked at.
+    "$XTCP2" -replay secret.pcap -dest unix:nobody -flushTimeout 20s 2>/run/log & DAEMON=$!
+    wait_for 10 grep -q 'trying again' /run/log
+    every "$DAEMON" Uid "64978 64978 64978 64978"
+    for set in CapInh CapPrm CapEff CapBnd CapAmb; do every "$DAEMON" "$set" 0000000000000000; done
+    every "$DAEMON" NoNewPrivs 1
+    without_filter || every "$DAEMON" Seccomp 2
+    kill $DAEMON
+E
+}

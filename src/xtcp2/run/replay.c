@@ -2,14 +2,17 @@
 #include "run/replay.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "poll/shipper.h"
 #include "run/setup.h"
+#include "run/syscalls.h"
 #include "source/capture.h"
 #include "stats/stats.h"
 
@@ -39,9 +42,9 @@ static void report(const char *path, const struct replay_result *r, const struct
 			   (unsigned long long)r->decode.info_tails);
 }
 
-/* Reads the file into the started destination. 0 or -errno, logged. */
-static int replay_into(const struct config *config, const struct source_config *source, struct dest *dest,
-		       struct replay_result *result)
+/* Reads f into the started destination. 0 or -errno, logged. */
+static int replay_into(const struct config *config, FILE *f, const struct source_config *source,
+		       struct dest *dest, struct replay_result *result)
 {
 	char error[512] = "";
 	struct shipper shipper;
@@ -53,8 +56,8 @@ static int replay_into(const struct config *config, const struct source_config *
 	}
 	shipper_header(&shipper, true);
 	record_constants(record, config);
-	int r =
-	    replay_file(config->replay, &source->decode, record, &shipper.sink, result, error, sizeof(error));
+	int r = replay_stream(f, config->replay, &source->decode, record, &shipper.sink, result, error,
+			      sizeof(error));
 	shipper_flush(&shipper);
 	shipper_free(&shipper);
 	if (r < 0)
@@ -62,22 +65,40 @@ static int replay_into(const struct config *config, const struct source_config *
 	return r;
 }
 
+/* Opens what root may have to open, and gives up what reading a stranger's bytes does not need. */
+static FILE *replay_open(const struct config *config, const struct privilege_user *user, struct dest *dest)
+{
+	FILE *f = input_fopen(config->replay);
+
+	if (!f) {
+		log_err("replay", "%s: %s", config->replay, input_strerror(errno));
+		return NULL;
+	}
+	if (setup_files(config, user, dest) == 0 && setup_no_privileges(config, user) == 0 &&
+	    syscalls_restrict(config->seccomp, false) == 0)
+		return f;
+	fclose(f);
+	return NULL;
+}
+
 int replay_run(const struct config *config)
 {
 	struct source_config source = {0};
+	struct privilege_user user;
 
-	if (setup_source(config, &source) < 0)
+	if (setup_source(config, &source) < 0 || setup_user(config, &user) < 0)
 		return 2;
 	struct dest *dest = setup_dest(config);
 	if (!dest)
 		return 2;
 	struct replay_result result = {0};
 	int status = 1;
-	int r = dest_start(dest);
+	_cleanup_fclose_ FILE *f = replay_open(config, &user, dest);
+	int r = f ? dest_start(dest) : 0;
 	if (r < 0) {
 		log_err("replay", "cannot start the destination: %s", strerror(-r));
-	} else {
-		r = replay_into(config, &source, dest, &result);
+	} else if (f) {
+		r = replay_into(config, f, &source, dest, &result);
 		bool left = dest_stop(dest, clock_mono_ns() + config->flush_timeout_ns) > 0;
 		if (r == 0)
 			report(config->replay, &result, dest);

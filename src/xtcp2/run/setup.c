@@ -254,14 +254,31 @@ static void say_what_is_missing(const struct config *config, struct netns_option
 	}
 }
 
+static int drop(const struct config *config, const struct privilege_user *user, const int *keep, size_t count)
+{
+	/* Root that stays root gives up its groups as well, where it may. */
+	bool change =
+	    user->uid != geteuid() || (user->uid == 0 && !has_groups(user) && privilege_can_become(user));
+	int r = privilege_drop(change ? user : NULL, keep, count);
+
+	if (r < 0) {
+		log_err("xtcp2", "cannot become %s and drop capabilities: %s", user->name, strerror(-r));
+		return r;
+	}
+	return check_capture_directory(config, user);
+}
+
+int setup_no_privileges(const struct config *config, const struct privilege_user *user)
+{
+	return drop(config, user, NULL, 0);
+}
+
 int setup_privileges(const struct config *config, const struct privilege_user *user,
 		     struct netns_options *options)
 {
 	int keep[4] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
 	size_t count = 2, asleep = count;
-	bool change = user->uid != geteuid();
-	/* Root that stays root gives up its groups as well, where it may. */
-	bool regroup = user->uid == 0 && !has_groups(user) && privilege_can_become(user);
+	bool other = user->uid != geteuid();
 
 	say_what_is_missing(config, options);
 	/* The first is raised to number a namespace, the second is for a start over in place. */
@@ -269,18 +286,16 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 		keep[count++] = CAP_NET_ADMIN;
 		keep[count++] = CAP_NET_BROADCAST;
 	}
-	int r = privilege_drop(change || regroup ? user : NULL, keep, count);
+	int r = drop(config, user, keep, count);
 	for (; r == 0 && asleep < count; asleep++) {
 		if (privilege_have(keep[asleep]))
 			r = privilege_lower(keep[asleep]);
+		if (r < 0)
+			log_err("xtcp2", "cannot lower a capability: %s", strerror(-r));
 	}
-	if (r < 0) {
-		log_err("xtcp2", "cannot become %s and drop capabilities: %s", user->name, strerror(-r));
-		return r;
-	}
-	if (change)
+	if (r == 0 && other)
 		log_info("xtcp2", "runs as %s", user->name);
-	return check_capture_directory(config, user);
+	return r;
 }
 
 void setup_file_limit(void)
