@@ -9,6 +9,7 @@
  */
 #include "vmrun/judge.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,19 +60,25 @@ void judge_free(struct judge *j)
 	*j = (struct judge){0};
 }
 
-/* Keeps a copy of a text that came from the guest, made fit for terminals and for JSON. */
-void judge_set_text(char **to, const char *text)
+/* Makes a text that came from the guest fit for terminals, for lines of a report and for JSON, in place. */
+static void clean(char *text)
 {
-	free(*to);
-	*to = text ? strdup(text) : NULL;
 	json_t *utf8 = text ? json_string(text) : NULL;
-	for (char *c = *to; c && *c; c++) {
+
+	for (char *c = text; c && *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = ' ';
 		else if (!utf8 && (unsigned char)*c > 0x7f)
 			*c = '?';
 	}
 	json_decref(utf8);
+}
+
+void judge_set_text(char **to, const char *text)
+{
+	free(*to);
+	*to = text ? strdup(text) : NULL;
+	clean(*to);
 }
 
 void judge_finding(struct judge *j, const char *name, bool voids, const char *fmt, ...)
@@ -89,6 +96,7 @@ void judge_finding(struct judge *j, const char *name, bool voids, const char *fm
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
+	clean(text);
 	j->findings[j->findings_n++] = (struct judge_finding){.name = name, .text = text, .voids = voids};
 }
 
@@ -124,6 +132,10 @@ static struct judge_check *named_check(struct judge *j, const char *name)
 
 	if (c)
 		return c;
+	if (!result_name_valid(name)) {
+		judge_finding(j, FINDING_PLAN, false, "\"%.80s\" is no name of a check", name);
+		return NULL;
+	}
 	judge_finding(j, FINDING_PLAN, false, "check %s is not in the plan", name);
 	c = add_check(j, name);
 	if (c)
@@ -145,7 +157,10 @@ static void on_plan(struct judge *j, const struct result_line *line, int64_t t_m
 	for (size_t n; list && *list; list += n + (list[n] == ',')) {
 		n = strcspn(list, ",");
 		snprintf(name, sizeof(name), "%.*s", (int)n, list);
-		if (judge_find_check(j, name))
+		if (n >= sizeof(name) || !result_name_valid(name))
+			judge_finding(j, FINDING_PLAN, false,
+				      "the plan has \"%s\", which is no name of a check", name);
+		else if (judge_find_check(j, name))
 			judge_finding(j, FINDING_PLAN, false, "the plan names %s twice", name);
 		else
 			add_check(j, name);
@@ -196,16 +211,29 @@ static void on_end(struct judge *j, const struct result_line *line, int64_t t_ms
 	judge_set_text(&c->reason, result_line_get(line, "reason"));
 }
 
+/* A figure is a number where it reads as one, so that it can be held against an assert. */
+static json_t *figure(const char *value)
+{
+	_cleanup_free_ char *text = NULL;
+	char *end;
+	double number = strtod(value, &end);
+
+	if (*value && !*end && isfinite(number))
+		return value[strcspn(value, ".eE")] ? json_real(number)
+						    : json_integer(strtoll(value, NULL, 10));
+	judge_set_text(&text, value);
+	return json_string(text ? text : "");
+}
+
 static void on_metric(struct judge *j, const struct result_line *line)
 {
 	for (size_t i = 0; i < line->pairs; i++) {
-		const char *value = line->pair[i].value;
-		char *end;
-		double number = strtod(value, &end);
-		json_t *json = *end || !*value		      ? json_string(value)
-			       : value[strcspn(value, ".eE")] ? json_real(number)
-							      : json_integer(strtoll(value, NULL, 10));
-		json_object_set_new(j->metrics, line->pair[i].key, json);
+		const struct result_pair *p = &line->pair[i];
+
+		if (result_name_valid(p->key))
+			json_object_set_new(j->metrics, p->key, figure(p->value));
+		else
+			judge_finding(j, FINDING_RECORDS, false, "\"%.80s\" is no name of a figure", p->key);
 	}
 }
 
@@ -277,8 +305,12 @@ static void on_record(struct judge *j, const char *text, int64_t t_ms)
 		return;
 	}
 	if (!nonce || strcmp(line.nonce, nonce) != 0) {
-		json_array_append_new(j->warnings,
-				      json_sprintf("a record with a foreign nonce was ignored: %.80s", text));
+		_cleanup_free_ char *warning = NULL;
+
+		if (asprintf(&warning, "a record with a foreign nonce was ignored: %.80s", text) < 0)
+			warning = NULL;
+		clean(warning);
+		json_array_append_new(j->warnings, json_string(warning ? warning : ""));
 		return;
 	}
 	if (line.seq != j->next_seq)

@@ -308,6 +308,32 @@ static void test_judge_plan(void **state)
 	judge_free(&j);
 }
 
+/* A guest's names are held against it when they are none: they must not make lines or vanish in reports. */
+static void test_judge_hostile_names(void **state)
+{
+	struct judge j;
+
+	begin_run(&j, "-");
+	feed_record(&j, 0, "PLAN checks=\"A,B\\nok 7 - C\"");
+	feed_record(&j, 1, "END check=\"\\xff\" verdict=FAIL");
+	feed_record(&j, 2, "END check=A verdict=PASS reason=\"\\x1b[2J\\xff\"");
+	feed_record(&j, 3, "METRIC \"a b\"=1 huge=1e999");
+	feed_record(&j, 4, "OVERALL verdict=PASS");
+	feed_record(&j, 5, "BYE");
+	end_run(&j);
+	assert_int_equal(j.verdict, VERDICT_FAIL);
+	assert_int_equal(j.checks_n, 1);
+	assert_string_equal(j.checks[0].reason, " [2J?");
+	assert_string_equal(json_string_value(json_object_get(j.metrics, "huge")), "1e999");
+	for (size_t i = 0; i < j.findings_n; i++) {
+		json_t *text = json_string(j.findings[i].text);
+		assert_non_null(text);
+		assert_null(strpbrk(j.findings[i].text, "\n\x1b"));
+		json_decref(text);
+	}
+	judge_free(&j);
+}
+
 /* A run in which everything passes, with these figures, of a flavor with these asserts (JSON). */
 static void run_with_figures(struct judge *j, const char *asserts, const char *figures)
 {
@@ -541,6 +567,7 @@ int main(void)
 	    cmocka_unit_test(test_replay),
 	    cmocka_unit_test(test_judge_order_and_allow_list),
 	    cmocka_unit_test(test_judge_plan),
+	    cmocka_unit_test(test_judge_hostile_names),
 	    cmocka_unit_test(test_judge_asserts),
 	    cmocka_unit_test(test_asserts_of_flavors),
 	    cmocka_unit_test(test_deadlines),
