@@ -181,7 +181,7 @@ E2
     "$CLIENT" -format null >reader 2>reader.err & reader=$!
     wait_for 10 polls 3
     before=$(rss)
-    coproc STALL { "$CASES" 8889 stall; }
+    coproc STALL { exec "$CASES" 8889 stall; }
     for i in {1..24}; do
       echo >&"${STALL[1]}"
       read -r -t 30 line <&"${STALL[0]}"

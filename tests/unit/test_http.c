@@ -4,13 +4,16 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include "api/http.h"
+#include "base/clock.h"
 #include "base/listen.h"
+#include "stats/stats.h"
 
 /* The server runs in its own loop and thread; the test is the client. */
 struct fixture {
@@ -124,6 +127,21 @@ static void assert_status(const char *answer, int status)
 	snprintf(line, sizeof(line), "HTTP/1.1 %d ", status);
 	if (strncmp(answer, line, strlen(line)) != 0)
 		fail_msg("not status %d: %.60s", status, answer);
+}
+
+/* Each byte begins libmicrohttpd's own time-out again; the deadline of a whole request does not move. */
+static void a_request_that_does_not_end_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_close_ int fd = client(f);
+	int64_t start = clock_mono_ns();
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+
+	assert_int_equal(send(fd, "GET /met", 8, MSG_NOSIGNAL), 8);
+	while (poll(&pfd, 1, 100) == 0 && clock_mono_ns() - start < 9 * NS_PER_SEC)
+		send(fd, "r", 1, MSG_NOSIGNAL);
+	assert_true(clock_mono_ns() - start < 9 * NS_PER_SEC);
+	assert_true(stat_get(STAT_HTTP_CLOSED) > 0);
 }
 
 static void routes_answer(void **state)
@@ -310,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(routes_answer, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_request_that_does_not_end_is_given_up, setup, teardown),
 	    cmocka_unit_test_setup_teardown(methods_are_told_apart, setup, teardown),
 	    cmocka_unit_test_setup_teardown(slow_clients_delay_nobody, setup, teardown),
 	    cmocka_unit_test_setup_teardown(huge_requests_are_refused, setup, teardown),

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 
 /* Connections that wait for accept(2); the kernel bounds it by net.core.somaxconn. */
-#define LISTEN_BACKLOG 128
+#define LISTEN_BACKLOG 1024
 
 static void addrinfo_freep(struct addrinfo **ai)
 {

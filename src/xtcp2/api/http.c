@@ -7,7 +7,9 @@
  * either fires, MHD_run() handles what is ready and returns. Answers are whole
  * before they are queued, so a client that reads slowly costs one buffer until
  * its time-out and delays nobody. Connections are bounded in number, in memory
- * and in idle time; beyond the bound new ones wait in the kernel's backlog.
+ * and in time: libmicrohttpd's own time-out begins again with each byte, so a
+ * conn_guard holds them to deadlines for a whole request and a whole answer, and
+ * ends the oldest where a new one needs room.
  */
 #include "api/http.h"
 
@@ -21,13 +23,20 @@
 #include "api/metrics.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/conn_guard.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "stats/stats.h"
 
-/* Connections at once: a few scrapers and probes, with room for strays. */
-#define HTTP_CONNECTIONS_MAX	   64
-/* Seconds without progress after which a connection is closed. */
+/* Connections at once: a few scrapers and probes, with room for strays. Beyond them the oldest goes. */
+#define HTTP_CONNECTIONS_MAX	   256
+/* More of them: those that are on their way out, and those it is too early to send away for. */
+#define HTTP_CONNECTIONS_MORE	   64
+/* A connection is closed that has not sent a request by then, first line to last header ... */
+#define HTTP_REQUEST_SECONDS	   2
+/* ... has not taken its answer, ... */
+#define HTTP_ANSWER_SECONDS	   5
+/* ... or has not sent the next request. */
 #define HTTP_IDLE_SECONDS	   10
 /* Request line and headers of one connection; a longer request is refused with 431 or 414. */
 #define HTTP_REQUEST_BYTES_MAX	   16384
@@ -39,6 +48,7 @@
 struct http_server {
 	struct loop *loop;
 	struct MHD_Daemon *daemon;
+	struct conn_guard *guard;
 	struct loop_watch watch, timer;
 	struct http_options options; /* prom_path is ours */
 	uint16_t port;
@@ -137,6 +147,36 @@ static void not_found(const struct http_server *s, struct buf *body)
 	buf_byte(body, '\n');
 }
 
+/* The guard's slot of a connection. */
+static struct conn_slot *slot_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* MHD_NotifyConnectionCallback */
+static void on_connection(void *data, struct MHD_Connection *c, void **slot,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct http_server *s = data;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED)
+		conn_guard_leave(s->guard, *slot);
+	else
+		*slot = info ? conn_guard_enter(s->guard, info->connect_fd, HTTP_REQUEST_SECONDS) : NULL;
+}
+
+/* MHD_RequestCompletedCallback */
+static void on_completed(void *data, struct MHD_Connection *c, void **seen,
+			 enum MHD_RequestTerminationCode how)
+{
+	struct http_server *s = data;
+
+	conn_guard_mark(s->guard, slot_of(c), HTTP_IDLE_SECONDS);
+}
+
 /* MHD_AccessHandlerCallback: called once with the headers (*seen is NULL), then again to be answered. */
 static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *url, const char *method,
 			      const char *version, const char *upload, size_t *upload_size, void **seen)
@@ -146,6 +186,8 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *
 	bool reads = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 	struct buf body = {0};
 
+	if (!*seen)
+		conn_guard_mark(s->guard, slot_of(c), HTTP_ANSWER_SECONDS);
 	if (!*seen && reads) {
 		*seen = (void *)s;
 		return MHD_YES;
@@ -165,16 +207,30 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *
 	return answer(c, status, route->content_type, &body);
 }
 
+/* Whether libmicrohttpd takes no more connections now. */
+static bool full(const struct http_server *s)
+{
+	const union MHD_DaemonInfo *info =
+	    MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info && info->num_connections >= HTTP_CONNECTIONS_MAX + HTTP_CONNECTIONS_MORE;
+}
+
 static void run(struct http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
+	bool was_full = full(s);
 
 	MHD_run(s->daemon);
-	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
+	/* It looks at its listening socket again when it is run, not when there is room again. */
+	if (was_full && !full(s))
+		MHD_run(s->daemon);
+	int64_t next = conn_guard_sweep(s->guard);
+	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES && (next < 0 || (int64_t)ms * NS_PER_MS < next))
 		/* 0 means "again at once": a nanosecond, as a timer of 0 would be off. */
-		loop_timer_set(&s->timer, ms ? (int64_t)ms * NS_PER_MS : 1, 0);
-	else
-		loop_timer_set(&s->timer, 0, 0);
+		next = ms ? (int64_t)ms * NS_PER_MS : 1;
+	loop_timer_set(&s->timer, next < 0 ? 0 : next, 0);
+	stat_set(STAT_HTTP_CLOSED, conn_guard_closed(s->guard));
 }
 
 static void on_ready(struct loop_watch *w, uint32_t events)
@@ -190,13 +246,14 @@ static void on_timer(struct loop_watch *w, uint32_t events)
 
 static struct MHD_Daemon *daemon_start(struct http_server *s, int listen_fd)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, s,
-				MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
-				NULL, /* first, or early messages go to stderr */
-				MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-				(unsigned int)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-				(unsigned int)HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				(size_t)HTTP_REQUEST_BYTES_MAX, MHD_OPTION_END);
+	return MHD_start_daemon(
+	    MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_mhd,
+	    NULL, /* first, or early messages go to stderr */
+	    MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned int)(HTTP_CONNECTIONS_MAX + HTTP_CONNECTIONS_MORE), MHD_OPTION_NOTIFY_CONNECTION,
+	    on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_CONNECTION_TIMEOUT,
+	    (unsigned int)HTTP_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)HTTP_REQUEST_BYTES_MAX, MHD_OPTION_END);
 }
 
 /* Puts MHD's descriptor and its timer into the loop. 0 or -errno. */
@@ -236,6 +293,13 @@ struct http_server *http_start(struct loop *loop, const struct http_options *opt
 	s->options.prom_path = path;
 	s->watch.fd = s->timer.fd = -1;
 	s->port = listen_port(fd);
+	s->guard = conn_guard_new(HTTP_CONNECTIONS_MAX);
+	if (!s->guard) {
+		snprintf(error, size, "%s: out of memory", options->listen);
+		close(fd);
+		http_stop(s);
+		return NULL;
+	}
 	/* From here on libmicrohttpd owns the socket, even when it fails. */
 	s->daemon = daemon_start(s, fd);
 	int r = s->daemon ? watch_start(s) : -ENOMEM;
@@ -263,6 +327,7 @@ void http_stop(struct http_server *server)
 	loop_timer_close(server->loop, &server->timer);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	conn_guard_free(server->guard);
 	free((char *)server->options.prom_path);
 	free(server);
 }
