@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "netns/hidden.h"
 #include "netns/netns.h"
 #include "source/source.h"
 
@@ -116,12 +117,15 @@ int main(int argc, char **argv)
 	source_decode_defaults(&config.decode);
 	tcp_states_parse("default", &config.states, bad, sizeof(bad));
 
+	options.hidden = hidden_new(false, false);
 	struct netns_table *table = netns_table_new(NULL, &options, NULL, NULL);
 	struct source *source = source_netlink.create(&config, 0);
 	if (!table || !source) {
 		perror("ns");
 		return 1;
 	}
+	if (options.hidden)
+		hidden_look(options.hidden);
 	netns_table_scan(table);
 	struct netns **entries = netns_table_entries(table, &count);
 	if (!as_json)
@@ -134,5 +138,6 @@ int main(int argc, char **argv)
 	}
 	source_netlink.free(source);
 	netns_table_free(table);
+	hidden_free(options.hidden);
 	return 0;
 }

@@ -77,3 +77,17 @@ is_apart() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)
 tie() { ip link add "tie-$1" type veth peer name peer netns "$1"; }
 tied() { ip link show "tie-$1" >/dev/null 2>&1; }
 untied() { ! tied "$1"; }
+
+# hide_start HOW [LAUNCHER...]: a namespace that neither a mount nor a process shows (tests/tools/hide.c). It ends
+# when descriptor 7 is closed.
+hide_start() {
+  local how=$1
+  shift
+  [ -p "/run/hold-$how" ] || mkfifo -m 666 "/run/hold-$how"
+  "$@" "$BUILD/tests/tools/hide" "$how" <"/run/hold-$how" >"/run/hidden-$how" &
+  exec 7>"/run/hold-$how"
+  wait_for 5 grep -q READY "/run/hidden-$how"
+}
+
+# left N: a scan shows so many.
+left() { [ "$(drive scan)" -eq "$1" ]; }

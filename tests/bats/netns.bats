@@ -337,3 +337,87 @@ E
 @test "300 namespaces cost no thread, a descriptor each and little memory" {
   [ "$(PROCESSES=0 "$BATS_TEST_DIRNAME/../bench/scale" 300 | grep -c '^ok')" -eq 3 ]
 }
+
+@test "a namespace that only a thread, a kept or a passed socket holds is found, read, and let go" {
+  sandbox <<'E'
+    drive_start -hiddenSockets
+    drive count >/dev/null
+    for how in thread socket passed; do
+      before=$(open_files)
+      hide_start $how
+      expect 2 drive scan
+      names_only | grep -Ex 'self (tid|socket):[0-9]+' >/dev/null
+      drive dump /run/records >/dev/null
+      [ "$(jq -s 'map(select(.netns != "self" and .inet_diag_msg_socket_source_port == 7000)) | length' /run/records)" -eq 1 ]
+      expect 2 drive scan
+      exec 7>&-
+      wait_for 5 left 1
+      [ "$(open_files)" -eq "$before" ]
+    done
+E
+}
+
+@test "hidden namespaces of an ordinary user are found, in nested user namespaces as well" {
+  sandbox <<'E'
+    drive_start -hiddenSockets
+    chmod 755 /run
+    for how in thread socket passed; do
+      hide_start $how setpriv --reuid=65534 --regid=65534 --clear-groups unshare -U -r -- unshare -U -r -n --
+      expect 3 drive scan
+      drive dump /run/records >/dev/null
+      [ "$(jq -s 'map(select(.inet_diag_msg_socket_source_port == 7000)) | length' /run/records)" -eq 1 ]
+      exec 7>&-
+      wait_for 5 left 1
+    done
+E
+}
+
+@test "a hidden namespace is followed when its descriptor changes, and gets the name of a process that enters it" {
+  sandbox <<'E'
+    drive_start -hiddenSockets
+    hide_start swap
+    expect 2 drive scan
+    drive count >/dev/null
+    cookie=$(drive names | awk '/^socket:/ { print $3 }')
+    echo swap >&7
+    wait_for 5 grep -q SWAPPED /run/hidden-swap
+    expect 2 drive scan
+    [ "$(drive names | awk '/^socket:/ { print $3, $4 }')" = "$cookie open" ]
+    exec 7>&-
+    wait_for 5 left 1
+    hide_start thread
+    expect 2 drive scan
+    tid=$(names_only | grep -o 'tid:[0-9]*' | cut -d: -f2)
+    mkfifo /run/hold
+    nsenter "--net=/proc/$tid/task/$tid/ns/net" cat /run/hold & entered=$!
+    wait_for 5 is_apart $entered
+    scanned "pid:$entered" self
+    touch /run/netns/shown
+    mount --bind "/proc/$entered/ns/net" /run/netns/shown
+    scanned self shown
+E
+}
+
+@test "the daemon finds hidden namespaces by itself, and polls cost no privilege more" {
+  sandbox <<'E'
+    XTCP2=$(bin xtcp2)
+    mkdir /run/work && cd /run/work
+    listeners() { [ "$(jq -r 'select(.inet_diag_msg_socket_source_port == 7000) | .netns' out | grep -c "^$1:")" -ge 1 ]; }
+    hide_start thread
+    "$XTCP2" -frequency 100ms -timeout 90ms -promListen= -grpcPort 0 >out 2>log & daemon=$!
+    wait_for 20 listeners tid
+    exec 7>&-
+    kill $daemon
+    wait $daemon
+    hide_start passed
+    "$XTCP2" -hiddenSockets -frequency 100ms -timeout 90ms -promListen= -grpcPort 0 >out 2>log & daemon=$!
+    wait_for 20 listeners socket
+    # CAP_NET_ADMIN (bit 12) is in effect on the thread that looks for sockets, and on no other.
+    effective() { awk -v name="$1" '/^Name/ { n = $2 } /^CapEff/ && n ~ name { print $2 }' /proc/$daemon/task/*/status; }
+    for mask in $(effective '^(xtcp2|netlinker)'); do [ $((0x$mask & 1 << 12)) -eq 0 ]; done
+    [ $((0x$(effective '^hidden') & 1 << 12)) -ne 0 ]
+    kill $daemon
+    wait $daemon
+    ! grep -q 'system call' log
+E
+}

@@ -16,7 +16,7 @@
  *   limit N         sets the soft limit of open files; answers "limit N"
  *   cut NS          as count, with a deadline that short; answers "cut RECORDS NAMESPACES-CUT"
  *
- * Usage: dump [-states S] [-netnsDirs A,B] [-own] [-noProc] [-ioUring [-ioUringRecvBatch N] [-ioUringCqeBatch
+ * Usage: dump [-states S] [-netnsDirs A,B] [-own] [-noProc] [-hiddenSockets] [-ioUring [-ioUringRecvBatch N] [-ioUringCqeBatch
  * N]]
  */
 #include <dirent.h>
@@ -36,6 +36,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "netns/hidden.h"
 #include "netns/netns.h"
 #include "record/encoder.h"
 #include "source/source.h"
@@ -45,7 +46,7 @@
 #define LINE_MAX_LEN	256
 
 static const char *states_text = "default", *directories_text = "/run/netns,/run/docker/netns";
-static bool own_only, no_proc, io_uring;
+static bool own_only, no_proc, io_uring, hidden_sockets;
 static uint32_t recv_batch = 64, cqe_batch = 128;
 static const struct source_ops *ops = &source_netlink;
 
@@ -54,6 +55,7 @@ static const struct flag flags[] = {
     {"netnsDirs", FLAG_STRING, &directories_text, "directories"},
     {"own", FLAG_BOOL, &own_only, "the own namespace only"},
     {"noProc", FLAG_BOOL, &no_proc, "find namespaces by the directories alone"},
+    {"hiddenSockets", FLAG_BOOL, &hidden_sockets, "look for namespaces that only sockets hold"},
     {"ioUring", FLAG_BOOL, &io_uring, "read through io_uring"},
     {"ioUringRecvBatch", FLAG_U32, &recv_batch, "buffers of a ring"},
     {"ioUringCqeBatch", FLAG_U32, &cqe_batch, "completions taken at once"},
@@ -71,6 +73,7 @@ struct printer {
 static struct netns_table *table;
 static struct source *source;
 static struct loop *loop;
+static struct hidden *hidden;
 static struct printer printer;
 
 static int print_record(struct record_sink *sink, struct record *record)
@@ -177,6 +180,8 @@ static void command(const char *verb, const char *argument)
 	size_t count, cut;
 
 	if (strcmp(verb, "scan") == 0) {
+		if (hidden)
+			hidden_look(hidden);
 		netns_table_scan(table);
 		netns_table_entries(table, &count);
 		printf("scan %zu\n", count);
@@ -211,7 +216,7 @@ static void command(const char *verb, const char *argument)
 
 int main(int argc, char **argv)
 {
-	static const int kept[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
+	static const int kept[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_NET_ADMIN};
 	const char *directories[DIRECTORIES_MAX + 1] = {NULL};
 	struct netns_options options = {.directories = directories, .scan_proc = !no_proc};
 	struct source_config config = {.recv_timeout_ns = NS_PER_SEC, .first_seq = 666};
@@ -221,7 +226,8 @@ int main(int argc, char **argv)
 		    "drives the namespace table and the netlink source by commands on stdin");
 	log_init(LOG_LEVEL_NOTICE);
 	limits_raise_files();
-	privilege_drop(NULL, kept, ARRAY_SIZE(kept));
+	privilege_drop(NULL, kept, ARRAY_SIZE(kept) - !hidden_sockets);
+	privilege_lower(CAP_NET_ADMIN); /* dumps are made without it, as the daemon's are */
 	if (io_uring)
 		ops = &source_netlink_uring;
 	config.uring_recv_batch = recv_batch;
@@ -244,6 +250,7 @@ int main(int argc, char **argv)
 	}
 	printer.sink.emit = print_record;
 	loop = loop_new();
+	options.hidden = hidden = hidden_new(false, hidden_sockets);
 	table = netns_table_new(loop, &options, on_change, NULL);
 	source = ops->create(&config, 0);
 	if (!table || !source) {
@@ -257,6 +264,7 @@ int main(int argc, char **argv)
 	}
 	ops->free(source);
 	netns_table_free(table);
+	hidden_free(hidden);
 	loop_free(loop);
 	encoder_free(&printer.encoder);
 	buf_free(&printer.buf);

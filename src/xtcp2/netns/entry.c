@@ -3,7 +3,8 @@
  * Theory of operation: names
  *
  * A namespace has as many names as mounts and processes show it; one is kept.
- * A mount outranks a process, and the name in use is kept as long as it is
+ * A mount outranks a process, a process outranks a thread or a socket that holds
+ * the namespace from outside, and the name in use is kept as long as it is
  * still shown, so that records of one namespace do not change their name from
  * poll to poll. During a scan each entry collects whether its name was
  * confirmed and the best other one met; when the scan ends the other one is
@@ -11,6 +12,7 @@
  */
 #include "netns/entry.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,8 @@ void entry_free(struct entry *e)
 	free(e->ns.name);
 	free(e->ns.path);
 	free(e->other_path);
+	cleanup_closep(&e->way_fd);
+	cleanup_closep(&e->other.ns_fd);
 	free(e);
 }
 
@@ -37,6 +41,8 @@ void entry_scan_begins(struct entry *e)
 	e->ns.pid = 0;
 	e->confirmed = e->rank == NAME_SELF;
 	e->other_pid = 0;
+	cleanup_closep(&e->other.ns_fd);
+	e->other = (struct holder){.ns_fd = -1};
 	if (e->ns.state == NETNS_GONE)
 		e->ns.state = NETNS_SEEN;
 }
@@ -60,6 +66,21 @@ void entry_seen_mounted(struct entry *e, const char *directory, const char *file
 		e->confirmed = true;
 	else if (!e->other_path && asprintf(&e->other_path, "%s/%s", directory, file) < 0)
 		e->other_path = NULL;
+}
+
+void entry_seen_held(struct entry *e, const struct holder *holder)
+{
+	if (e->confirmed || e->other_path || e->other_pid) /* it is not hidden */
+		return;
+	if (e->ns.pid == 0)
+		e->ns.pid = holder->pid;
+	if (e->rank == NAME_HELD && e->pid == holder->pid && e->id == holder->id) {
+		e->confirmed = true;
+		return;
+	}
+	e->other = *holder;
+	if (holder->ns_fd >= 0)
+		e->other.ns_fd = fcntl(holder->ns_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* Length of the UTF-8 sequence at s, 0 when it is none. Overlong forms and surrogates are none. */
@@ -120,6 +141,8 @@ static void rename_entry(struct entry *e, enum name_rank rank, pid_t pid, char *
 	e->ns.path = path;
 	e->rank = rank;
 	e->pid = pid;
+	cleanup_closep(&e->way_fd);
+	e->way_fd = -1;
 	/* A new way in may work where the old one did not. */
 	if (e->ns.state == NETNS_BLOCKED)
 		e->ns.retry_ns = 0;
@@ -136,6 +159,19 @@ static void name_process(struct entry *e, pid_t pid)
 	rename_entry(e, NAME_PROCESS, pid, name, path);
 }
 
+static void name_held(struct entry *e)
+{
+	struct holder *o = &e->other;
+	char *name = NULL, *path = NULL;
+	int n = o->sock ? asprintf(&name, "socket:%d", o->pid) : asprintf(&name, "tid:%d", o->id);
+	int p = o->sock ? asprintf(&path, "/proc/self/fd/%d", o->ns_fd)
+			: asprintf(&path, "/proc/%d/task/%d/ns/net", o->pid, o->id);
+
+	rename_entry(e, NAME_HELD, o->pid, n < 0 ? NULL : name, p < 0 ? NULL : path);
+	e->id = o->id;
+	e->way_fd = take_fd(o->ns_fd);
+}
+
 static void name_self(struct entry *e)
 {
 	rename_entry(e, NAME_SELF, 0, strdup("self"), strdup("/proc/self/ns/net"));
@@ -149,8 +185,10 @@ void entry_settle_name(struct entry *e)
 		rename_entry(e, NAME_MOUNT, 0, name, take_ptr(e->other_path));
 	} else if (!e->confirmed && e->ns.own) {
 		name_self(e);
-	} else if (!e->confirmed && e->other_pid) {
+	} else if (e->other_pid && (!e->confirmed || e->rank < NAME_PROCESS)) {
 		name_process(e, e->other_pid);
+	} else if (!e->confirmed && e->other.pid && (!e->other.sock || e->other.ns_fd >= 0)) {
+		name_held(e);
 	}
 	free(take_ptr(e->other_path));
 }

@@ -5,18 +5,22 @@
  * One namespace as the table keeps it: what users see of it, and what decides
  * its name. Of the table's own use; main thread.
  */
+#include "netns/hidden.h"
 #include "netns/netns.h"
 
-enum name_rank { NAME_NONE, NAME_PROCESS, NAME_SELF, NAME_MOUNT };
+enum name_rank { NAME_NONE, NAME_HELD, NAME_PROCESS, NAME_SELF, NAME_MOUNT };
 
 struct entry {
 	struct netns ns; /* first: what users of the table see */
 	enum name_rank rank;
-	pid_t pid; /* of rank NAME_PROCESS */
+	pid_t pid;  /* of rank NAME_PROCESS and NAME_HELD */
+	int id;	    /* of rank NAME_HELD: the thread or descriptor of that process */
+	int way_fd; /* what path leads through, with a holder that is a socket; -1 else; owned */
 	/* of the running scan: */
 	bool confirmed;
 	pid_t other_pid;
-	char *other_path; /* of a mount; owned */
+	char *other_path;    /* of a mount; owned */
+	struct holder other; /* pid 0 for none; its ns_fd is owned */
 };
 
 static inline struct entry *entry_of(struct netns *ns)
@@ -33,6 +37,9 @@ void entry_scan_begins(struct entry *e);
 /* The running scan met it in the process, or mounted on directory/file. */
 void entry_seen_in_process(struct entry *e, pid_t pid);
 void entry_seen_mounted(struct entry *e, const char *directory, const char *file);
+
+/* A thread or a socket of a process holds it (netns/hidden.h). After all processes and mounts were met. */
+void entry_seen_held(struct entry *e, const struct holder *holder);
 
 /* The scan has ended: keeps the name or takes the better one. Nameless only without memory. */
 void entry_settle_name(struct entry *e);

@@ -13,8 +13,9 @@
  * namespace that no process and no mount showed in the last scan is closed at
  * once. The identity given to users is SO_NETNS_COOKIE, which is never reused.
  *
- * Limits: a namespace held by nothing but an open file, or by a thread that
- * left its process's namespace, is in neither place and is not found.
+ * A namespace that only a thread or a socket holds is in neither place: netns/hidden.h
+ * looks for those beside the scans. One that nothing but an open file of nsfs
+ * holds has no process and no socket in it, and is not found.
  *
  * States and what may happen in each:
  *   NETNS_SEEN     known by (dev, ino), no socket yet; a worker may open it
@@ -38,6 +39,7 @@
 #define NETNS_NAME_MAX 256
 
 struct container;
+struct hidden;
 
 enum netns_state { NETNS_SEEN, NETNS_OPEN, NETNS_DUMPING, NETNS_BLOCKED, NETNS_GONE };
 
@@ -51,8 +53,9 @@ struct netns {
 	uint32_t nl_seq; /* last sequence number used in this namespace, 0 for none yet */
 	bool own;	 /* the namespace this process runs in */
 	int32_t nsid;	 /* its number in the own namespace (netns/nsid.h); -1 for none */
-	char *name; /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "self"; owned */
-	char *path; /* what to open(2) to enter it; owned */
+	char *name;	 /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "tid:N" and
+		    * "socket:PID" when only a thread or a socket holds it, "self"; owned */
+	char *path;	 /* what to open(2) to enter it; owned */
 	uint32_t processes; /* how many the last scan saw in it */
 	pid_t pid;	    /* one of them, 0 for none */
 	/* Of netns/container.h, none unless asked for: */
@@ -75,7 +78,8 @@ struct netns_options {
 	/* NULL-terminated; watched and scanned; may be missing; must outlive the table */
 	const char *const *directories;
 	bool scan_proc;
-	bool own_only; /* without CAP_SYS_ADMIN: the own namespace and nothing else */
+	struct hidden *hidden; /* borrowed; NULL: do not look for such */
+	bool own_only;	       /* without CAP_SYS_ADMIN: the own namespace and nothing else */
 	/* called at the end of each scan, on its thread; may be NULL */
 	void (*on_scanned)(void *data, struct netns **entries, size_t count);
 	void *scanned_data;

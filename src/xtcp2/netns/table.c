@@ -106,6 +106,7 @@ static struct entry *add(struct netns_table *t, const struct stat *st)
 	e->ns.ino = st->st_ino;
 	e->ns.dev = st->st_dev;
 	e->ns.nl_fd = e->ns.nsid = -1;
+	e->way_fd = e->other.ns_fd = -1;
 	e->ns.read_ns = clock_mono_ns();
 	t->entries[t->count] = &e->ns;
 	index_insert(t, t->count++);
@@ -142,6 +143,15 @@ static void observe_mount(struct netns_table *t, const struct stat *st, const ch
 
 	if (e)
 		entry_seen_mounted(e, directory, file);
+}
+
+static void observe_held(void *data, const struct holder *holder)
+{
+	const struct stat st = {.st_dev = holder->dev, .st_ino = holder->ino};
+	struct entry *e = observe(data, &st);
+
+	if (e)
+		entry_seen_held(e, holder);
 }
 
 static void scan_directory(struct netns_table *t, const char *path)
@@ -281,6 +291,8 @@ void netns_table_scan(struct netns_table *t)
 			scan_directory(t, t->options.directories[i]);
 		if (t->options.scan_proc)
 			scan_proc(t);
+		if (t->options.hidden)
+			hidden_each(t->options.hidden, observe_held, t);
 	}
 	stat_add(STAT_NETNS_ADDED, sweep(t));
 	stat_set(STAT_NETNS, t->count);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "netns/container.h"
+#include "netns/hidden.h"
 #include "run/state.h"
 #include "source/known_sockets.h"
 
@@ -56,6 +57,12 @@ int namespaces_start(struct daemon *d)
 	}
 	d->netns.directories = d->dirs;
 	d->netns.scan_proc = true;
+	if ((d->config->hidden_threads || d->config->hidden_sockets) && !d->netns.own_only) {
+		d->hidden = hidden_new(true, d->config->hidden_sockets);
+		if (!d->hidden)
+			log_warn("xtcp2", "hidden namespaces cannot be looked for: %s", strerror(errno));
+	}
+	d->netns.hidden = d->hidden;
 	d->netns.on_scanned = on_scanned;
 	d->netns.scanned_data = d;
 	d->table = netns_table_new(d->loop, &d->netns, daemon_netns_changed, d);
@@ -92,6 +99,7 @@ void namespaces_stop(struct daemon *d)
 {
 	docker_free(d->docker);
 	netns_table_free(d->table);
+	hidden_free(d->hidden);
 	close_events_free(d->close_events);
 	known_sockets_free(d->known);
 	free(d->dirs_text);

@@ -281,9 +281,10 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 	bool other = user->uid != geteuid();
 
 	say_what_is_missing(config, options);
-	/* The first is raised to number a namespace, the second is for a start over in place. */
-	if (config->close_events) {
+	/* The first is raised to number a namespace and to ask a socket for its own, the second is for a start over. */
+	if (config->close_events || config->hidden_sockets)
 		keep[count++] = CAP_NET_ADMIN;
+	if (config->close_events) {
 		keep[count++] = CAP_NET_BROADCAST;
 	}
 	int r = drop(config, user, keep, count);

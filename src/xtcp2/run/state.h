@@ -22,6 +22,7 @@ struct daemon {
 	struct netns_options netns;
 	char *dirs_text; /* -netnsDirs cut at its commas */
 	const char *dirs[NETNS_DIRS_MAX + 1];
+	struct hidden *hidden; /* NULL without -hiddenThreads and -hiddenSockets */
 	struct netns_table *table;
 	struct dest *dest;
 	struct poll *poll;

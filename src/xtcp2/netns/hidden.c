@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "netns/hidden.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/privilege.h"
+#include "netns/hidden_internal.h"
+#include "stats/stats.h"
+
+/* The walk goes on for this long, then rests this many times as long as it took, and a second at least. */
+#define HIDDEN_STEP_NS (5 * NS_PER_MS)
+#define HIDDEN_DUTY    200
+#define HIDDEN_REST_NS NS_PER_SEC
+
+/* In a step this long the thread waits for somebody who does not answer. */
+#define HIDDEN_STUCK_NS (10 * NS_PER_SEC)
+
+/* The way down waits this long for the thread. */
+#define HIDDEN_JOIN_S 2
+
+#define HIDDEN_STACK_BYTES (128 * 1024)
+
+/* One step; returns whether the walk has come round. */
+static bool step(struct hidden *h)
+{
+	int64_t until = clock_mono_ns() + HIDDEN_STEP_NS;
+	bool more;
+
+	hidden_walk_verify(h);
+	do
+		more = hidden_walk_one(h);
+	while (more && clock_mono_ns() < until);
+	stat_add(STAT_HIDDEN_WALKS, !more);
+	return !more;
+}
+
+/* What SIOCGSKNS wants, on the calling thread. Without it only threads are looked at. */
+static void may_ask_sockets(struct hidden *h)
+{
+	if (!h->sockets || privilege_raise(CAP_NET_ADMIN) == 0)
+		return;
+	h->sockets = false;
+	log_warn("netns",
+		 "-hiddenSockets: without CAP_NET_ADMIN namespaces that only a socket holds are not seen");
+}
+
+static void *hidden_main(void *data)
+{
+	struct hidden *h = data;
+	struct pollfd stop = {.fd = h->stop_fd, .events = POLLIN};
+	bool round = false;
+
+	may_ask_sockets(h);
+
+	for (;;) {
+		int64_t begin = clock_mono_ns();
+		__atomic_store_n(&h->alive_ns, begin, __ATOMIC_RELAXED);
+		round |= step(h);
+		__atomic_store_n(&h->alive_ns, 0, __ATOMIC_RELAXED);
+		int64_t took = clock_mono_ns() - begin;
+		stat_add(STAT_HIDDEN_NS, (uint64_t)took);
+		/* The first walk, which learns every socket, takes half of a core at most. */
+		int64_t rest = round ? took * HIDDEN_DUTY : took;
+		if (round && rest < HIDDEN_REST_NS)
+			rest = HIDDEN_REST_NS;
+		int n = poll(&stop, 1, (int)(rest / NS_PER_MS) + 1);
+		if (n > 0 || (n < 0 && errno != EINTR))
+			return NULL;
+	}
+}
+
+static int start(struct hidden *h)
+{
+	pthread_attr_t attr;
+
+	h->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (h->stop_fd < 0)
+		return -errno;
+	int r = pthread_attr_init(&attr);
+	if (r == 0)
+		r = pthread_attr_setstacksize(&attr, HIDDEN_STACK_BYTES);
+	if (r == 0)
+		r = pthread_create(&h->thread, &attr, hidden_main, h);
+	pthread_attr_destroy(&attr);
+	if (r != 0)
+		return -r;
+	h->started = true;
+	pthread_setname_np(h->thread, "hidden");
+	return 0;
+}
+
+struct hidden *hidden_new(bool background, bool sockets)
+{
+	struct hidden *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return NULL;
+	h->stop_fd = -1;
+	h->sockets = sockets;
+	pthread_mutex_init(&h->lock, NULL);
+	int r = hidden_walk_init(h);
+	if (r == 0 && background)
+		r = start(h);
+	if (r < 0) {
+		hidden_free(h);
+		errno = -r;
+		return NULL;
+	}
+	return h;
+}
+
+void hidden_free(struct hidden *h)
+{
+	struct timespec until;
+	uint64_t one = 1;
+
+	if (!h)
+		return;
+	if (h->started) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += HIDDEN_JOIN_S;
+		if (write(h->stop_fd, &one, sizeof(one)) != sizeof(one) ||
+		    pthread_timedjoin_np(h->thread, NULL, &until) != 0) {
+			log_warn("netns", "the search for hidden namespaces does not end: left behind");
+			return;
+		}
+	}
+	cleanup_closep(&h->stop_fd);
+	hidden_walk_free(h);
+	pthread_mutex_destroy(&h->lock);
+	free(h);
+}
+
+void hidden_look(struct hidden *h)
+{
+	may_ask_sockets(h);
+	hidden_walk_verify(h);
+	while (hidden_walk_one(h))
+		;
+	if (h->sockets)
+		privilege_lower(CAP_NET_ADMIN);
+	stat_add(STAT_HIDDEN_WALKS, 1);
+}
+
+void hidden_each(struct hidden *h, void (*fn)(void *data, const struct holder *holder), void *data)
+{
+	static struct log_limit limit;
+	int64_t alive = __atomic_load_n(&h->alive_ns, __ATOMIC_RELAXED);
+	uint64_t suppressed;
+
+	if (alive && clock_mono_ns() - alive > HIDDEN_STUCK_NS) {
+		if (log_limit_pass(&limit, 60 * NS_PER_SEC, &suppressed))
+			log_warn(
+			    "netns",
+			    "the search for hidden namespaces waits for process %d, which does not answer",
+			    __atomic_load_n(&h->pid, __ATOMIC_RELAXED));
+		return;
+	}
+	pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < h->count; i++)
+		fn(data, &h->holders[i]);
+	pthread_mutex_unlock(&h->lock);
+}
