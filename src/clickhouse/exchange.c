@@ -153,7 +153,7 @@ static int session_statement(struct exchange *x, const char *statement)
 /* A session with the request's database and settings. -EIO with x->error. */
 static int open_session(struct exchange *x)
 {
-	struct buf text __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf text = {0};
 
 	if (!take_place(x))
 		return -EIO;
@@ -189,7 +189,7 @@ static void set_format(struct exchange *x, struct str found, const char *fallbac
 /* The head names an INSERT: starts it and pushes what follows the head. */
 static void start_insert(struct exchange *x, const struct sql_head *head)
 {
-	struct buf statement __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf statement = {0};
 
 	buf_append(&statement, head->statement.p, head->statement.len);
 	if (head->settings.len) {

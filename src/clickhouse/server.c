@@ -50,7 +50,7 @@ static const char *const consumer_trouble =
 
 static enum MHD_Result answer_status(struct server *server, struct MHD_Connection *connection)
 {
-	struct buf text __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf text = {0};
 	struct engine_session *s = engine_session_new(server->context.engine, &text);
 
 	if (s)

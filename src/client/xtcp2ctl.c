@@ -262,27 +262,6 @@ static int do_set_s3(int argc, char **argv)
 	return r ? r : print_config(response->config);
 }
 
-/* Reads a file, "-" for stdin. 0, or 2 with the reason on stderr. */
-static int read_file(const char *path, struct buf *b)
-{
-	_cleanup_fclose_ FILE *f = strcmp(path, "-") == 0 ? fdopen(dup(0), "r") : input_fopen(path);
-	size_t n = 0;
-
-	do {
-		if (!f || !buf_reserve(b, BUFSIZ) || (n = fread(b->data + b->len, 1, BUFSIZ, f), ferror(f))) {
-			fprintf(stderr, "xtcp2ctl: -file %s: %s\n", path, input_strerror(errno));
-			return 2;
-		}
-		b->len += n;
-	} while (n > 0);
-	return 0;
-}
-
-static void buf_freep(struct buf *b)
-{
-	buf_free(b);
-}
-
 static int do_reconfigure(int argc, char **argv)
 {
 	static const char *file = "";
@@ -293,7 +272,7 @@ static int do_reconfigure(int argc, char **argv)
 	XtcpConfig__V1__SetRequest request = XTCP_CONFIG__V1__SET_REQUEST__INIT;
 	_cleanup_(message_freep) XtcpConfig__V1__GetResponse *current = NULL;
 	_cleanup_(message_freep) XtcpConfig__V1__SetResponse *response = NULL;
-	_cleanup_(buf_freep) struct buf json = {0}, ignored = {0};
+	_cleanup_buf_ struct buf json = {0}, ignored = {0};
 	char error[512];
 
 	flags_parse(flags, argc, argv,
@@ -302,9 +281,12 @@ static int do_reconfigure(int argc, char **argv)
 		fprintf(stderr, "xtcp2ctl: reconfigure wants -file\n");
 		return 2;
 	}
-	if (read_file(file, &json))
+	int r = input_read(file, &json);
+	if (r < 0) {
+		fprintf(stderr, "xtcp2ctl: -file %s: %s\n", file, input_strerror(-r));
 		return 2;
-	int r = get_config(&current);
+	}
+	r = get_config(&current);
 	if (r)
 		return r;
 	if (!current->config || config_message_from_json(current->config, (char *)json.data, json.len,

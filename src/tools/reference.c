@@ -59,29 +59,13 @@ struct reference {
 	int64_t started_ns;
 };
 
-static int read_file(const char *path, struct buf *b)
-{
-	_cleanup_fclose_ FILE *f = input_fopen(path);
-	size_t n;
-
-	if (!f) {
-		fprintf(stderr, "%s: %s\n", path, input_strerror(errno));
-		return -errno;
-	}
-	do {
-		n = buf_reserve(b, BUFSIZ) ? fread(b->data + b->len, 1, BUFSIZ, f) : 0;
-		b->len += n;
-	} while (n);
-	return buf_ok(b) ? 0 : -ENOMEM;
-}
-
 static void add_row(struct reference *ref, const struct record *r)
 {
 	if (envelope) {
 		ref->encoder.ops->row(&ref->encoder, &ref->body, r);
 		return;
 	}
-	struct buf row __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf row = {0};
 	wire_encode(&row, r);
 	for (size_t n = row.len;; n >>= 7) {
 		buf_byte(&ref->body, (uint8_t)(n < 0x80 ? n : (n & 0x7f) | 0x80));
@@ -98,8 +82,12 @@ static int make_body(struct reference *ref, uint32_t loop)
 	int n = 0;
 
 	buf_reset(&ref->body);
-	if (*filename)
-		return read_file(filename, &ref->body) ? -EIO : 1;
+	if (*filename) {
+		int error = input_read(filename, &ref->body);
+		if (error)
+			fprintf(stderr, "%s: %s\n", filename, input_strerror(-error));
+		return error ? -EIO : 1;
+	}
 	ref->sample.now_ns = clock_real_ns();
 	if (envelope)
 		ref->encoder.ops->begin(&ref->encoder, &ref->body);
@@ -140,7 +128,7 @@ static int dump_body(const struct buf *body)
 /* A query with or without a body. 0, with the answer in reply; -EIO with the exception on stderr. */
 static int clickhouse(const char *query, const struct buf *body, struct buf *reply)
 {
-	struct buf url __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf url = {0};
 
 	buf_printf(&url, "%s/?format_schema=xtcp_flat_record.proto%%3AXtcpFlatRecord&query=", connect_url);
 	http_escape(&url, query);
@@ -160,7 +148,7 @@ static int clickhouse(const char *query, const struct buf *body, struct buf *rep
 
 static int insert(const struct buf *body)
 {
-	struct buf reply __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf reply = {0};
 
 	return clickhouse(INSERT_QUERY, body, &reply);
 }
@@ -168,7 +156,7 @@ static int insert(const struct buf *body)
 /* The rows of this run, by the hostname it made up for itself, are all there. */
 static int verify(const struct reference *ref)
 {
-	struct buf reply __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf reply = {0};
 	char query[256];
 
 	snprintf(query, sizeof(query), "SELECT count() FROM xtcp.xtcp_flat_records WHERE hostname = '%s'",

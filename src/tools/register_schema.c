@@ -27,8 +27,7 @@ static const struct flag flags[] = {
 /* The reply as JSON, or NULL with a line on stderr. */
 static json_t *ask(const char *path, const char *body)
 {
-	struct buf address __attribute__((cleanup(buf_free))) = {0},
-			   reply __attribute__((cleanup(buf_free))) = {0};
+	_cleanup_buf_ struct buf address = {0}, reply = {0};
 	json_error_t error;
 
 	buf_printf(&address, "%s/subjects/", url);

@@ -2,7 +2,6 @@
 /* xtcp2-vmrun: boots a test machine, follows its self-test and judges it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -11,7 +10,7 @@
 #include <sys/utsname.h>
 
 #include "base/cleanup.h"
-#include "base/duration.h"
+#include "base/flags.h"
 #include "base/input.h"
 #include "base/log.h"
 #include "base/standard_fds.h"
@@ -28,51 +27,40 @@
 #define BAD_USAGE 2
 #define ACCEL_ENV "XTCP2_VM_ACCEL"
 
-enum option_id {
-	OPT_FLAVOR = 256,
-	OPT_FLAVORS,
-	OPT_IMAGE,
-	OPT_LAUNCHER,
-	OPT_KERNEL,
-	OPT_DURATION,
-	OPT_TIMEOUT,
-	OPT_ACCEL,
-	OPT_MACHINE,
-	OPT_QEMU,
-	OPT_PORTS,
-	OPT_REPORT,
-	OPT_APPEND,
-	OPT_KEEP_ALIVE,
-	OPT_DEBUG_SHELL,
-	OPT_FAIL_FAST,
-	OPT_HELP,
+static struct run_options o = {
+    .flavors = "nix/microvms/flavors.json",
+    .qemu = QEMU_DEFAULT,
+    .machine = "q35",
+    .duration_ns = -1,
+    .timeout_ns = -1,
+    .console_port = SHELL_PORT,
 };
+static const char *accel = "auto", *ports = "fixed";
 
-/* The options of "run" and their help. */
-static const struct {
-	const char *name, *argument, *help;
-	enum option_id id;
-} options[] = {
-    {"flavor", "NAME", "the row of the flavors file to run", OPT_FLAVOR},
-    {"flavors", "FILE", "the flavors file (nix/microvms/flavors.json)", OPT_FLAVORS},
-    {"image", "DIR", "a directory with vmlinuz, initrd.img, root.erofs and manifest.json", OPT_IMAGE},
-    {"launcher", "PATH", "a program that execs QEMU with $XTCP2_VMRUN_QEMU_ARGS appended, instead of --image",
-     OPT_LAUNCHER},
-    {"kernel", "FILE", "the launcher's kernel, to prove KVM with (auto is TCG without)", OPT_KERNEL},
-    {"duration", "D", "how long the flavor's load runs, such as 90s or 12h (the flavor's)", OPT_DURATION},
-    {"timeout", "D", "limit of the whole run (the flavor's, scaled, plus the duration)", OPT_TIMEOUT},
-    {"accel", "auto|kvm|tcg", "auto proves KVM by a boot and falls back to TCG (auto; $" ACCEL_ENV ")",
-     OPT_ACCEL},
-    {"machine", "q35|microvm", "QEMU's machine type (q35)", OPT_MACHINE},
-    {"qemu", "PROGRAM", "the QEMU to run (" QEMU_DEFAULT ")", OPT_QEMU},
-    {"ports", "fixed|auto", "forward the ports that the flavor lists, or free ones (fixed)", OPT_PORTS},
-    {"report", "DIR", "where transcript, events and reports go (xtcp2-vm/FLAVOR)", OPT_REPORT},
-    {"append", "TEXT", "more for the guest's kernel command line", OPT_APPEND},
-    {"keep-alive", NULL, "leave the machine up after the verdict, its console on 127.0.0.1:12055",
-     OPT_KEEP_ALIVE},
-    {"debug-shell", NULL, "give this terminal to the guest's console", OPT_DEBUG_SHELL},
-    {"fail-fast", NULL, "end the run at the first failed check", OPT_FAIL_FAST},
-    {"help", NULL, "this text", OPT_HELP},
+/* Of "run"; "doctor" looks at some of them. */
+static const struct flag flags[] = {
+    {"flavor", FLAG_STRING, &o.flavor, "the row of the flavors file to run"},
+    {"flavors", FLAG_STRING, &o.flavors, "the flavors file"},
+    {"image", FLAG_STRING, &o.image, "a directory with vmlinuz, initrd.img, root.erofs and manifest.json"},
+    {"launcher", FLAG_STRING, &o.launcher,
+     "a program that execs QEMU with $XTCP2_VMRUN_QEMU_ARGS appended, instead of -image"},
+    {"kernel", FLAG_STRING, &o.kernel, "the launcher's kernel, to prove KVM with (auto is TCG without)"},
+    {"duration", FLAG_DURATION, &o.duration_ns,
+     "how long the flavor's load runs, such as 90s or 12h (the flavor's)"},
+    {"timeout", FLAG_DURATION, &o.timeout_ns,
+     "limit of the whole run (the flavor's, scaled, plus the duration)"},
+    {"accel", FLAG_CHOICE, &accel, "auto proves KVM by a boot and falls back to TCG; $" ACCEL_ENV,
+     "auto|kvm|tcg"},
+    {"machine", FLAG_CHOICE, &o.machine, "QEMU's machine type", "q35|microvm"},
+    {"qemu", FLAG_STRING, &o.qemu, "the QEMU to run"},
+    {"ports", FLAG_CHOICE, &ports, "forward the ports that the flavor lists, or free ones", "fixed|auto"},
+    {"report", FLAG_STRING, &o.report, "where transcript, events and reports go (xtcp2-vm/FLAVOR)"},
+    {"append", FLAG_STRING, &o.append, "more for the guest's kernel command line"},
+    {"keep-alive", FLAG_BOOL, &o.keep_alive,
+     "leave the machine up after the verdict, its console on 127.0.0.1:12055"},
+    {"debug-shell", FLAG_BOOL, &o.debug_shell, "give this terminal to the guest's console"},
+    {"fail-fast", FLAG_BOOL, &o.fail_fast, "end the run at the first failed check"},
+    {0},
 };
 
 static int usage(FILE *to, int status)
@@ -82,135 +70,34 @@ static int usage(FILE *to, int status)
 	    "       xtcp2-vmrun replay DIR        judge a recorded run again (DIR/events.jsonl)\n"
 	    "       xtcp2-vmrun doctor [--image DIR] [--accel A]   what this host can do\n"
 	    "       xtcp2-vmrun version\n"
-	    "Exit status: 0 pass, 1 fail, 2 no verdict (time-out, hang, crash; bad usage), 3 could not run.\n"
-	    "Options of run:\n",
+	    "Exit status: 0 pass, 1 fail, 2 no verdict (time-out, hang, crash; bad usage), 3 could not run.\n\n",
 	    to);
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		char name[64];
-		snprintf(name, sizeof(name), "--%s %s", options[i].name,
-			 options[i].argument ? options[i].argument : "");
-		fprintf(to, "  %-22s %s\n", name, options[i].help);
-	}
+	flags_print(to, flags);
 	return status;
 }
 
-static int bad(const char *option, const char *value, const char *possible)
+/* Ends the process with status 2 when something is wrong, with 0 for help. */
+static void parse_options(int argc, char **argv)
 {
-	log_err(LOG_NAME, "--%s '%s': possible is %s", option, value, possible);
-	return -EINVAL;
-}
+	const char *environment = getenv(ACCEL_ENV);
 
-static int read_duration(const char *option, const char *value, int64_t *ns)
-{
-	int r = duration_parse(value, ns);
-
-	return r < 0 || (strcmp(option, "timeout") == 0 && !*ns)
-		   ? bad(option, value, "a duration such as 90s or 12h")
-		   : 0;
-}
-
-static int read_choice(const char *option, const char *value, const char *yes, const char *no, bool *is_yes)
-{
-	char possible[64];
-
-	snprintf(possible, sizeof(possible), "%s or %s", no, yes);
-	*is_yes = strcmp(value, yes) == 0;
-	return *is_yes || strcmp(value, no) == 0 ? 0 : bad(option, value, possible);
-}
-
-/* Puts one option into o. 0, -EINVAL after a message, 1 for help. */
-static int set_option(struct run_options *o, enum option_id id, char *value)
-{
-	bool flag;
-
-	switch (id) {
-	case OPT_FLAVOR:
-		o->flavor = value;
-		return 0;
-	case OPT_FLAVORS:
-		o->flavors = value;
-		return 0;
-	case OPT_IMAGE:
-		o->image = value;
-		return 0;
-	case OPT_LAUNCHER:
-		o->launcher = value;
-		return 0;
-	case OPT_KERNEL:
-		o->kernel = value;
-		return 0;
-	case OPT_DURATION:
-		return read_duration("duration", value, &o->duration_ns);
-	case OPT_TIMEOUT:
-		return read_duration("timeout", value, &o->timeout_ns);
-	case OPT_ACCEL:
-		return accel_parse(value, &o->accel) ? 0 : bad("accel", value, "auto, kvm or tcg");
-	case OPT_MACHINE:
-		o->machine = value;
-		return read_choice("machine", value, "microvm", "q35", &flag);
-	case OPT_QEMU:
-		o->qemu = value;
-		return 0;
-	case OPT_PORTS:
-		return read_choice("ports", value, "auto", "fixed", &o->ports_auto);
-	case OPT_REPORT:
-		o->report = value;
-		return 0;
-	case OPT_APPEND:
-		o->append = value;
-		return 0;
-	case OPT_KEEP_ALIVE:
-		o->keep_alive = true;
-		return 0;
-	case OPT_DEBUG_SHELL:
-		o->debug_shell = true;
-		return 0;
-	case OPT_FAIL_FAST:
-		o->fail_fast = true;
-		return 0;
-	case OPT_HELP:
-		return 1;
+	if (environment && *environment)
+		accel = environment;
+	flags_parse(flags, argc, argv, "boots a test machine and judges it");
+	if (!accel_parse(accel, &o.accel)) {
+		log_err(LOG_NAME, "%s=%s: must be auto, kvm or tcg", ACCEL_ENV, accel);
+		exit(BAD_USAGE);
 	}
-	return -EINVAL;
-}
-
-/* 0, -EINVAL after a message, 1 for help. */
-static int parse_options(int argc, char **argv, struct run_options *o)
-{
-	struct option longs[ARRAY_SIZE(options) + 1] = {0};
-	const char *accel = getenv(ACCEL_ENV);
-	int id, r = 0;
-
-	*o = (struct run_options){.flavors = "nix/microvms/flavors.json",
-				  .qemu = QEMU_DEFAULT,
-				  .machine = "q35",
-				  .duration_ns = -1,
-				  .timeout_ns = -1,
-				  .console_port = SHELL_PORT};
-	if (accel && *accel && !accel_parse(accel, &o->accel))
-		return bad(ACCEL_ENV, accel, "auto, kvm or tcg");
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		longs[i] =
-		    (struct option){options[i].name, options[i].argument ? required_argument : no_argument,
-				    NULL, options[i].id};
-	while (r == 0 && (id = getopt_long_only(argc, argv, "", longs, NULL)) != -1)
-		r = id == '?' ? -EINVAL : set_option(o, id, optarg);
-	if (r == 0 && optind < argc) {
-		log_err(LOG_NAME, "unexpected argument '%s'", argv[optind]);
-		r = -EINVAL;
+	if (o.timeout_ns == 0) {
+		log_err(LOG_NAME, "-timeout 0s: must be longer");
+		exit(BAD_USAGE);
 	}
-	return r;
+	o.ports_auto = strcmp(ports, "auto") == 0;
 }
 
 static int cmd_run(int argc, char **argv)
 {
-	struct run_options o;
-	int r = parse_options(argc, argv, &o);
-
-	if (r == 1)
-		return usage(stdout, 0);
-	if (r < 0)
-		return BAD_USAGE;
+	parse_options(argc, argv);
 	if (!o.flavor || !o.image == !o.launcher) {
 		log_err(LOG_NAME, "run needs --flavor and one of --image and --launcher");
 		return BAD_USAGE;
@@ -261,13 +148,10 @@ static bool qemu_version(const char *qemu, char *line, size_t cap)
 static int cmd_doctor(int argc, char **argv)
 {
 	char kernel[PATH_MAX], version[256];
-	struct run_options o;
-	struct accel accel;
+	struct accel chosen;
 	struct utsname host;
-	int r = parse_options(argc, argv, &o);
 
-	if (r)
-		return r == 1 ? usage(stdout, 0) : BAD_USAGE;
+	parse_options(argc, argv);
 	uname(&host);
 	printf("host      %s %s, %ld cores\n", host.sysname, host.release, sysconf(_SC_NPROCESSORS_ONLN));
 	printf("/dev/kvm  %s\n", access("/dev/kvm", R_OK | W_OK) == 0 ? "can be opened" : strerror(errno));
@@ -285,13 +169,12 @@ static int cmd_doctor(int argc, char **argv)
 		log_err(LOG_NAME, "image %s: vmlinuz: %s", o.image, strerror(errno));
 		return VERDICT_NOT_RUN;
 	}
-	r = accel_choose(&accel, o.accel, o.qemu, kernel);
-	if (r < 0) {
-		printf("accel     none works: %s\n", accel.reason);
+	if (accel_choose(&chosen, o.accel, o.qemu, kernel) < 0) {
+		printf("accel     none works: %s\n", chosen.reason);
 		return VERDICT_NOT_RUN;
 	}
-	printf("accel     %s (%s), canary %" PRId64 " ms, time-outs at %d %%\n", accel.name, accel.reason,
-	       accel.canary_ms, accel.scale_percent);
+	printf("accel     %s (%s), canary %" PRId64 " ms, time-outs at %d %%\n", chosen.name, chosen.reason,
+	       chosen.canary_ms, chosen.scale_percent);
 	return 0;
 }
 
@@ -321,8 +204,11 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return usage(stderr, BAD_USAGE);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		/* The name that flags_parse() puts before its messages. */
+		argv[1] = argv[0];
+		return commands[i].run(argc - 1, argv + 1);
 	}
 	log_err(LOG_NAME, "unknown command '%s'; see xtcp2-vmrun help", argv[1]);
 	return BAD_USAGE;

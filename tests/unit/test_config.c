@@ -69,7 +69,7 @@ static void every_row_is_sound(void **state)
 
 	assert_int_equal(config_init(&c), 0);
 	for (const struct option_info *o = option_table; o->flag; o++) {
-		_cleanup_(buf_free) struct buf before = {0}, after = {0};
+		_cleanup_buf_ struct buf before = {0}, after = {0};
 		config_get_text(&c, o, &before);
 		if (config_set(&c, o, o->default_text, error, sizeof(error)) != 0)
 			fail_msg("%s", error);
@@ -292,7 +292,7 @@ static void json_reads_what_it_writes(void **state)
 {
 	struct config a, b;
 	char error[256];
-	_cleanup_(buf_free) struct buf first = {0}, second = {0};
+	_cleanup_buf_ struct buf first = {0}, second = {0};
 
 	assert_loads(&a, ARGS("-maxLoops=18446744073709551615", "-label", "\"q\" \\ \xc3\xa9", "-frequency",
 			      "1m0.5s", "-ioUring", "-conf"));
@@ -329,7 +329,7 @@ static void credentials_are_not_shown(void **state)
 
 	assert_int_equal(config_init(&c), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_(buf_free) struct buf b = {0}, json = {0};
+		_cleanup_buf_ struct buf b = {0}, json = {0};
 		assert_int_equal(config_set(&c, dest, rows[i].value, error, sizeof(error)), 0);
 		config_get_public_text(&c, dest, &b);
 		assert_string_equal(buf_cstr(&b), rows[i].shown);
@@ -367,7 +367,7 @@ static void documents_name_every_option(void **state)
 		if (strlen(line) > 80)
 			fail_msg("too wide: %s", line);
 	}
-	_cleanup_(buf_free) struct buf table = {0};
+	_cleanup_buf_ struct buf table = {0};
 	doc_markdown_section(&table, sections);
 	assert_string_equal(
 	    buf_cstr(&table),

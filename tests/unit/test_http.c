@@ -147,7 +147,7 @@ static void a_request_that_does_not_end_is_given_up(void **state)
 static void routes_answer(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 
 	const char *answer = ask(f, "GET", "/metrics", &b);
 	assert_status(answer, 200);
@@ -174,7 +174,7 @@ static void routes_answer(void **state)
 
 static void methods_are_told_apart(void **state)
 {
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 
 	const char *answer = ask(*state, "HEAD", "/metrics", &b);
 	assert_status(answer, 200);
@@ -193,7 +193,7 @@ static void methods_are_told_apart(void **state)
  * or do not read, keep nobody else from an answer. */
 static void slow_clients_delay_nobody(void **state)
 {
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 	int slow[24];
 	static const char *const parts[] = {"", "GET /metr", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"};
 
@@ -211,7 +211,7 @@ static void slow_clients_delay_nobody(void **state)
 /* More bytes of headers than a connection may cost. */
 static void huge_requests_are_refused(void **state)
 {
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 	_cleanup_close_ int fd = client(*state);
 	char part[4096], answer[256] = "";
 

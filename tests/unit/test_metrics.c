@@ -22,7 +22,7 @@ static void name_of(const char *line, char name[static 128])
 /* The format's grammar as far as a scraper relies on it: HELP, TYPE, then the samples, each family once. */
 static void families_stand_together(void **state)
 {
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 	char families[FAMILIES_MAX][128];
 	size_t count = 0, samples = 0;
 	bool typed = false;
@@ -87,7 +87,7 @@ static void assert_sample(const char *text, const char *sample)
 
 static void values_are_scaled_to_base_units(void **state)
 {
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 
 	stat_set(STAT_NL_MESSAGES, UINT64_MAX);
 	stat_set(STAT_POLL_LAST_NS, 1500000001);
@@ -116,7 +116,7 @@ static void *read_to_end(void *fd)
 /* The value of a sample without labels. */
 static double sample_value(const char *name)
 {
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 	char line[140];
 
 	metrics_render(&b);

@@ -142,7 +142,7 @@ static void frame_put(struct buf *b, uint8_t type, uint8_t flags, uint8_t stream
 /* A FlatRecords stream whose window has room for BARE_WINDOW bytes. */
 static int bare_client(void)
 {
-	_cleanup_(buf_free) struct buf all = {0}, payload = {0};
+	_cleanup_buf_ struct buf all = {0}, payload = {0};
 	struct sockaddr_in to = {.sin_family = AF_INET,
 				 .sin_port = htons(h2_server_port(grpc_server_transport(rig.server))),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -168,7 +168,7 @@ static int bare_client(void)
 
 static void bare_window(int fd, uint32_t bytes)
 {
-	_cleanup_(buf_free) struct buf all = {0}, payload = {0};
+	_cleanup_buf_ struct buf all = {0}, payload = {0};
 	uint32_t increment = htonl(bytes);
 
 	buf_append(&payload, &increment, sizeof(increment));
@@ -275,7 +275,7 @@ static void what_finds_the_list_full_is_counted_and_told(void **state)
 /* Streams that do not read hold one budget together, and cost those that do nothing. */
 static void who_does_not_read_loses_the_oldest(void **state)
 {
-	_cleanup_(buf_free) struct buf in = {0}, data = {0};
+	_cleanup_buf_ struct buf in = {0}, data = {0};
 	const uint32_t rows = 2000, chunk = rows * MESSAGE;
 	int fds[6];
 	uint64_t given = 0, missed = stat_get(STAT_GRPC_MISSED);

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 /* No buffer grows beyond this many bytes: a bound against runaway input. */
 #define BUF_MAX (UINT32_C(1) << 30)
 
@@ -24,6 +26,7 @@ struct buf {
 };
 
 void buf_free(struct buf *b);
+#define _cleanup_buf_ _cleanup_(buf_free)
 
 static inline void buf_reset(struct buf *b)
 {

@@ -11,45 +11,65 @@
 #include "base/duration.h"
 #include "base/standard_fds.h"
 
-static const char *const type_names[] = {
-    [FLAG_BOOL] = "", [FLAG_U32] = "N", [FLAG_DURATION] = "DURATION", [FLAG_STRING] = "TEXT"};
-_Static_assert(sizeof(type_names) / sizeof(type_names[0]) == FLAG_STRING + 1, "a name a type");
+static const struct {
+	const char *name, *wants;
+} types[] = {
+    [FLAG_BOOL] = {"", "true or false"},
+    [FLAG_U32] = {"N", "a number from 0 to 4294967295"},
+    [FLAG_DURATION] = {"DURATION", "a duration such as 5s or 250ms"},
+    [FLAG_STRING] = {"TEXT", "text"},
+    [FLAG_CHOICE] = {"", ""},
+};
+_Static_assert(sizeof(types) / sizeof(types[0]) == FLAG_CHOICE + 1, "a row per type");
 
-static const char *const type_wants[] = {[FLAG_BOOL] = "true or false",
-					 [FLAG_U32] = "a number from 0 to 4294967295",
-					 [FLAG_DURATION] = "a duration such as 5s or 250ms",
-					 [FLAG_STRING] = "text"};
-_Static_assert(sizeof(type_wants) / sizeof(type_wants[0]) == FLAG_STRING + 1, "a sentence a type");
-
-static void print_default(const struct flag *f)
+/* " (default TEXT)", or nothing when there is none. */
+static void print_default(FILE *to, const struct flag *f)
 {
 	char duration[DURATION_TEXT_MAX];
+	const char *text = NULL;
 
 	switch (f->type) {
 	case FLAG_BOOL:
-		printf("%s", *(bool *)f->value ? "true" : "false");
+		fprintf(to, " (default %s)", *(bool *)f->value ? "true" : "false");
 		break;
 	case FLAG_U32:
-		printf("%u", *(uint32_t *)f->value);
+		fprintf(to, " (default %u)", *(uint32_t *)f->value);
 		break;
 	case FLAG_DURATION:
-		printf("%s", duration_format(*(int64_t *)f->value, duration));
+		if (*(int64_t *)f->value >= 0)
+			fprintf(to, " (default %s)", duration_format(*(int64_t *)f->value, duration));
 		break;
 	case FLAG_STRING:
-		printf("\"%s\"", *(const char **)f->value);
+	case FLAG_CHOICE:
+		text = *(const char **)f->value;
+		if (text)
+			fprintf(to, " (default \"%s\")", text);
 		break;
 	}
 }
 
-static void print_help(const struct flag *flags, const char *program, const char *summary)
+void flags_print(FILE *to, const struct flag *flags)
 {
-	printf("%s: %s\n\nFlags:\n", program, summary);
+	fprintf(to, "Flags:\n");
 	for (const struct flag *f = flags; f->name; f++) {
-		printf("  -%s %s\n\t%s (default ", f->name, type_names[f->type], f->help);
-		print_default(f);
-		printf(")\n");
+		fprintf(to, "  -%s %s\n\t%s", f->name, f->choices ? f->choices : types[f->type].name,
+			f->help);
+		print_default(to, f);
+		fputc('\n', to);
 	}
-	printf("  -help\n\tprint this and end\n");
+	fprintf(to, "  -help\n\tprint this and end\n");
+}
+
+/* Whether text is one of the words between the bars. */
+static bool is_choice(const char *choices, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *c = choices; *c; c += strcspn(c, "|"), c += *c == '|') {
+		if (strcspn(c, "|") == len && memcmp(c, text, len) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Returns 0 or -EINVAL. */
@@ -72,6 +92,11 @@ static int set_value(const struct flag *f, const char *text)
 		return 0;
 	case FLAG_DURATION:
 		return duration_parse(text, f->value) < 0 ? -EINVAL : 0;
+	case FLAG_CHOICE:
+		if (!is_choice(f->choices, text))
+			return -EINVAL;
+		*(const char **)f->value = text;
+		return 0;
 	case FLAG_STRING:
 		*(const char **)f->value = text;
 		return 0;
@@ -101,7 +126,8 @@ void flags_parse(const struct flag *flags, int argc, char *const *argv, const ch
 		const struct flag *f = flags;
 
 		if (name != argv[i] && (strcmp(name, "help") == 0 || strcmp(name, "h") == 0)) {
-			print_help(flags, program, summary);
+			printf("%s: %s\n\n", program, summary);
+			flags_print(stdout, flags);
 			exit(0);
 		}
 		while (f->name && (strlen(f->name) != len || memcmp(f->name, name, len) != 0))
@@ -115,7 +141,7 @@ void flags_parse(const struct flag *flags, int argc, char *const *argv, const ch
 			value = argv[++i];
 		if (!value || set_value(f, value) < 0) {
 			fprintf(stderr, "%s: -%s wants %s, not \"%s\"\n", program, f->name,
-				type_wants[f->type], value ? value : "");
+				f->choices ? f->choices : types[f->type].wants, value ? value : "");
 			exit(2);
 		}
 	}

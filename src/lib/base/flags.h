@@ -8,19 +8,22 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum flag_type {
 	FLAG_BOOL,     /* bool * */
 	FLAG_U32,      /* uint32_t * */
 	FLAG_DURATION, /* int64_t *, nanoseconds */
 	FLAG_STRING,   /* const char **, borrowed from argv */
+	FLAG_CHOICE,   /* the same, one of the words of `choices` */
 };
 
 struct flag {
 	const char *name; /* NULL ends the table */
 	enum flag_type type;
-	void *value; /* holds the default; set in place */
+	void *value; /* holds the default; set in place; NULL or negative: none is shown */
 	const char *help;
+	const char *choices; /* "auto|kvm|tcg" */
 };
 
 /*
@@ -30,5 +33,8 @@ struct flag {
  * main() only.
  */
 void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary);
+
+/* The table with its defaults. */
+void flags_print(FILE *to, const struct flag *flags);
 
 #endif

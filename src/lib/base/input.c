@@ -62,6 +62,23 @@ FILE *input_fopen(const char *path)
 	return f;
 }
 
+int input_read(const char *path, struct buf *b)
+{
+	_cleanup_close_ int own = -1;
+	int fd = STDIN_FILENO;
+	ssize_t n;
+
+	if (strcmp(path, "-") != 0)
+		fd = own = input_open(path);
+	if (fd < 0)
+		return fd;
+	do {
+		n = buf_reserve(b, BUFSIZ) ? read(fd, b->data + b->len, BUFSIZ) : 0;
+		b->len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : buf_ok(b) ? 0 : -ENOMEM;
+}
+
 const char *input_strerror(int error)
 {
 	return error == EPIPE ? "a FIFO that nobody writes to" : strerror(error);

@@ -9,11 +9,16 @@
  */
 #include <stdio.h>
 
+#include "base/buf.h"
+
 /* A descriptor to read path from, O_CLOEXEC; -EPIPE for a FIFO nobody writes to, or -errno. Does not wait. */
 int input_open(const char *path);
 
 /* The same as a stream; NULL with errno. */
 FILE *input_fopen(const char *path);
+
+/* Appends the whole file, "-" for stdin. 0 or -errno. Waits for a writer that is slow. */
+int input_read(const char *path, struct buf *b);
 
 /* strerror(3) for the errno (positive) of the two. */
 const char *input_strerror(int error);

@@ -246,18 +246,13 @@ static bool field_empty(const ProtobufCMessage *m, const ProtobufCFieldDescripto
 	}
 }
 
-static void buf_freep(struct buf *b)
-{
-	buf_free(b);
-}
-
 /* Whether text is what a client was shown instead of a value with a password or a path in it. */
 static bool is_shown_text(const struct config *c, const struct option_info *o, const char *text)
 {
 	static show_fn *const views[] = {config_get_public_text, show_to_reader};
 
 	for (size_t i = 0; i < ARRAY_SIZE(views); i++) {
-		_cleanup_(buf_freep) struct buf shown = {0};
+		_cleanup_buf_ struct buf shown = {0};
 		views[i](c, o, &shown);
 		const char *seen = buf_cstr(&shown);
 		if (seen && strcmp(seen, text) == 0)
@@ -340,7 +335,7 @@ int config_from_message(struct config *c, const message_t *m, char *error, size_
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
 		const struct option_info *o = option_of_field(f->id);
-		_cleanup_(buf_freep) struct buf text = {0};
+		_cleanup_buf_ struct buf text = {0};
 		if (f->id == FIELD_DAEMON_VERSION)
 			continue;
 		if (!o) {
@@ -363,7 +358,7 @@ int config_set_duration(struct config *c, uint32_t proto_field, const Google__Pr
 			char *error, size_t size)
 {
 	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(descriptor, proto_field);
-	_cleanup_(buf_freep) struct buf text = {0};
+	_cleanup_buf_ struct buf text = {0};
 
 	if (field_text(f, &d, &text, error, size) < 0)
 		return -EINVAL;

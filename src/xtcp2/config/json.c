@@ -100,7 +100,7 @@ typedef void (*text_fn)(const struct config *c, const struct option_info *option
 
 static json_t *json_value(const struct config *c, const struct option_info *option, text_fn get_text)
 {
-	_cleanup_(buf_free) struct buf b = {0};
+	_cleanup_buf_ struct buf b = {0};
 
 	get_text(c, option, &b);
 	const char *text = buf_cstr(&b);

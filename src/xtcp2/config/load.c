@@ -162,7 +162,7 @@ static void no_effect_warn(const struct config *c)
 	for (const struct option_info *o = option_table; o->flag; o++) {
 		if (strcmp(option_group(o), OPTION_GROUP_NO_EFFECT) != 0)
 			continue;
-		_cleanup_(buf_free) struct buf value = {0};
+		_cleanup_buf_ struct buf value = {0};
 		config_get_text(c, o, &value);
 		const char *text = buf_cstr(&value);
 		if (text && strcmp(text, o->default_text) != 0)
@@ -174,7 +174,7 @@ static void no_effect_warn(const struct config *c)
 static int file_apply(struct config *c, char *error, size_t size)
 {
 	const char *path = c->config_file;
-	_cleanup_(buf_free) struct buf text = {0};
+	_cleanup_buf_ struct buf text = {0};
 	_cleanup_close_ int fd = input_open(path);
 
 	if (fd < 0)

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/credentials.h"
+#include "base/thread.h"
 #include "dest/state.h"
 
 /*
@@ -136,19 +136,10 @@ void dest_prepare(struct dest *d, uid_t owner, gid_t group)
 
 int dest_start(struct dest *d)
 {
-	sigset_t all, old;
+	int r = thread_start(&d->thread, "destination", 0, dest_sender_run, d);
 
-	/* Signals are the main thread's, but for the one that a refused system call raises here. */
-	sigfillset(&all);
-	sigdelset(&all, SIGSYS);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int r = pthread_create(&d->thread, NULL, dest_sender_run, d);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r)
-		return -r;
-	pthread_setname_np(d->thread, "destination");
-	d->started = true;
-	return 0;
+	d->started = r == 0;
+	return r;
 }
 
 size_t dest_max_envelope(const struct dest *d)

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "netns/container.h"
 #include "stats/stats.h"
 
@@ -133,8 +134,6 @@ static void *docker_main(void *data)
 
 static int start(struct docker *d, const char *socket_path)
 {
-	pthread_attr_t attr;
-
 	d->socket_path = strdup(socket_path);
 	d->curl = curl_easy_init();
 	if (!d->socket_path || !d->curl)
@@ -147,17 +146,9 @@ static int start(struct docker *d, const char *socket_path)
 	curl_easy_setopt(d->curl, CURLOPT_XFERINFODATA, d);
 	curl_easy_setopt(d->curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(d->curl, CURLOPT_WRITEDATA, d);
-	int r = pthread_attr_init(&attr);
-	if (r == 0)
-		r = pthread_attr_setstacksize(&attr, DOCKER_STACK_BYTES);
-	if (r == 0)
-		r = pthread_create(&d->thread, &attr, docker_main, d);
-	pthread_attr_destroy(&attr);
-	if (r == 0) {
-		d->started = true;
-		pthread_setname_np(d->thread, "docker");
-	}
-	return -r;
+	int r = thread_start(&d->thread, "docker", DOCKER_STACK_BYTES, docker_main, d);
+	d->started = r == 0;
+	return r;
 }
 
 struct docker *docker_new(const char *socket_path)

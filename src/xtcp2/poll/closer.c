@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "config/config.h"
 #include "poll/shipper.h"
 #include "stats/stats.h"
@@ -108,22 +109,12 @@ static void *closer_main(void *data)
 
 static int start(struct closer *c)
 {
-	pthread_attr_t attr;
-
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (c->stop_fd < 0)
 		return -errno;
-	int r = pthread_attr_init(&attr);
-	if (r == 0)
-		r = pthread_attr_setstacksize(&attr, CLOSER_STACK_BYTES);
-	if (r == 0)
-		r = pthread_create(&c->thread, &attr, closer_main, c);
-	pthread_attr_destroy(&attr);
-	if (r != 0)
-		return -r;
-	c->started = true;
-	pthread_setname_np(c->thread, "closer");
-	return 0;
+	int r = thread_start(&c->thread, "closer", CLOSER_STACK_BYTES, closer_main, c);
+	c->started = r == 0;
+	return r;
 }
 
 struct closer *closer_new(const struct config *config, struct close_events *events, struct dest *dest)

@@ -78,7 +78,7 @@ static void few_files_text(const struct poll *p, struct buf *text)
 /* Says when it begins that namespaces cost more than they need to. */
 static void note_few_files(struct poll *p)
 {
-	_cleanup_(buf_free) struct buf text = {0};
+	_cleanup_buf_ struct buf text = {0};
 	size_t count;
 
 	netns_table_entries(p->table, &count);
@@ -168,7 +168,7 @@ bool poll_complete(const struct poll *p, struct buf *why)
 static void warn_incomplete(const struct poll *p)
 {
 	static struct log_limit limit;
-	_cleanup_(buf_free) struct buf why = {0};
+	_cleanup_buf_ struct buf why = {0};
 	uint64_t suppressed;
 
 	if (p->last.unread == 0 || !log_limit_pass(&limit, POLL_LOG_NS, &suppressed))

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "config/config.h"
 #include "netns/files.h"
 #include "poll/shipper.h"
@@ -139,8 +140,7 @@ static void *worker_main(void *data)
 static int worker_start(struct worker *w, unsigned number, const struct config *config,
 			const struct source_config *source_config, struct dest *dest)
 {
-	char error[256] = "";
-	pthread_attr_t attr;
+	char error[256] = "", name[] = "netlinker-65535"; /* as long as the kernel keeps it */
 
 	int r = shipper_init(&w->shipper, config, dest, error, sizeof(error));
 	if (r < 0) {
@@ -153,19 +153,10 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 	w->source = w->crew->ops->create(source_config, number);
 	if (!w->source)
 		return -errno;
-	r = pthread_attr_init(&attr);
-	if (r == 0)
-		r = pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
-	if (r == 0)
-		r = pthread_create(&w->thread, &attr, worker_main, w);
-	pthread_attr_destroy(&attr);
-	if (r != 0)
-		return -r;
-	w->started = true;
-	char name[] = "netlinker-65535"; /* as long as the kernel keeps it */
 	snprintf(name, sizeof(name), "netlinker-%hu", (unsigned short)number);
-	pthread_setname_np(w->thread, name);
-	return 0;
+	r = thread_start(&w->thread, name, WORKER_STACK_BYTES, worker_main, w);
+	w->started = r == 0;
+	return r;
 }
 
 struct poll_crew *crew_new(const struct config *config, const struct source_ops *source,

@@ -21,6 +21,7 @@
 #include "api/http.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/notify.h"
@@ -186,7 +187,8 @@ static int start_configured(struct daemon *d)
 	d->dest = setup_dest(d->config);
 	if (!d->dest)
 		return -EINVAL;
-	setup_file_limit();
+	/* One per namespace is needed. */
+	limits_raise_files();
 	return 0;
 }
 

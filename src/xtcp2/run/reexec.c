@@ -27,7 +27,7 @@
 static int handover(const struct config *config)
 {
 	_cleanup_close_ int fd = memfd_create("xtcp2-config", 0);
-	_cleanup_(buf_free) struct buf json = {0};
+	_cleanup_buf_ struct buf json = {0};
 
 	if (fd < 0)
 		return -errno;

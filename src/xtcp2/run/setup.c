@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -297,15 +296,4 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 	if (r == 0 && other)
 		log_info("xtcp2", "runs as %s", user->name);
 	return r;
-}
-
-void setup_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		log_warn("xtcp2", "cannot raise the limit of open files: %s", strerror(errno));
 }

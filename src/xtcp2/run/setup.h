@@ -41,7 +41,4 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 /* The same for work that needs no capability at all. */
 int setup_no_privileges(const struct config *config, const struct privilege_user *user);
 
-/* Raises the limit of open files to the hard limit: one a namespace is needed. */
-void setup_file_limit(void);
-
 #endif

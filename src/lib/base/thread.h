@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+/* The start of a thread: a stack of known size and a name for top -H and /metrics. */
+#include <pthread.h>
+#include <stddef.h>
+
+/*
+ * Starts fn(data) on a stack of stack_bytes, 0 for the system's default, with
+ * signals blocked: they are the main thread's, but for SIGSYS, which a refused
+ * system call raises in its own thread. A name has at most 15 characters. 0 or
+ * -errno; the caller joins the thread.
+ */
+int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*fn)(void *), void *data);
+
+#endif
