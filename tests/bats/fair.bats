@@ -73,9 +73,9 @@ E2
   inside <<'E2'
     "$NSTEST" -initial 60 -traffic -conns 1 -loops 0 >made 2>&1 &
     wait_for 20 grep -q READY made
-    "$XTCP2" -dest file:out -marshal csv -columns netns,inet_diag_msg_state -frequency 410ms -timeout 400ms -grpcPort 0 2>log & daemon=$!
+    "$XTCP2" -dest file:out -marshal csv -columns netns,inet_diag_msg_state -frequency 410ms -timeout 400ms -grpcPort 0 -user root 2>log & daemon=$!
     wait_for 20 seen 60
-    # What it holds now is more than it may have from here on: nothing new can be opened.
+    # What it holds now is more than it may have from here on: nothing new can be opened. Only its own user may say so.
     prlimit --pid $daemon --nofile=50:50
     "$NSTEST" -initial 20 -traffic -conns 1 -loops 0 >more 2>&1 &
     wait_for 20 grep -q READY more

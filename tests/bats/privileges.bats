@@ -13,7 +13,8 @@ setup() {
   SERVER=$(bin tcp_server)
   REFUSED=$(readlink -f "$BUILD/tests/tools/librefused_calls.so")
   export XTCP2 CTL SERVER REFUSED BUILD BATS_TEST_DIRNAME
-  unset XTCP_USER
+  # In the sandbox the usual place of the socket is free.
+  unset XTCP_USER XTCP_GRPC_SOCKET
 }
 
 # shellcheck source=tests/bats/drive.bash
