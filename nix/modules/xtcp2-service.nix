@@ -99,6 +99,7 @@ in
   config = lib.mkIf cfg.enable {
     environment.systemPackages = [ cfg.package ];
     systemd.packages = [ cfg.package ];
+    systemd.tmpfiles.packages = [ cfg.package ];
     users.users.xtcp2 = {
       isSystemUser = true;
       group = "xtcp2";

@@ -156,14 +156,25 @@ E
 E
 }
 
-@test "a namespace below a directory that only root may enter is found by its process" {
+@test "a directory of namespaces that only root may enter is kept open; one that is made later is not reached, its processes are" {
   inside <<'E'
     mkdir -p -m 700 /run/docker && mkdir /run/docker/netns && mkfifo hold
     unshare -n -- sh -c "ip link set lo up; \"$SERVER\" -count 1 >ready & read -r _ <hold; kill \$!" & pid=$!
     wait_for 5 grep -q READY ready
+    daemon_start -dest file:out -promListen 127.0.0.1:9088
+    wait_for 10 has_record out ".netns == \"pid:$pid\""
+    # Seen by an event, not by a scan alone.
     touch /run/docker/netns/box && mount --bind "/proc/$pid/ns/net" /run/docker/netns/box
-    daemon_start -dest file:out -promListen=
-    wait_for 10 has_record out '.netns | test("^(box|pid:)")'
+    wait_for 10 has_record out '.netns == "box"'
+    events=$(curl -fsS http://127.0.0.1:9088/metrics | awk '$1 == "xtcp2_namespace_events_total" { print $2 }')
+    [ "$events" -ge 1 ]
+    daemon_stop
+    umount /run/docker/netns/box && rm -r /run/docker
+    daemon_start -dest file:later -promListen=
+    mkdir -p -m 700 /run/docker && mkdir /run/docker/netns
+    touch /run/docker/netns/box && mount --bind "/proc/$pid/ns/net" /run/docker/netns/box
+    wait_for 10 has_record later ".netns == \"pid:$pid\""
+    wait_for 10 grep -q 'cannot read the directory /run/docker/netns: Permission denied' /run/log
     daemon_stop
 E
 }

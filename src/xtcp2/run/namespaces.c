@@ -2,7 +2,6 @@
 #include "run/namespaces.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -23,8 +22,10 @@ static void on_scanned(void *data, struct netns **entries, size_t count)
 
 int namespaces_prepare(struct daemon *d)
 {
-	if (!d->config->close_events)
-		return 0;
+	int r = directories_open(&d->directories, d->config->netns_dirs);
+
+	if (r < 0 || !d->config->close_events)
+		return r;
 	d->known = known_sockets_new(d->config->close_events_sockets);
 	const struct close_events_options options = {
 	    .buffer = d->config->close_events_buffer,
@@ -33,7 +34,7 @@ int namespaces_prepare(struct daemon *d)
 	};
 	if (d->known)
 		d->close_events = close_events_open(&options);
-	int r = d->close_events ? 0 : -errno;
+	r = d->close_events ? 0 : -errno;
 	if (r < 0)
 		log_err("xtcp2", "-closeEvents: %s", strerror(-r));
 	d->source.known = d->known;
@@ -42,20 +43,8 @@ int namespaces_prepare(struct daemon *d)
 
 int namespaces_start(struct daemon *d)
 {
-	size_t n = 0;
-	char *save = NULL;
-
-	d->dirs_text = strdup(d->config->netns_dirs);
-	if (!d->dirs_text)
-		return -ENOMEM;
-	for (char *dir = strtok_r(d->dirs_text, ",", &save); dir; dir = strtok_r(NULL, ",", &save)) {
-		if (n == NETNS_DIRS_MAX) {
-			log_err("xtcp2", "-netnsDirs: more than %d directories", NETNS_DIRS_MAX);
-			return -EINVAL;
-		}
-		d->dirs[n++] = dir;
-	}
-	d->netns.directories = d->dirs;
+	directories_settle(&d->directories);
+	d->netns.directories = d->directories.paths;
 	d->netns.scan_proc = true;
 	if ((d->config->hidden_threads || d->config->hidden_sockets) && !d->netns.own_only) {
 		d->hidden = hidden_new(true, d->config->hidden_sockets);
@@ -102,5 +91,5 @@ void namespaces_stop(struct daemon *d)
 	hidden_free(d->hidden);
 	close_events_free(d->close_events);
 	known_sockets_free(d->known);
-	free(d->dirs_text);
+	directories_free(&d->directories);
 }

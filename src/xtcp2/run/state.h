@@ -8,10 +8,8 @@
 #include "netns/docker.h"
 #include "poll/closer.h"
 #include "poll/poll.h"
+#include "run/directories.h"
 #include "run/setup.h"
-
-/* Directories in -netnsDirs. */
-#define NETNS_DIRS_MAX 16
 
 struct daemon {
 	struct config *config;
@@ -20,8 +18,7 @@ struct daemon {
 	struct source_config source;
 	struct privilege_user user; /* who it runs as once everything is open */
 	struct netns_options netns;
-	char *dirs_text; /* -netnsDirs cut at its commas */
-	const char *dirs[NETNS_DIRS_MAX + 1];
+	struct directories directories;
 	struct hidden *hidden; /* NULL without -hiddenThreads and -hiddenSockets */
 	struct netns_table *table;
 	struct dest *dest;

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/directories.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+int directories_open(struct directories *d, const char *list)
+{
+	char *save = NULL;
+
+	d->text = strdup(list);
+	if (!d->text)
+		return -ENOMEM;
+	for (char *path = strtok_r(d->text, ",", &save); path; path = strtok_r(NULL, ",", &save)) {
+		if (d->count == DIRECTORIES_MAX) {
+			log_err("xtcp2", "-netnsDirs: more than %d directories", DIRECTORIES_MAX);
+			return -EINVAL;
+		}
+		d->fds[d->count] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		d->paths[d->count++] = path;
+	}
+	return 0;
+}
+
+void directories_settle(struct directories *d)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->fds[i] < 0)
+			continue;
+		/* The path, wherever it can be used: what is mounted over it later is seen by it alone. */
+		if (faccessat(AT_FDCWD, d->paths[i], R_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES) {
+			close(d->fds[i]);
+			d->fds[i] = -1;
+			continue;
+		}
+		snprintf(d->ways[i], sizeof(d->ways[i]), "/proc/self/fd/%d", d->fds[i]);
+		log_debug("xtcp2", "%s is reached through %s", d->paths[i], d->ways[i]);
+		d->paths[i] = d->ways[i];
+	}
+}
+
+void directories_free(struct directories *d)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->fds[i] >= 0)
+			close(d->fds[i]);
+	}
+	d->count = 0;
+	free(d->text);
+	d->text = NULL;
+}
