@@ -34,7 +34,3 @@ settled() {
 polls() {
   settled | awk '$5 != last { last = $5; if (NR > 1) print $1, $6, $7 }'
 }
-
-daemon_pid() {
-  systemctl show -P MainPID "$XTCP2_UNIT"
-}

@@ -50,11 +50,11 @@ int http_request(const struct http_call *call, struct buf *reply)
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->len);
 	}
-	CURLcode rc = curl_easy_perform(curl);
-	if (rc)
-		fprintf(stderr, "%s: %s\n", call->url, curl_easy_strerror(rc));
+	CURLcode r = curl_easy_perform(curl);
+	if (r)
+		fprintf(stderr, "%s: %s\n", call->url, curl_easy_strerror(r));
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
-	return rc ? -EIO : (int)status;
+	return r ? -EIO : (int)status;
 }

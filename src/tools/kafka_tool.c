@@ -186,16 +186,16 @@ static int take_message(const struct kafka_consume *c, const rd_kafka_message_t 
 int kafka_consume(const struct kafka_consume *c)
 {
 	rd_kafka_t *client = NULL;
-	int rc = subscribe(c, &client);
+	int r = subscribe(c, &client);
 	uint64_t seen = 0;
 	int64_t last = clock_mono_ns();
 
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	while (!rc && !stopped && (!c->count || seen < c->count)) {
+	while (!r && !stopped && (!c->count || seen < c->count)) {
 		rd_kafka_message_t *m = rd_kafka_consumer_poll(client, POLL_MS);
 		if (m && !m->err) {
-			rc = take_message(c, m);
+			r = take_message(c, m);
 			seen++;
 			last = clock_mono_ns();
 		} else if (m) {
@@ -210,5 +210,5 @@ int kafka_consume(const struct kafka_consume *c)
 		rd_kafka_consumer_close(client);
 		rd_kafka_destroy(client);
 	}
-	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -199,25 +199,25 @@ static void keep_rate(const struct reference *ref)
 
 static int run(struct reference *ref)
 {
-	int rc = 0;
+	int r = 0;
 
 	ref->started_ns = clock_mono_ns();
-	for (uint32_t loop = 0; !rc && (!loops || loop < loops); loop++) {
+	for (uint32_t loop = 0; !r && (!loops || loop < loops); loop++) {
 		int n = make_body(ref, loop);
 		if (n < 0)
 			return n;
 		if (dump && dump_body(&ref->body))
 			return -EIO;
-		rc = send_body(ref, n);
-		if (!rc)
+		r = send_body(ref, n);
+		if (!r)
 			ref->sent += (uint64_t)n;
 		if (loop + 1 != loops)
 			sleep_ns(loops_sleep);
 		keep_rate(ref);
 	}
-	if (!rc && ref->end == REFERENCE_STDOUT)
-		rc = fflush(stdout) ? -EIO : 0;
-	return rc || ref->end != REFERENCE_HTTP_VERIFY ? rc : verify(ref);
+	if (!r && ref->end == REFERENCE_STDOUT)
+		r = fflush(stdout) ? -EIO : 0;
+	return r || ref->end != REFERENCE_HTTP_VERIFY ? r : verify(ref);
 }
 
 static int finish_kafka(struct reference *ref)
@@ -246,10 +246,10 @@ int reference_main(enum reference_end end, const char *summary, int argc, char *
 	}
 	if (end == REFERENCE_KAFKA && !(ref.kafka = kafka_producer_new(broker, topic)))
 		return EXIT_FAILURE;
-	int rc = run(&ref);
+	int r = run(&ref);
 	if (ref.kafka && finish_kafka(&ref))
-		rc = -EIO;
+		r = -EIO;
 	encoder_free(&ref.encoder);
 	buf_free(&ref.body);
-	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -82,7 +82,7 @@ static int read_forwards(struct flavor *f, char error[static FLAVOR_ERROR_MAX])
 		return refuse(error, f, "too many forwards");
 	json_array_foreach(list, i, item)
 	{
-		struct forward *to = &f->forwards[f->forwards_n++];
+		struct forward *to = &f->forwards[f->forwards_count++];
 		to->name = json_string_value(json_object_get(item, "name"));
 		if (!to->name || !read_int(item, "host", 1, 65535, &to->host) ||
 		    !read_int(item, "guest", 1, 65535, &to->guest))
@@ -178,11 +178,11 @@ void flavor_as_debian(struct flavor *f)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->forwards_n; i++) {
+	for (size_t i = 0; i < f->forwards_count; i++) {
 		if (!f->forwards[i].only_nix)
 			f->forwards[n++] = f->forwards[i];
 	}
-	f->forwards_n = n;
+	f->forwards_count = n;
 }
 
 void flavor_without_checks(struct flavor *f)

@@ -31,7 +31,7 @@ struct flavor {
 	const json_t *checks;	     /* array of names; empty: no self-test */
 	const json_t *console_allow; /* array of texts that are no reason to fail; may be NULL */
 	struct forward forwards[FORWARDS_MAX];
-	size_t forwards_n;
+	size_t forwards_count;
 };
 
 /*

@@ -37,11 +37,11 @@ void judge_init(struct judge *j)
 
 void judge_free(struct judge *j)
 {
-	for (size_t i = 0; i < j->checks_n; i++) {
+	for (size_t i = 0; i < j->checks_count; i++) {
 		free(j->checks[i].name);
 		free(j->checks[i].reason);
 	}
-	for (size_t i = 0; i < j->findings_n; i++)
+	for (size_t i = 0; i < j->findings_count; i++)
 		free(j->findings[i].text);
 	free(j->checks);
 	free(j->findings);
@@ -86,9 +86,9 @@ void judge_finding(struct judge *j, const char *name, bool voids, const char *fm
 	char *text;
 	va_list ap;
 
-	if (j->findings_n == FINDINGS_MAX)
+	if (j->findings_count == FINDINGS_MAX)
 		return;
-	void *grown = realloc(j->findings, (j->findings_n + 1) * sizeof(*j->findings));
+	void *grown = realloc(j->findings, (j->findings_count + 1) * sizeof(*j->findings));
 	if (!grown)
 		return;
 	j->findings = grown;
@@ -97,12 +97,12 @@ void judge_finding(struct judge *j, const char *name, bool voids, const char *fm
 		text = NULL;
 	va_end(ap);
 	clean(text);
-	j->findings[j->findings_n++] = (struct judge_finding){.name = name, .text = text, .voids = voids};
+	j->findings[j->findings_count++] = (struct judge_finding){.name = name, .text = text, .voids = voids};
 }
 
 struct judge_check *judge_find_check(struct judge *j, const char *name)
 {
-	for (size_t i = 0; i < j->checks_n; i++) {
+	for (size_t i = 0; i < j->checks_count; i++) {
 		if (strcmp(j->checks[i].name, name) == 0)
 			return &j->checks[i];
 	}
@@ -111,17 +111,17 @@ struct judge_check *judge_find_check(struct judge *j, const char *name)
 
 static struct judge_check *add_check(struct judge *j, const char *name)
 {
-	if (j->checks_n == CHECKS_MAX)
+	if (j->checks_count == CHECKS_MAX)
 		return NULL;
-	void *grown = realloc(j->checks, (j->checks_n + 1) * sizeof(*j->checks));
+	void *grown = realloc(j->checks, (j->checks_count + 1) * sizeof(*j->checks));
 	if (!grown)
 		return NULL;
 	j->checks = grown;
-	struct judge_check *c = &j->checks[j->checks_n];
+	struct judge_check *c = &j->checks[j->checks_count];
 	*c = (struct judge_check){.name = strdup(name), .begin_ms = -1, .end_ms = -1, .guest_ms = -1};
 	if (!c->name)
 		return NULL;
-	j->checks_n++;
+	j->checks_count++;
 	return c;
 }
 
@@ -459,7 +459,7 @@ void judge_feed(struct judge *j, const json_t *event)
 
 const struct judge_check *judge_running(const struct judge *j)
 {
-	for (size_t i = 0; i < j->checks_n; i++) {
+	for (size_t i = 0; i < j->checks_count; i++) {
 		if (j->checks[i].state == CHECK_RUNNING)
 			return &j->checks[i];
 	}
@@ -468,7 +468,7 @@ const struct judge_check *judge_running(const struct judge *j)
 
 bool judge_failing(const struct judge *j)
 {
-	for (size_t i = 0; i < j->checks_n; i++) {
+	for (size_t i = 0; i < j->checks_count; i++) {
 		if (j->checks[i].state == CHECK_FAIL)
 			return true;
 	}

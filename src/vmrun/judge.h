@@ -39,9 +39,9 @@ struct judge {
 	json_t *sentinels; /* name -> SENTINEL_* bits */
 	json_t *run;	   /* the "run" event */
 	struct judge_check *checks;
-	size_t checks_n;
+	size_t checks_count;
 	struct judge_finding *findings;
-	size_t findings_n;
+	size_t findings_count;
 	json_t *metrics;	      /* name -> number or string, in order of arrival */
 	json_t *artifacts, *warnings; /* arrays: objects, strings */
 	char *last_note;	      /* the last NOTE or HEARTBEAT, for people */

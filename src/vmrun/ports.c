@@ -111,7 +111,7 @@ json_t *ports_json(const struct flavor *f, const char *usernet)
 {
 	json_t *ports = json_array();
 
-	for (size_t i = 0; i < f->forwards_n; i++) {
+	for (size_t i = 0; i < f->forwards_count; i++) {
 		int host = usernet ? port_from_usernet(usernet, f->forwards[i].guest) : 0;
 		json_array_append_new(ports, json_pack("{s:s, s:i, s:i}", "name", f->forwards[i].name, "host",
 						       host ? host : f->forwards[i].host, "guest",

@@ -73,7 +73,7 @@ static void add_netdev(struct argv *a, const struct machine *m)
 	char forwards[FORWARDS_MAX * 48] = "";
 	size_t n = 0;
 
-	for (size_t i = 0; i < m->flavor->forwards_n; i++) {
+	for (size_t i = 0; i < m->flavor->forwards_count; i++) {
 		const struct forward *f = &m->flavor->forwards[i];
 		n += snprintf(forwards + n, sizeof(forwards) - n, ",hostfwd=tcp:127.0.0.1:%d-:%d",
 			      m->ports_auto ? 0 : f->host, f->guest);

@@ -51,14 +51,14 @@ static json_t *results_json(const struct judge *j)
 {
 	json_t *checks = json_array(), *findings = json_array();
 
-	for (size_t i = 0; i < j->checks_n; i++) {
+	for (size_t i = 0; i < j->checks_count; i++) {
 		const struct judge_check *c = &j->checks[i];
 		json_array_append_new(checks, json_pack("{s:s, s:s, s:o, s:s*}", "name", c->name, "verdict",
 							passed(c) ? "pass" : "fail", "ms",
 							ms_or_null(judge_check_ms(c)), "reason",
 							passed(c) ? c->reason : why(c)));
 	}
-	for (size_t i = 0; i < j->findings_n; i++)
+	for (size_t i = 0; i < j->findings_count; i++)
 		json_array_append_new(findings,
 				      json_pack("{s:s, s:s*, s:b}", "name", j->findings[i].name, "text",
 						j->findings[i].text, "voids", j->findings[i].voids));
@@ -118,16 +118,16 @@ static const char *verdict_failure(const struct judge *j)
 
 static size_t failures(const struct judge *j)
 {
-	size_t n = j->findings_n + (verdict_failure(j) != NULL);
+	size_t n = j->findings_count + (verdict_failure(j) != NULL);
 
-	for (size_t i = 0; i < j->checks_n; i++)
+	for (size_t i = 0; i < j->checks_count; i++)
 		n += !passed(&j->checks[i]);
 	return n;
 }
 
 static int write_junit(FILE *f, const struct judge *j)
 {
-	size_t tests = j->checks_n + j->findings_n + 1, bad = failures(j);
+	size_t tests = j->checks_count + j->findings_count + 1, bad = failures(j);
 	double total = seconds(j->last_ms);
 
 	fprintf(f,
@@ -142,11 +142,11 @@ static int write_junit(FILE *f, const struct judge *j)
 	xml_text(f, run_text(j, "accel"));
 	fprintf(f, "\"/><property name=\"boot_ms\" value=\"%" PRId64 "\"/></properties>\n", j->plan_ms);
 	xml_case(f, j, "harness.verdict", j->last_ms, verdict_failure(j));
-	for (size_t i = 0; i < j->checks_n; i++) {
+	for (size_t i = 0; i < j->checks_count; i++) {
 		const struct judge_check *c = &j->checks[i];
 		xml_case(f, j, c->name, judge_check_ms(c), passed(c) ? NULL : why(c));
 	}
-	for (size_t i = 0; i < j->findings_n; i++)
+	for (size_t i = 0; i < j->findings_count; i++)
 		xml_case(f, j, j->findings[i].name, 0, j->findings[i].text ? j->findings[i].text : "");
 	fputs("  </testsuite>\n</testsuites>\n", f);
 	return 0;
@@ -167,11 +167,11 @@ static int write_tap(FILE *f, const struct judge *j)
 {
 	size_t n = 0;
 
-	fprintf(f, "TAP version 13\n1..%zu\n", j->checks_n + j->findings_n + 1);
+	fprintf(f, "TAP version 13\n1..%zu\n", j->checks_count + j->findings_count + 1);
 	tap_line(f, ++n, "harness.verdict", verdict_failure(j));
-	for (size_t i = 0; i < j->checks_n; i++)
+	for (size_t i = 0; i < j->checks_count; i++)
 		tap_line(f, ++n, j->checks[i].name, passed(&j->checks[i]) ? NULL : why(&j->checks[i]));
-	for (size_t i = 0; i < j->findings_n; i++)
+	for (size_t i = 0; i < j->findings_count; i++)
 		tap_line(f, ++n, j->findings[i].name, j->findings[i].text ? j->findings[i].text : "");
 	return 0;
 }
@@ -245,7 +245,7 @@ void report_summary(FILE *to, const struct judge *j, bool all)
 	size_t pass = 0, i;
 	json_t *warning;
 
-	for (i = 0; i < j->checks_n; i++) {
+	for (i = 0; i < j->checks_count; i++) {
 		const struct judge_check *c = &j->checks[i];
 		pass += passed(c);
 		if (all || !passed(c))
@@ -253,14 +253,14 @@ void report_summary(FILE *to, const struct judge *j, bool all)
 				c->name, seconds(judge_check_ms(c)), passed(c) ? "" : "  ",
 				passed(c) ? "" : why(c));
 	}
-	for (i = 0; i < j->findings_n; i++)
+	for (i = 0; i < j->findings_count; i++)
 		fprintf(to, "  FAIL %-*s  %s\n", NAME_WIDTH, j->findings[i].name,
 			j->findings[i].text ? j->findings[i].text : "");
 	json_array_foreach(j->warnings, i, warning) fprintf(to, "  note: %s\n", json_string_value(warning));
 	summary_figures(to, j);
 	fprintf(to, "%s %s (%s): %zu of %zu checks passed, boot %.1f s, launch to verdict %.1f s\n",
 		run_text(j, "flavor"), run_text(j, "accel"), truth_verdict_name(j->verdict), pass,
-		j->checks_n, seconds(j->plan_ms), seconds(j->exit_ms >= 0 ? j->exit_ms : j->last_ms));
+		j->checks_count, seconds(j->plan_ms), seconds(j->exit_ms >= 0 ? j->exit_ms : j->last_ms));
 	fprintf(to, "%s: %s\n",
 		j->verdict == VERDICT_PASS   ? "PASS"
 		: j->verdict == VERDICT_FAIL ? "FAIL"

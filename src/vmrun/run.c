@@ -167,7 +167,7 @@ static void show_progress(struct run *r, bool was_planned, const struct judge_ch
 	/* The array may have moved: a check is known by its place only, so names are compared. */
 	if (!was_planned && j->planned)
 		progress_done(&r->progress, "boot", true, j->plan_ms, NULL);
-	for (size_t i = 0; was_running && i < j->checks_n; i++) {
+	for (size_t i = 0; was_running && i < j->checks_count; i++) {
 		const struct judge_check *c = &j->checks[i];
 		if (strcmp(c->name, was_running->name) == 0 &&
 		    (c->state == CHECK_PASS || c->state == CHECK_FAIL))

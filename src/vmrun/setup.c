@@ -128,7 +128,7 @@ static int check_ports(const struct setup *s, char error[static SETUP_ERROR_MAX]
 {
 	char who[PORT_HOLDER_MAX];
 
-	for (size_t i = 0; !s->options->ports_auto && i < s->flavor.forwards_n; i++) {
+	for (size_t i = 0; !s->options->ports_auto && i < s->flavor.forwards_count; i++) {
 		const struct forward *f = &s->flavor.forwards[i];
 		int r = port_probe(f->host);
 		if (r == 0)

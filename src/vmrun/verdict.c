@@ -30,7 +30,7 @@ static void check_agreement(struct judge *j)
 	const char *name;
 	json_t *bits;
 
-	for (size_t i = 0; i < j->checks_n; i++)
+	for (size_t i = 0; i < j->checks_count; i++)
 		compare(j, j->checks[i].name, j->checks[i].state);
 	compare(j, SENTINEL_OVERALL, j->overall);
 	json_object_foreach(j->sentinels, name, bits)
@@ -46,18 +46,18 @@ static size_t judge_results(struct judge *j)
 {
 	size_t bad = 0;
 
-	for (size_t i = 0; i < j->checks_n; i++)
+	for (size_t i = 0; i < j->checks_count; i++)
 		bad += j->checks[i].state != CHECK_PASS;
 	if (j->bye && j->overall == CHECK_PLANNED)
 		judge_finding(j, FINDING_OVERALL, false, "the guest said BYE without OVERALL");
 	else if (j->overall == CHECK_PASS && bad)
 		judge_finding(j, FINDING_OVERALL, false,
 			      "the guest claims OVERALL PASS, but %zu of %zu checks did not pass", bad,
-			      j->checks_n);
+			      j->checks_count);
 	else if (j->overall == CHECK_FAIL && !bad)
 		judge_finding(j, FINDING_OVERALL, false,
 			      "the guest says OVERALL FAIL although every check passed");
-	if (!j->checks_n)
+	if (!j->checks_count)
 		judge_finding(j, FINDING_PLAN, false, "the guest planned no check at all");
 	if (j->bye)
 		check_agreement(j);
@@ -116,9 +116,9 @@ void judge_finish(struct judge *j)
 		/* A check that failed may not have come to give its figures. */
 		if (!bad)
 			judge_asserts(j);
-		for (size_t i = 0; i < j->findings_n; i++)
+		for (size_t i = 0; i < j->findings_count; i++)
 			voids += j->findings[i].voids;
-		j->verdict = voids ? VERDICT_NONE : bad || j->findings_n ? VERDICT_FAIL : VERDICT_PASS;
+		j->verdict = voids ? VERDICT_NONE : bad || j->findings_count ? VERDICT_FAIL : VERDICT_PASS;
 	}
 	int n;
 	if (row->verdict != VERDICT_RESULTS)
@@ -127,14 +127,14 @@ void judge_finish(struct judge *j)
 			     running ? ")" : "");
 	else if (voids)
 		n = asprintf(&text, "the results cannot be trusted: %s", j->findings[0].text);
-	else if (!bad && j->findings_n)
+	else if (!bad && j->findings_count)
 		n = asprintf(&text, "%s: %s", j->findings[0].name,
 			     j->findings[0].text ? j->findings[0].text : "");
 	else if (bad)
-		n = asprintf(&text, "%zu of %zu checks did not pass%s%s", bad, j->checks_n,
-			     j->findings_n ? "; " : "", j->findings_n ? j->findings[0].text : "");
+		n = asprintf(&text, "%zu of %zu checks did not pass%s%s", bad, j->checks_count,
+			     j->findings_count ? "; " : "", j->findings_count ? j->findings[0].text : "");
 	else
-		n = asprintf(&text, "%zu of %zu checks passed", j->checks_n, j->checks_n);
+		n = asprintf(&text, "%zu of %zu checks passed", j->checks_count, j->checks_count);
 	j->reason = n < 0 ? NULL : text;
 	j->finished = true;
 }

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(r == 0 || (*error && memchr(error, '\0', sizeof(error))));
 	if (r < 0)
 		return 0;
-	assert(result_name_valid(f.name) && f.timeout_ns > 0 && f.forwards_n <= FORWARDS_MAX);
+	assert(result_name_valid(f.name) && f.timeout_ns > 0 && f.forwards_count <= FORWARDS_MAX);
 	assert(f.memory_mib >= FLAVOR_MEMORY_MIN && f.memory_mib <= FLAVOR_MEMORY_MAX);
 	flavor_as_debian(&f);
 	flavor_without_checks(&f);

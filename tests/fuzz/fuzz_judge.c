@@ -77,7 +77,7 @@ static void check_tap(const struct judge *j, const char *path)
 	while (fgets(line, sizeof(line), f))
 		tests += strncmp(line, "ok ", 3) == 0 || strncmp(line, "not ok ", 7) == 0;
 	fclose(f);
-	assert(tests == j->checks_n + j->findings_n + 1);
+	assert(tests == j->checks_count + j->findings_count + 1);
 }
 
 static void check_reports(const struct judge *j)
@@ -91,8 +91,8 @@ static void check_reports(const struct judge *j)
 	snprintf(path, sizeof(path), "%s/results.json", fuzz_directory());
 	json_t *root = json_load_file(path, 0, NULL);
 	assert(root);
-	assert(json_array_size(json_object_get(root, "checks")) == j->checks_n);
-	assert(json_array_size(json_object_get(root, "findings")) == j->findings_n);
+	assert(json_array_size(json_object_get(root, "checks")) == j->checks_count);
+	assert(json_array_size(json_object_get(root, "findings")) == j->findings_count);
 	json_decref(root);
 }
 

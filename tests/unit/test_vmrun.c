@@ -303,7 +303,7 @@ static void test_judge_plan(void **state)
 					      "XTCP2_SELF_TEST_OVERALL_PASS"})[i]);
 	end_run(&j);
 	assert_int_equal(j.verdict, VERDICT_FAIL);
-	assert_int_equal(j.findings_n, 2);
+	assert_int_equal(j.findings_count, 2);
 	assert_string_equal(j.findings[0].name, "harness.plan");
 	judge_free(&j);
 }
@@ -322,10 +322,10 @@ static void test_judge_hostile_names(void **state)
 	feed_record(&j, 5, "BYE");
 	end_run(&j);
 	assert_int_equal(j.verdict, VERDICT_FAIL);
-	assert_int_equal(j.checks_n, 1);
+	assert_int_equal(j.checks_count, 1);
 	assert_string_equal(j.checks[0].reason, " [2J?");
 	assert_string_equal(json_string_value(json_object_get(j.metrics, "huge")), "1e999");
-	for (size_t i = 0; i < j.findings_n; i++) {
+	for (size_t i = 0; i < j.findings_count; i++) {
 		json_t *text = json_string(j.findings[i].text);
 		assert_non_null(text);
 		assert_null(strpbrk(j.findings[i].text, "\n\x1b"));
@@ -404,7 +404,7 @@ static void test_asserts_of_flavors(void **state)
 		begin_run(&j, "-");
 		json_object_set(j.run, "asserts", json_object_get(flavor, "asserts"));
 		judge_asserts(&j);
-		for (k = 0; k < j.findings_n; k++)
+		for (k = 0; k < j.findings_count; k++)
 			assert_null(strstr(j.findings[k].text, "names no figure"));
 		judge_free(&j);
 	}
@@ -481,7 +481,7 @@ static void test_flavors(void **state)
 			 ",\"forwards\":[{\"name\":\"m\",\"host\":9088,\"guest\":88}]}]}");
 	assert_int_equal(flavor_load(&f, path, "a", error), 0);
 	assert_int_equal(f.memory_mib, 256);
-	assert_int_equal(f.forwards_n, 1);
+	assert_int_equal(f.forwards_count, 1);
 	assert_int_equal(f.forwards[0].host, 9088);
 	assert_false(f.stays);
 	flavor_free(&f);
@@ -490,9 +490,9 @@ static void test_flavors(void **state)
 			 "{\"name\":\"m\",\"host\":9088,\"guest\":88}]}]}");
 	assert_int_equal(flavor_load(&f, path, "a", error), 0);
 	assert_true(f.stays);
-	assert_int_equal(f.forwards_n, 2);
+	assert_int_equal(f.forwards_count, 2);
 	flavor_as_debian(&f);
-	assert_int_equal(f.forwards_n, 1);
+	assert_int_equal(f.forwards_count, 1);
 	assert_string_equal(f.forwards[0].name, "m");
 	flavor_without_checks(&f);
 	assert_int_equal(json_array_size(f.checks), 0);

@@ -64,33 +64,33 @@ static int check_url(struct dest_io *io, const char *url)
 {
 	CURLU *u = curl_url();
 	char *host = NULL;
-	CURLUcode rc = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+	CURLUcode r = u ? curl_url_set(u, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
 
-	if (rc == CURLUE_OK)
-		rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
-	if (rc != CURLUE_OK)
-		dest_why(io, 0, "is not a URL (%s)", curl_url_strerror(rc));
+	if (r == CURLUE_OK)
+		r = curl_url_get(u, CURLUPART_HOST, &host, 0);
+	if (r != CURLUE_OK)
+		dest_why(io, 0, "is not a URL (%s)", curl_url_strerror(r));
 	curl_free(host);
 	curl_url_cleanup(u);
-	return rc == CURLUE_OK ? 0 : -EINVAL;
+	return r == CURLUE_OK ? 0 : -EINVAL;
 }
 
 /* Everything that stays the same from POST to POST. */
 static CURLcode set_options(struct http_dest *h, const char *url)
 {
-	CURLcode rc = curl_easy_setopt(h->easy, CURLOPT_URL, url);
+	CURLcode r = curl_easy_setopt(h->easy, CURLOPT_URL, url);
 
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
-	if (rc == CURLE_OK)
-		rc = curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (r == CURLE_OK)
+		r = curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
+	if (r == CURLE_OK)
+		r = curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
 	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
 	/* A name look-up that hangs must not hold the end of the thread. */
 	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, keep_answer);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
-	return rc;
+	return r;
 }
 
 static int http_parse(struct dest_io *io, const char *address)
@@ -139,12 +139,12 @@ static CURLcode perform(struct http_dest *h, int64_t deadline_ns)
 	return CURLE_FAILED_INIT;
 }
 
-static enum dest_result judge(struct http_dest *h, CURLcode rc)
+static enum dest_result judge(struct http_dest *h, CURLcode r)
 {
 	long status = 0;
 
-	if (rc != CURLE_OK) {
-		dest_why(&h->io, 0, "%s", curl_easy_strerror(rc));
+	if (r != CURLE_OK) {
+		dest_why(&h->io, 0, "%s", curl_easy_strerror(r));
 		return DEST_RETRY;
 	}
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -165,8 +165,8 @@ static enum dest_result http_send(struct dest_io *io, struct envelope *e, int64_
 		dest_why(io, 0, "libcurl refuses the request");
 		return DEST_RETRY;
 	}
-	CURLcode rc = perform(h, deadline_ns);
-	enum dest_result result = judge(h, rc);
+	CURLcode r = perform(h, deadline_ns);
+	enum dest_result result = judge(h, r);
 	curl_multi_remove_handle(h->multi, h->easy);
 	return result;
 }
