@@ -13,6 +13,7 @@
   meson,
   nghttp2,
   ninja,
+  openssl,
   pkg-config,
   protobuf,
   protobufc,
@@ -58,6 +59,7 @@ stdenv.mkDerivation (finalAttrs: {
     libmnl
     liburing
     nghttp2
+    openssl
     protobuf
     protobufc
     rdkafka

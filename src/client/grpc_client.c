@@ -8,10 +8,14 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "grpc/tls.h"
 
-#define READ_BYTES     65536
-#define STREAM_WINDOW  (4 << 20)  /* what the server may send ahead on one call ... */
-#define SESSION_WINDOW (16 << 20) /* ... and on the connection */
+/* Header fields of a request: always, and with a deadline and a token. */
+#define REQUEST_FIELDS_ALWAYS 7
+#define REQUEST_FIELDS_MAX    9
+#define READ_BYTES	      65536
+#define STREAM_WINDOW	      (4 << 20)	 /* what the server may send ahead on one call ... */
+#define SESSION_WINDOW	      (16 << 20) /* ... and on the connection */
 
 struct grpc_client {
 	struct loop *loop;
@@ -25,7 +29,7 @@ struct grpc_client {
 	bool gone;
 	void (*idle)(void *data);
 	void *idle_data;
-	char authority[GRPC_TARGET_NAME_MAX], name[GRPC_TARGET_NAME_MAX];
+	struct grpc_connection connection;
 };
 
 /* Calls end */
@@ -62,12 +66,16 @@ static void client_lost(struct grpc_client *c, const char *reason)
 	c->gone = true;
 	loop_remove(c->loop, &c->watch);
 	if (c->settled)
-		snprintf(text, sizeof(text), "the connection to %s was lost: %s", c->name, reason);
+		snprintf(text, sizeof(text), "the connection to %s was lost: %s", c->connection.name, reason);
+	else if (c->connection.tls && *tls_reason(c->connection.tls))
+		snprintf(text, sizeof(text), "no TLS with %s: %s", c->connection.name,
+			 tls_reason(c->connection.tls));
 	else
-		snprintf(text, sizeof(text),
-			 "what listens on %s does not speak gRPC (HTTP/2 without TLS); is it the port of "
-			 "-grpcPort?",
-			 c->name);
+		snprintf(
+		    text, sizeof(text),
+		    "what listens on %s does not speak gRPC (HTTP/2 with%s TLS); is it the port of -grpcPort%s?",
+		    c->connection.name, c->connection.tls ? "" : "out",
+		    c->connection.tls ? "" : ", and is that without -grpcTls");
 	while (c->calls)
 		call_done(c->calls, GRPC_UNAVAILABLE, text);
 }
@@ -93,8 +101,7 @@ static int client_write(struct grpc_client *c)
 			buf_append(&c->out, frame, (size_t)n);
 		if (c->out.len == 0)
 			return client_arm(c);
-		n = send(c->watch.fd, c->out.data + c->sent, c->out.len - c->sent,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = grpc_transmit(&c->connection, c->out.data + c->sent, c->out.len - c->sent);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? client_arm(c) : -errno;
 		c->sent += (size_t)n;
@@ -108,7 +115,7 @@ static int client_write(struct grpc_client *c)
 static int client_read(struct grpc_client *c)
 {
 	uint8_t data[READ_BYTES];
-	ssize_t n = recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+	ssize_t n = grpc_recv(&c->connection, data, sizeof(data));
 
 	if (n == 0)
 		return -ECONNRESET;
@@ -279,19 +286,23 @@ int grpc_client_start(struct grpc_client *c, struct grpc_client_call *call)
 {
 	char timeout[GRPC_TIMEOUT_TEXT] = "";
 	nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_request};
-	nghttp2_nv fields[] = {
-	    field(":method", "POST"),	  field(":scheme", "http"),
-	    field(":path", call->path),	  field(":authority", c->authority),
+	nghttp2_nv fields[REQUEST_FIELDS_MAX] = {
+	    field(":method", "POST"),	  field(":scheme", c->connection.tls ? "https" : "http"),
+	    field(":path", call->path),	  field(":authority", c->connection.authority),
 	    field("te", "trailers"),	  field("content-type", "application/grpc"),
-	    field("user-agent", "xtcp2"), field("grpc-timeout", timeout),
+	    field("user-agent", "xtcp2"),
 	};
-	size_t count = ARRAY_SIZE(fields) - (call->timeout_ns ? 0 : 1);
+	size_t count = REQUEST_FIELDS_ALWAYS;
 
 	if (c->gone)
 		return -ENOTCONN;
 	if (call->timeout_ns) {
 		grpc_timeout_format(call->timeout_ns, timeout);
-		fields[count - 1] = field("grpc-timeout", timeout);
+		fields[count++] = field("grpc-timeout", timeout);
+	}
+	if (*c->connection.authorization) {
+		fields[count] = field("authorization", c->connection.authorization);
+		fields[count++].flags |= NGHTTP2_NV_FLAG_NO_INDEX; /* never in a table that a proxy keeps */
 	}
 	int32_t id = nghttp2_submit_request(c->session, NULL, fields, count, &provider, call);
 	if (id < 0)
@@ -357,11 +368,11 @@ struct grpc_client *grpc_client_new(struct loop *loop, const struct grpc_target 
 	}
 	*c = (struct grpc_client){.loop = loop, .armed = EPOLLIN | EPOLLOUT};
 	c->watch = (struct loop_watch){.name = "grpc client", .fn = client_event, .data = c};
-	c->watch.fd = grpc_target_connect(target, c->name, c->authority, error, size);
-	if (c->watch.fd < 0) {
+	if (grpc_connect(&c->connection, target, error, size) < 0) {
 		free(c);
 		return NULL;
 	}
+	c->watch.fd = c->connection.fd;
 	int r = session_start(c);
 	if (r == 0)
 		r = loop_add(loop, &c->watch, c->armed);
@@ -389,11 +400,11 @@ void grpc_client_free(struct grpc_client *c)
 		call_done(c->calls, GRPC_CANCELLED, "ended by this side");
 	nghttp2_session_del(c->session);
 	buf_free(&c->out);
-	close(c->watch.fd);
+	grpc_disconnect(&c->connection);
 	free(c);
 }
 
 const char *grpc_client_peer(const struct grpc_client *c)
 {
-	return c->name;
+	return c->connection.name;
 }

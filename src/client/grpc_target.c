@@ -9,11 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/secret_file.h"
+#include "base/sockaddr.h"
 #include "base/unix_socket.h"
 #include "control/option_name.h"
+#include "grpc/tls.h"
 
 #define CONNECT_MS 5000
 
@@ -31,6 +35,12 @@ int grpc_target_check(const struct grpc_target *t, char *error, size_t size)
 		snprintf(error, size, "-port %u: must be between 1 and %u", t->port, (unsigned)UINT16_MAX);
 	else if (*t->socket && *t->host)
 		snprintf(error, size, "-socket and -target: give one of them");
+	else if (*t->socket && t->tls)
+		snprintf(error, size, "-socket and -tls: the socket is this machine's own, and needs none");
+	else if (!t->tls && (*t->tls_ca || *t->tls_cert || *t->tls_key || *t->tls_name))
+		snprintf(error, size, "-tls: must be given with -tlsCa, -tlsCert, -tlsKey and -tlsName");
+	else if (!*t->tls_cert != !*t->tls_key)
+		snprintf(error, size, "-tlsCert and -tlsKey: give both or none");
 	else
 		return 0;
 	return -EINVAL;
@@ -90,12 +100,12 @@ static int dial(const char *host, uint16_t port, char *error, size_t size)
 	return fd;
 }
 
-static int dial_unix(const char *path, char *name, char *authority, char *error, size_t size)
+static int dial_unix(const char *path, struct grpc_connection *c, char *error, size_t size)
 {
 	int fd = unix_socket_connect(path);
 
-	snprintf(name, GRPC_TARGET_NAME_MAX, "%s", path);
-	snprintf(authority, GRPC_TARGET_NAME_MAX, "localhost");
+	snprintf(c->name, sizeof(c->name), "%s", path);
+	snprintf(c->authority, sizeof(c->authority), "localhost");
 	if (fd == -EACCES || fd == -EPERM)
 		snprintf(
 		    error, size,
@@ -111,19 +121,148 @@ static int dial_unix(const char *path, char *name, char *authority, char *error,
 	return fd;
 }
 
-int grpc_target_connect(const struct grpc_target *t, char name[static GRPC_TARGET_NAME_MAX],
-			char authority[static GRPC_TARGET_NAME_MAX], char *error, size_t size)
+/* Over TCP or the socket, before TLS. The descriptor or -errno. */
+static int dial_target(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
 {
 	const char *host = *t->host ? t->host : GRPC_TARGET_HOST, *path = usual_socket();
 
 	if (*t->socket)
-		return dial_unix(t->socket, name, authority, error, size);
-	if (!*t->host && t->port == GRPC_TARGET_PORT && *path) {
-		int fd = dial_unix(path, name, authority, error, size);
+		return dial_unix(t->socket, c, error, size);
+	if (!*t->host && t->port == GRPC_TARGET_PORT && !t->tls && *path) {
+		int fd = dial_unix(path, c, error, size);
 		if (fd >= 0)
 			return fd;
 	}
-	snprintf(name, GRPC_TARGET_NAME_MAX, "%s port %u", host, t->port);
-	snprintf(authority, GRPC_TARGET_NAME_MAX, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, t->port);
+	snprintf(c->name, sizeof(c->name), "%s port %u", host, t->port);
+	snprintf(c->authority, sizeof(c->authority), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, t->port);
 	return dial(host, (uint16_t)t->port, error, size);
+}
+
+/* Tokens */
+
+/* Whether everything that is sent to fd stays on this machine. */
+static bool is_local(int fd)
+{
+	struct sockaddr_storage address = {0};
+
+	if (getpeername(fd, (struct sockaddr *)&address, &(socklen_t){sizeof(address)}) < 0)
+		return false;
+	return address.ss_family == AF_UNIX || sockaddr_is_loopback(&address);
+}
+
+static int token_from_file(const char *path, char *token, size_t token_size, char *error, size_t size)
+{
+	char why[300];
+	_cleanup_close_ int fd = secret_file_open(path, why, sizeof(why));
+	ssize_t n = fd < 0 ? -1 : read(fd, token, token_size - 1);
+
+	if (n <= 0) {
+		snprintf(error, size, "-tokenFile %s%s", fd < 0 ? why : path,
+			 fd < 0 ? "" : ": nothing in it");
+		return -EINVAL;
+	}
+	token[n] = '\0';
+	token[strcspn(token, "\r\n")] = '\0';
+	return 0;
+}
+
+static int authorize(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
+{
+	static const char scheme[] = "Bearer ";
+	const char *environment = getenv("XTCP2_TOKEN");
+	char token[GRPC_AUTHORIZATION_MAX - sizeof(scheme)] = "";
+
+	if (*t->token_file) {
+		if (token_from_file(t->token_file, token, sizeof(token), error, size) < 0)
+			return -EINVAL;
+	} else if (environment) {
+		snprintf(token, sizeof(token), "%s", environment);
+	}
+	if (!*token)
+		return 0;
+	if (!c->tls && !is_local(c->fd)) {
+		snprintf(error, size, "the token is not sent to %s in the clear; use -tls", c->name);
+		return -EINVAL;
+	}
+	snprintf(c->authorization, sizeof(c->authorization), "%s%s", scheme, token);
+	return 0;
+}
+
+/* TLS */
+
+static int handshake(struct grpc_connection *c, char *error, size_t size)
+{
+	uint32_t events;
+	int r;
+
+	while ((r = tls_handshake(c->tls, &events)) == -EAGAIN) {
+		struct pollfd p = {.fd = c->fd, .events = events == EPOLLOUT ? POLLOUT : POLLIN};
+		if (poll(&p, 1, CONNECT_MS) <= 0) {
+			snprintf(error, size, "no TLS with %s: no answer", c->name);
+			return -ETIMEDOUT;
+		}
+	}
+	if (r < 0)
+		snprintf(error, size,
+			 "no TLS with %s: %s; -tlsCa names whom to believe, and the daemon needs -grpcTls",
+			 c->name, tls_reason(c->tls));
+	return r;
+}
+
+static int start_tls(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
+{
+	const struct tls_options options = {t->tls_cert, t->tls_key, t->tls_ca};
+	const char *name = *t->tls_name ? t->tls_name : *t->host ? t->host : GRPC_TARGET_HOST;
+
+	c->tls_context = tls_client_context(&options, error, size);
+	if (!c->tls_context)
+		return -EINVAL;
+	c->tls = tls_new(c->tls_context, c->fd, name);
+	if (!c->tls) {
+		snprintf(error, size, "no memory for TLS");
+		return -ENOMEM;
+	}
+	return handshake(c, error, size);
+}
+
+/* Connections */
+
+int grpc_connect(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
+{
+	int r = 0;
+
+	*c = (struct grpc_connection){.fd = -1};
+	int fd = dial_target(c, t, error, size);
+	if (fd < 0)
+		return fd;
+	c->fd = fd;
+	if (t->tls)
+		r = start_tls(c, t, error, size);
+	if (r == 0)
+		r = authorize(c, t, error, size);
+	if (r < 0)
+		grpc_disconnect(c);
+	return r;
+}
+
+void grpc_disconnect(struct grpc_connection *c)
+{
+	if (c->fd < 0)
+		return;
+	tls_free(c->tls);
+	tls_context_free(c->tls_context);
+	close(c->fd);
+	c->tls = NULL;
+	c->tls_context = NULL;
+	c->fd = -1;
+}
+
+ssize_t grpc_recv(struct grpc_connection *c, void *data, size_t size)
+{
+	return c->tls ? tls_recv(c->tls, data, size) : recv(c->fd, data, size, MSG_DONTWAIT);
+}
+
+ssize_t grpc_transmit(struct grpc_connection *c, const void *data, size_t size)
+{
+	return c->tls ? tls_send(c->tls, data, size) : send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

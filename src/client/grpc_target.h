@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/flags.h"
 
@@ -19,31 +20,56 @@
 struct grpc_target {
 	const char *host, *socket;
 	uint32_t port;
+	bool tls;
+	const char *tls_ca, *tls_cert, *tls_key, *tls_name;
+	const char *token_file;
 };
 
 /* Lines of a table of flags for t, a struct grpc_target that GRPC_TARGET_INIT has set. */
 /* Releases of clang-format differ over braces in a macro. */
 /* clang-format off */
-#define GRPC_TARGET_INIT {.host = "", .socket = "", .port = GRPC_TARGET_PORT}
+#define GRPC_TARGET_INIT {.host = "", .socket = "", .port = GRPC_TARGET_PORT, .tls_ca = "", .tls_cert = "", .tls_key = "", .tls_name = "", \
+	 .token_file = ""}
 #define GRPC_TARGET_FLAGS(t)                                                                                   \
 	{"socket", FLAG_STRING, &(t).socket,                                                                   \
 	 "the daemon's -grpcSocket; empty for the usual one or, where there is none, this machine's -port"},    \
 	{"target", FLAG_STRING, &(t).host, "host of the daemon, over TCP"},                                     \
-	{"port", FLAG_U32, &(t).port, "its -grpcPort, over TCP"}
+	{"port", FLAG_U32, &(t).port, "its -grpcPort, over TCP"},                                             \
+	{"tls", FLAG_BOOL, &(t).tls, "TLS, over TCP"},                                                        \
+	{"tlsCa", FLAG_STRING, &(t).tls_ca, "whose certificate of the daemon to believe, PEM; empty for the system's authorities"}, \
+	{"tlsCert", FLAG_STRING, &(t).tls_cert, "client certificate, PEM"},                                   \
+	{"tlsKey", FLAG_STRING, &(t).tls_key, "its private key, PEM, not readable by others"},                \
+	{"tlsName", FLAG_STRING, &(t).tls_name, "name in the daemon's certificate; empty for -target"},       \
+	{"tokenFile", FLAG_STRING, &(t).token_file,                                                           \
+	 "file whose first line is a token to send, not readable by others; empty for the variable XTCP2_TOKEN"}
 /* clang-format on */
 
 /* Checks what the flags have set. 0, or -EINVAL with one sentence in error. */
 int grpc_target_check(const struct grpc_target *t, char *error, size_t size);
 
-/* Longest name that grpc_target_connect() gives, with its NUL. */
-#define GRPC_TARGET_NAME_MAX 300
+/* Longest name of a peer, and longest header field of a token, each with its NUL. */
+#define GRPC_TARGET_NAME_MAX   300
+#define GRPC_AUTHORIZATION_MAX 600
+
+/* All but fd is empty before. */
+struct grpc_connection {
+	int fd; /* non-blocking */
+	struct tls_context *tls_context;
+	struct tls *tls;			    /* NULL in the clear */
+	char name[GRPC_TARGET_NAME_MAX];	    /* in messages: "localhost port 8889" */
+	char authority[GRPC_TARGET_NAME_MAX];	    /* in requests */
+	char authorization[GRPC_AUTHORIZATION_MAX]; /* "Bearer TOKEN", "" for none */
+};
 
 /*
- * A connected non-blocking socket; blocks for at most five seconds. name becomes
- * what to call the other end in messages, authority what to call it in requests.
- * -errno with one sentence in error that says what to do.
+ * Connects, blocking for at most five seconds and once more for TLS. 0, or -errno
+ * with one sentence in error that says what to do; c is then closed again.
  */
-int grpc_target_connect(const struct grpc_target *t, char name[static GRPC_TARGET_NAME_MAX],
-			char authority[static GRPC_TARGET_NAME_MAX], char *error, size_t size);
+int grpc_connect(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size);
+/* Harmless for one that is closed (fd -1). */
+void grpc_disconnect(struct grpc_connection *c);
+/* As recv(2) and send(2), over TLS or not; they do not block. */
+ssize_t grpc_recv(struct grpc_connection *c, void *data, size_t size);
+ssize_t grpc_transmit(struct grpc_connection *c, const void *data, size_t size);
 
 #endif

@@ -4,6 +4,7 @@
  * Exit status: 0 done, 1 the daemon refused or is not there, 2 bad usage.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -341,6 +342,8 @@ int main(int argc, char **argv)
 {
 	char name[64];
 	const char *command = argc > 1 ? argv[1] : "";
+
+	signal(SIGPIPE, SIG_IGN); /* a daemon that hangs up is an error to report */
 
 	if (strcmp(command, "help") == 0 || strcmp(command, "-help") == 0 || strcmp(command, "--help") == 0 ||
 	    strcmp(command, "-h") == 0)

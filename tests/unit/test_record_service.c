@@ -111,8 +111,9 @@ static int setup(void **state)
 	rig.server = grpc_server_new(rig.loop, &backend, &options, error, sizeof(error));
 	if (!rig.server)
 		return -1;
-	const struct grpc_target target = {
-	    .host = "127.0.0.1", .socket = "", .port = h2_server_port(grpc_server_transport(rig.server))};
+	struct grpc_target target = GRPC_TARGET_INIT;
+	target.host = "127.0.0.1";
+	target.port = h2_server_port(grpc_server_transport(rig.server));
 	rig.client = grpc_client_new(rig.loop, &target, error, sizeof(error));
 	rig.call = (struct grpc_client_call){.path = "/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords",
 					     .trailer = "xtcp2-missed-records",

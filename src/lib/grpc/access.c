@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "grpc/tls.h"
+#include "grpc/token.h"
 
 /* Groups that -grpcReaders and -grpcAdmins may name, each. */
 #define GROUPS_MAX	32
@@ -23,8 +26,10 @@ struct groups {
 
 struct access_policy {
 	enum access everybody;
-	char *socket;
+	char *socket, *tls_admins;
+	bool certificates;
 	struct groups readers, admins;
+	struct tokens *tokens; /* NULL without -grpcTokenFile */
 };
 
 /* Begin and end */
@@ -54,8 +59,12 @@ struct access_policy *access_new(const struct access_options *options, char *err
 	struct access_policy *p = calloc(1, sizeof(*p));
 
 	if (p)
-		p->socket = strdup(options->socket ? options->socket : "");
-	if (!p || !p->socket) {
+		*p = (struct access_policy){
+		    .socket = strdup(options->socket ? options->socket : ""),
+		    .tls_admins = strdup(options->tls_admins ? options->tls_admins : ""),
+		    .certificates = options->certificates,
+		};
+	if (!p || !p->socket || !p->tls_admins) {
 		snprintf(error, size, "no memory for gRPC");
 		access_free(p);
 		return NULL;
@@ -66,7 +75,15 @@ struct access_policy *access_new(const struct access_options *options, char *err
 		access_free(p);
 		return NULL;
 	}
-	if (options->tcp && p->readers.count == 0)
+	if (options->token_file && *options->token_file) {
+		size_t n = (size_t)snprintf(error, size, "-grpcTokenFile ");
+		p->tokens = tokens_read(options->token_file, error + n, size - n);
+		if (!p->tokens) {
+			access_free(p);
+			return NULL;
+		}
+	}
+	if (options->tcp && p->readers.count == 0 && !p->tokens && !p->certificates)
 		p->everybody = ACCESS_READ;
 	return p;
 }
@@ -75,7 +92,9 @@ void access_free(struct access_policy *p)
 {
 	if (!p)
 		return;
+	tokens_free(p->tokens);
 	free(p->socket);
+	free(p->tls_admins);
 	free(p);
 }
 
@@ -153,31 +172,95 @@ struct access_peer access_of_plain(const struct access_policy *p, bool loopback)
 	return (struct access_peer){.way = ACCESS_WAY_PLAIN, .access = p->everybody, .loopback = loopback};
 }
 
+/* Whether the certificate has a name of -grpcTlsAdmins. */
+static bool is_tls_admin(const struct access_policy *p, const struct tls *tls)
+{
+	for (const char *name = p->tls_admins; *name;) {
+		size_t len = strcspn(name, ",");
+		if (tls_peer_is(tls, name, len))
+			return true;
+		name += len + (name[len] == ',');
+	}
+	return false;
+}
+
+struct access_peer access_of_tls(const struct access_policy *p, const struct tls *tls)
+{
+	struct access_peer peer = {.way = ACCESS_WAY_TLS, .access = p->everybody};
+
+	peer.named = tls_peer_verified(tls);
+	if (peer.named)
+		peer.access = is_tls_admin(p, tls) ? ACCESS_ADMIN : ACCESS_READ;
+	return peer;
+}
+
 /* Calls */
 
-/* Who may, and how they come in. */
+static void refuse_token(const struct access_policy *p, bool in_the_clear, struct access_answer *answer)
+{
+	answer->access = ACCESS_NONE;
+	answer->unauthenticated = true;
+	snprintf(
+	    answer->text, sizeof(answer->text), "%s",
+	    in_the_clear
+		? "a token is taken over TLS (-grpcTls) or from this machine only; this one has been seen by the network"
+		: "the token is not one of the daemon's -grpcTokenFile");
+}
+
+/* Who may, and how they come in: "to read, send a token, or connect to the UNIX socket ... as ..." */
 static void refusal(const struct access_policy *p, const struct access_peer *peer, enum access needs,
 		    struct access_answer *answer)
 {
-	const char *what = needs == ACCESS_READ ? "to read" : "to change or trigger anything";
-	const char *groups = needs == ACCESS_READ ? "-grpcReaders or -grpcAdmins" : "-grpcAdmins";
-	const char *who = "root, as the daemon's own user or as a member of a group of";
+	bool admin = needs == ACCESS_ADMIN, local = peer->way == ACCESS_WAY_UNIX;
+	char *text = answer->text;
+	size_t size = sizeof(answer->text);
+	int n = snprintf(text, size, "%s, ", admin ? "to change or trigger anything" : "to read");
 
-	if (peer->way == ACCESS_WAY_UNIX)
-		snprintf(answer->text, sizeof(answer->text), "%s, connect as %s %s", what, who, groups);
+	if (!local && p->tokens)
+		n += snprintf(text + n, size - (size_t)n, "send %s token (authorization: Bearer TOKEN), or ",
+			      admin ? "an admin" : "a");
+	if (!local && p->certificates)
+		n += snprintf(text + n, size - (size_t)n, "present a client certificate%s, or ",
+			      admin ? " that -grpcTlsAdmins names" : "");
+	if (local)
+		n += snprintf(text + n, size - (size_t)n, "connect");
 	else if (*p->socket)
-		snprintf(answer->text, sizeof(answer->text), "%s, connect to the UNIX socket %s as %s %s",
-			 what, p->socket, who, groups);
+		n += snprintf(text + n, size - (size_t)n, "connect to the UNIX socket %s", p->socket);
 	else
-		snprintf(answer->text, sizeof(answer->text),
-			 "%s, start the daemon with -grpcSocket PATH and connect there as %s %s", what, who,
-			 groups);
+		n += snprintf(text + n, size - (size_t)n,
+			      "start the daemon with -grpcSocket PATH and connect there");
+	snprintf(text + n, size - (size_t)n,
+		 " as root, as the daemon's own user or as a member of a group of %s",
+		 admin ? "-grpcAdmins" : "-grpcReaders or -grpcAdmins");
+}
+
+/* What follows "Bearer ", or NULL. */
+static const char *bearer(const char *authorization)
+{
+	static const char scheme[] = "Bearer ";
+
+	return strncasecmp(authorization, scheme, strlen(scheme)) == 0 ? authorization + strlen(scheme)
+								       : NULL;
 }
 
 void access_check(const struct access_policy *p, const struct access_peer *peer, const char *authorization,
 		  enum access needs, struct access_answer *answer)
 {
+	const char *token = p->tokens ? bearer(authorization) : NULL;
+
 	*answer = (struct access_answer){.access = peer->access};
-	if (answer->access < needs)
+	if (token) {
+		bool in_the_clear = peer->way == ACCESS_WAY_PLAIN && !peer->loopback;
+		enum access given = in_the_clear ? ACCESS_NONE : tokens_access(p->tokens, token);
+		if (given == ACCESS_NONE) {
+			refuse_token(p, in_the_clear, answer);
+			return;
+		}
+		answer->access = greater(answer->access, given);
+	}
+	if (answer->access < needs) {
 		refusal(p, peer, needs, answer);
+		answer->unauthenticated =
+		    peer->way != ACCESS_WAY_UNIX && !token && !peer->named && (p->tokens || p->certificates);
+	}
 }

@@ -63,6 +63,9 @@ bool access_has_groups(const struct access_policy *p);
  */
 struct access_peer access_of_unix(const struct access_policy *p, int fd, char *name, size_t size);
 struct access_peer access_of_plain(const struct access_policy *p, bool loopback);
+/* After the handshake. */
+struct tls;
+struct access_peer access_of_tls(const struct access_policy *p, const struct tls *tls);
 
 struct access_answer {
 	enum access access;

@@ -16,7 +16,6 @@
 #define ACCEPT_ROUND 64	 /* connections accepted an event */
 #define TICK_S	     5	 /* how often silence is looked for */
 #define LISTEN_QUEUE 256 /* backlog of listen(2) */
-#define LOG_EVERY_NS (60 * NS_PER_SEC)
 
 int h2_server_adopt(struct h2_server *s, int fd)
 {
@@ -38,7 +37,7 @@ static void refuse(struct h2_server *s, const char *why)
 	uint64_t more;
 
 	stat_add(STAT_GRPC_REFUSED, 1);
-	if (log_limit_pass(&s->refused_log, LOG_EVERY_NS, &more))
+	if (log_limit_pass(&s->refused_log, H2_LOG_EVERY_NS, &more))
 		log_warn("grpc", "connection refused: %s (%llu more like it)", why, (unsigned long long)more);
 }
 
@@ -191,6 +190,11 @@ int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode,
 	if (r < 0)
 		snprintf(error, size, "gRPC cannot watch its listening socket: %s", strerror(-r));
 	return r;
+}
+
+void h2_server_use_tls(struct h2_server *s, struct tls_context *tls)
+{
+	s->tls = tls;
 }
 
 uint16_t h2_server_port(const struct h2_server *s)

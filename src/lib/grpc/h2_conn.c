@@ -22,6 +22,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/sockaddr.h"
 #include "grpc/h2_internal.h"
 #include "stats/stats.h"
 
@@ -48,6 +49,7 @@ void h2_conn_close(struct h2_conn *c)
 	LIST_REMOVE(c, link);
 	stat_set(STAT_GRPC_CONNECTIONS, --s->conn_count);
 	loop_remove(s->loop, &c->watch);
+	tls_free(c->tls);
 	close(c->watch.fd);
 	nghttp2_session_del(c->session);
 	buf_free(&c->out);
@@ -76,7 +78,11 @@ static void conn_alive(struct h2_conn *c)
 int h2_conn_read(struct h2_conn *c)
 {
 	uint8_t data[READ_BYTES];
-	ssize_t n = recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+
+	if (!c->open)
+		return 0;
+	ssize_t n = c->tls ? tls_recv(c->tls, data, sizeof(data))
+			   : recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
 
 	if (n == 0)
 		return -ECONNRESET;
@@ -105,8 +111,16 @@ static int conn_gather(struct h2_conn *c)
 	return buf_ok(&c->out) ? 0 : -ENOMEM;
 }
 
+static ssize_t conn_send(struct h2_conn *c, const uint8_t *data, size_t len)
+{
+	return c->tls ? tls_send(c->tls, data, len)
+		      : send(c->watch.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int h2_conn_write(struct h2_conn *c)
 {
+	if (!c->open)
+		return 0;
 	for (size_t round = 0; round < WRITE_ROUND;) {
 		if (c->out.len == 0) {
 			int r = conn_gather(c);
@@ -115,8 +129,7 @@ int h2_conn_write(struct h2_conn *c)
 			if (c->out.len == 0)
 				break;
 		}
-		ssize_t n = send(c->watch.fd, c->out.data + c->sent, c->out.len - c->sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = conn_send(c, c->out.data + c->sent, c->out.len - c->sent);
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
@@ -147,11 +160,75 @@ static bool conn_over(const struct h2_conn *c)
 	       !nghttp2_session_want_write(c->session);
 }
 
+/* The type of a TLS record that begins a handshake (RFC 8446 5.1). */
+#define TLS_HANDSHAKE_RECORD 22
+
+/*
+ * Whether the peer's first byte is none of TLS. It is then told so in the words
+ * of HTTP/1, which clients of HTTP/2 and people both show.
+ */
+static bool answer_plaintext(struct h2_conn *c)
+{
+	static const char text[] =
+	    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+	    "xtcp2: this port speaks gRPC over TLS only; use TLS (xtcp2client -tls)\n";
+	uint8_t data[READ_BYTES];
+
+	if (recv(c->watch.fd, data, 1, MSG_PEEK | MSG_DONTWAIT) != 1 || data[0] == TLS_HANDSHAKE_RECORD)
+		return false;
+	/* Unread input would turn the close into a reset, which may overtake the answer. */
+	recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
+	send(c->watch.fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	shutdown(c->watch.fd, SHUT_WR);
+	return true;
+}
+
+static void log_handshake(struct h2_conn *c, struct log_limit *limit, const char *reason)
+{
+	uint64_t more;
+
+	stat_add(STAT_GRPC_TLS_FAILED, 1);
+	if (log_limit_pass(limit, H2_LOG_EVERY_NS, &more))
+		log_notice("grpc", "%s: no TLS connection: %s (%llu more like it)", c->peer, reason,
+			   (unsigned long long)more);
+}
+
+/* 0 when the connection is open or the peer must first say more, or -errno. */
+static int conn_handshake(struct h2_conn *c)
+{
+	uint32_t events = EPOLLIN;
+
+	if (!c->greeted && answer_plaintext(c)) {
+		log_handshake(c, &c->server->plaintext_log, "the client speaks plaintext");
+		return -EPROTO;
+	}
+	c->greeted = true;
+	int r = tls_handshake(c->tls, &events);
+	if (r == -EAGAIN) {
+		c->armed = events;
+		return loop_modify(c->server->loop, &c->watch, events);
+	}
+	if (r < 0) {
+		log_handshake(c, &c->server->tls_log, tls_reason(c->tls));
+		return r;
+	}
+	c->access = access_of_tls(c->server->access, c->tls);
+	c->open = true;
+	return 0;
+}
+
 static void conn_event(struct loop_watch *w, uint32_t events)
 {
 	struct h2_conn *c = w->data;
 	int r = 0;
 
+	if (!c->open) {
+		r = conn_handshake(c);
+		if (r < 0)
+			h2_conn_close(c);
+		if (r < 0 || !c->open)
+			return;
+	}
 	if (events & EPOLLIN)
 		r = h2_conn_read(c);
 	else if (events & (EPOLLHUP | EPOLLERR))
@@ -326,19 +403,8 @@ static int session_start(struct h2_conn *c)
 	return 0;
 }
 
-static bool is_loopback(const struct sockaddr_storage *addr)
-{
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)addr;
-	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)addr)->sin6_addr;
-
-	if (addr->ss_family == AF_INET)
-		return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return addr->ss_family == AF_INET6 &&
-	       (IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET));
-}
-
-/* Who the peer is, in name and in what it may do. */
-static void peer_identify(struct h2_conn *c)
+/* Who the peer is, in name and in what it may do. 0 or -ENOMEM. */
+static int peer_identify(struct h2_conn *c)
 {
 	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
@@ -348,7 +414,7 @@ static void peer_identify(struct h2_conn *c)
 	getsockopt(c->watch.fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
 	if (domain == AF_UNIX) {
 		c->access = access_of_unix(c->server->access, c->watch.fd, c->peer, sizeof(c->peer));
-		return;
+		return 0;
 	}
 	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (getpeername(c->watch.fd, (struct sockaddr *)&addr, &len) < 0 ||
@@ -357,7 +423,12 @@ static void peer_identify(struct h2_conn *c)
 		snprintf(c->peer, sizeof(c->peer), "peer");
 	else
 		snprintf(c->peer, sizeof(c->peer), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-	c->access = access_of_plain(c->server->access, is_loopback(&addr));
+	/* Over TLS that is known when the handshake is over. */
+	if (c->server->tls)
+		c->tls = tls_new(c->server->tls, c->watch.fd, NULL);
+	else
+		c->access = access_of_plain(c->server->access, sockaddr_is_loopback(&addr));
+	return c->server->tls && !c->tls ? -ENOMEM : 0;
 }
 
 int h2_conn_new(struct h2_server *s, int fd)
@@ -371,16 +442,20 @@ int h2_conn_new(struct h2_server *s, int fd)
 	c->heard_ns = c->opened_ns;
 	int r = session_start(c);
 	if (r == 0)
+		r = peer_identify(c);
+	if (r == 0)
 		r = loop_add(s->loop, &c->watch, c->armed);
 	if (r < 0) {
+		tls_free(c->tls);
 		nghttp2_session_del(c->session);
 		free(c);
 		return r;
 	}
-	peer_identify(c);
 	LIST_INSERT_HEAD(&s->conns, c, link);
 	stat_set(STAT_GRPC_CONNECTIONS, ++s->conn_count);
-	conn_kick(c); /* our SETTINGS wait to be sent */
+	c->open = !c->tls;
+	if (c->open)
+		conn_kick(c); /* our SETTINGS wait to be sent */
 	return 0;
 }
 

@@ -7,9 +7,14 @@
 #include <sys/queue.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/unix_socket.h"
 #include "grpc/h2.h"
+#include "grpc/tls.h"
+
+/* A line about refused connections at most this often. */
+#define H2_LOG_EVERY_NS (60 * NS_PER_SEC)
 
 struct h2_stream {
 	LIST_ENTRY(h2_stream) link;
@@ -32,6 +37,9 @@ struct h2_conn {
 	int64_t opened_ns, heard_ns, ping_ns; /* ping_ns: when the unanswered PING went out, or 0 */
 	bool settled;			      /* the peer's SETTINGS came */
 	bool blocked;			      /* the socket took no more at the last try */
+	struct tls *tls;		      /* NULL for a connection in the clear */
+	bool greeted;			      /* the first byte was looked at */
+	bool open;			      /* frames may go: the handshake, if there is one, is over */
 	struct access_peer access;
 	char peer[INET6_ADDRSTRLEN + 10];
 };
@@ -47,7 +55,8 @@ struct h2_server {
 	struct unix_socket unix_socket;
 	LIST_HEAD(, h2_conn) conns;
 	size_t conn_count, stream_count;
-	struct log_limit refused_log, accept_log;
+	struct tls_context *tls; /* NULL: TCP in the clear */
+	struct log_limit refused_log, tls_log, plaintext_log;
 };
 
 /* Fills callbacks and option of a new server. 0 or -ENOMEM. */

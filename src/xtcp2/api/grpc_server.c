@@ -26,6 +26,7 @@ enum {
 struct grpc_server {
 	struct grpc_service services[SERVICE_MAX_ + 1]; /* ends with name NULL */
 	struct access_policy *access;
+	struct tls_context *tls; /* NULL without */
 	struct grpc *grpc;
 	struct record_service *records;
 	struct health *health;
@@ -69,6 +70,9 @@ static int access_start(struct grpc_server *s, const struct grpc_server_options 
 	    .socket = options->socket,
 	    .readers = options->readers,
 	    .admins = options->admins,
+	    .token_file = options->token_file,
+	    .tls_admins = options->tls_admins,
+	    .certificates = options->tls && *options->tls->ca,
 	    .tcp = options->listen != NULL,
 	};
 
@@ -80,16 +84,25 @@ static int listen_tcp(struct grpc_server *s, const struct grpc_server_options *o
 		      size_t size)
 {
 	struct h2_server *h2 = grpc_transport(s->grpc);
-	int r = h2_server_listen(h2, options->listen, options->port, error, size);
 
+	if (options->tls) {
+		size_t n = (size_t)snprintf(error, size, "-grpcTls ");
+		s->tls = tls_server_context(options->tls, error + n, size - n);
+		if (!s->tls)
+			return -EINVAL;
+		h2_server_use_tls(h2, s->tls);
+	}
+	int r = h2_server_listen(h2, options->listen, options->port, error, size);
 	if (r < 0)
 		return r;
-	log_info("grpc", "listening on %s port %u", options->listen, h2_server_port(h2));
+	log_info("grpc", "listening on %s port %u%s", options->listen, h2_server_port(h2),
+		 options->tls ? " with TLS" : "");
 	if (access_everybody(s->access) != ACCESS_NONE)
-		log_notice("grpc",
-			   "everybody who reaches %s port %u may read records, without a name or a password; "
-			   "-grpcListen= closes the port, -grpcReaders names who may",
-			   options->listen, h2_server_port(h2));
+		log_notice(
+		    "grpc",
+		    "everybody who reaches %s port %u may read records, without a name or a password; "
+		    "-grpcListen= closes the port, -grpcReaders, -grpcTokenFile or -grpcTlsClientCa say who may",
+		    options->listen, h2_server_port(h2));
 	return 0;
 }
 
@@ -160,6 +173,7 @@ void grpc_server_free(struct grpc_server *s, int drain_ms)
 	reflection_free(s->reflection);
 	health_free(s->health);
 	record_service_free(s->records);
+	tls_context_free(s->tls);
 	access_free(s->access);
 	free(s);
 }

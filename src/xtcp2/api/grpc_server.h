@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "base/privilege.h"
 #include "grpc/h2.h"
+#include "grpc/tls.h"
 
 struct grpc_server;
 
@@ -26,6 +27,10 @@ struct grpc_server_options {
 	size_t stream_bytes; /* bound of the records that wait for one client */
 	size_t total_bytes;  /* bound of those of all clients, a quarter of it for the hand-over */
 	const char *readers, *admins; /* groups, separated by commas; NULL or "" for none */
+	const char *token_file;	      /* NULL or "" for none */
+	/* TLS on the TCP port, unless NULL; with ca, client certificates are asked for. Borrowed until it returns. */
+	const struct tls_options *tls;
+	const char *tls_admins; /* names in client certificates, separated by commas; NULL or "" for none */
 };
 
 /*

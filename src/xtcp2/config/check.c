@@ -1,13 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /* What must hold between options; what one option allows alone is in options.def. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/sockaddr.h"
 #include "config/internal.h"
 
 /* A receive buffer below this cannot hold the kernel's smallest dump message batch. */
 #define PACKET_SIZE_MIN 4096
+
+/* Whether other hosts may reach the TCP port of gRPC. */
+static bool grpc_is_public(const struct config *c)
+{
+	struct sockaddr_storage address;
+	char host[INET6_ADDRSTRLEN + 2];
+	size_t bracket = c->grpc_listen[0] == '[';
+
+	if (!c->grpc_port || !*c->grpc_listen)
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)strcspn(c->grpc_listen + bracket, "]"),
+		 c->grpc_listen + bracket);
+	return sockaddr_parse(host, 0, &address) > 0 && !sockaddr_is_loopback(&address);
+}
+
+static int check_grpc(const struct config *c, char *error, size_t size)
+{
+	bool asks = *c->grpc_tls_client_ca || *c->grpc_token_file;
+
+	if (!c->grpc_tls &&
+	    (*c->grpc_tls_cert || *c->grpc_tls_key || *c->grpc_tls_client_ca || *c->grpc_tls_admins))
+		return config_error(error, size, "-grpcTls: is off, but options of TLS are given");
+	if (c->grpc_tls && (!*c->grpc_tls_cert || !*c->grpc_tls_key))
+		return config_error(error, size, "-grpcTls: needs -grpcTlsCert and -grpcTlsKey");
+	if (*c->grpc_tls_admins && !*c->grpc_tls_client_ca)
+		return config_error(error, size,
+				    "-grpcTlsAdmins: needs -grpcTlsClientCa, who vouches for the names");
+	if (c->grpc_insecure || !grpc_is_public(c))
+		return 0;
+	if (!c->grpc_tls)
+		return config_error(
+		    error, size,
+		    "-grpcListen %s: other hosts may reach it: give -grpcTls, or -grpcInsecure to let anybody read records from there in the clear",
+		    c->grpc_listen);
+	if (!asks)
+		return config_error(
+		    error, size,
+		    "-grpcListen %s: other hosts may reach it and -grpcTls does not say who they are: give -grpcTlsClientCa or -grpcTokenFile, or -grpcInsecure to let anybody read records from there",
+		    c->grpc_listen);
+	return 0;
+}
 
 int config_check(const struct config *c, char *error, size_t size)
 {
@@ -38,5 +81,5 @@ int config_check(const struct config *c, char *error, size_t size)
 		return config_error(error, size, "-seccomp %.80s: must be on, log or off", c->seccomp);
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null throws records away");
-	return 0;
+	return check_grpc(c, error, size);
 }

@@ -55,6 +55,11 @@ static void set_tap(void *data, struct poll_tap *tap)
 
 int control_start(struct daemon *d)
 {
+	const struct tls_options tls = {
+	    .cert = d->config->grpc_tls_cert,
+	    .key = d->config->grpc_tls_key,
+	    .ca = d->config->grpc_tls_client_ca,
+	};
 	const struct grpc_server_options options = {
 	    .listen = d->config->grpc_port && d->config->grpc_listen[0] ? d->config->grpc_listen : NULL,
 	    .port = d->config->grpc_port,
@@ -65,6 +70,9 @@ int control_start(struct daemon *d)
 	    .stream_bytes = d->config->grpc_stream_bytes,
 	    .readers = d->config->grpc_readers,
 	    .admins = d->config->grpc_admins,
+	    .token_file = d->config->grpc_token_file,
+	    .tls = d->config->grpc_tls ? &tls : NULL,
+	    .tls_admins = d->config->grpc_tls_admins,
 	    .total_bytes = d->config->grpc_total_bytes,
 	};
 	d->control = (struct grpc_backend){
