@@ -404,13 +404,13 @@ E
     mkdir /run/work && cd /run/work
     listeners() { [ "$(jq -r 'select(.inet_diag_msg_socket_source_port == 7000) | .netns' out | grep -c "^$1:")" -ge 1 ]; }
     hide_start thread
-    "$XTCP2" -frequency 100ms -timeout 90ms -promListen= -grpcPort 0 >out 2>log & daemon=$!
+    "$XTCP2" -frequency 100ms -timeout 90ms -promListen= -grpcPort 0 >out 2>log 7>&- & daemon=$!
     wait_for 20 listeners tid
     exec 7>&-
     kill $daemon
     wait $daemon
     hide_start passed
-    "$XTCP2" -hiddenSockets -frequency 100ms -timeout 90ms -promListen= -grpcPort 0 >out 2>log & daemon=$!
+    "$XTCP2" -hiddenSockets -frequency 100ms -timeout 90ms -promListen= -grpcPort 0 >out 2>log 7>&- & daemon=$!
     wait_for 20 listeners socket
     # CAP_NET_ADMIN (bit 12) is in effect on the thread that looks for sockets, and on no other.
     effective() { awk -v name="$1" '/^Name/ { n = $2 } /^CapEff/ && n ~ name { print $2 }' /proc/$daemon/task/*/status; }
@@ -419,5 +419,47 @@ E
     kill $daemon
     wait $daemon
     ! grep -q 'system call' log
+E
+}
+
+@test "an anonymous namespace is let go at its end, however seldom polls are" {
+  sandbox <<'E'
+    XTCP2=$(bin xtcp2)
+    mkdir /run/work && cd /run/work
+    metric() { curl -sS --noproxy '*' http://127.0.0.1:9088/metrics | awk -v name="$1" '$1 == name { printf "%d\n", $2 }'; }
+    polled() { [ "$(metric xtcp2_polls_total)" -ge 1 ] && [ "$(metric xtcp2_namespaces)" -eq "$1" ] && [ "$(metric xtcp2_namespaces_unread)" -eq 0 ]; }
+    one=$(anonymous_start one)
+    two=$(anonymous_start two)
+    nsenter -n -t "$two" sleep 100 & other=$!
+    wait_for 5 is_apart $other
+    tie "$one"
+    tie "$two"
+    "$XTCP2" -frequency 1h -timeout 1m -grpcPort 0 >out 2>log 7>&- & daemon=$!
+    wait_for 20 polled 3
+    echo end >one
+    wait_for 10 untied "$one"   # by the scan after its end: the next poll is an hour away
+    # The end of one of two processes changes nothing but the name.
+    echo end >two
+    wait_for 5 sh -c "! kill -0 $two 2>/dev/null"
+    polled 2
+    tied "$two"
+    kill $other
+    wait_for 10 untied "$two"
+    [ "$(metric xtcp2_polls_total)" -eq 1 ]
+    # One that only a thread holds.
+    kill $daemon
+    wait $daemon
+    hide_start thread
+    tid=$(ls /proc/"$(pgrep -x hide)"/task | tail -n 1)
+    touch /run/netns/tmp && mount --bind "/proc/$tid/task/$tid/ns/net" /run/netns/tmp
+    tie tmp
+    umount /run/netns/tmp
+    "$XTCP2" -frequency 500ms -timeout 400ms -grpcPort 0 >out 2>log 7>&- & daemon=$!
+    found() { grep '"netns":"tid:' out >/dev/null; }
+    wait_for 20 found
+    exec 7>&-
+    wait_for 10 untied tmp
+    kill $daemon
+    wait $daemon
 E
 }

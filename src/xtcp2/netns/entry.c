@@ -25,6 +25,7 @@ void entry_free(struct entry *e)
 {
 	if (!e)
 		return;
+	netns_exit_end(&e->exit);
 	netns_close(&e->ns);
 	container_unref(e->ns.container);
 	free(e->ns.name);

@@ -5,6 +5,7 @@
  * One namespace as the table keeps it: what users see of it, and what decides
  * its name. Of the table's own use; main thread.
  */
+#include "netns/exits.h"
 #include "netns/hidden.h"
 #include "netns/netns.h"
 
@@ -13,9 +14,10 @@ enum name_rank { NAME_NONE, NAME_HELD, NAME_PROCESS, NAME_SELF, NAME_MOUNT };
 struct entry {
 	struct netns ns; /* first: what users of the table see */
 	enum name_rank rank;
-	pid_t pid;  /* of rank NAME_PROCESS and NAME_HELD */
-	int id;	    /* of rank NAME_HELD: the thread or descriptor of that process */
-	int way_fd; /* what path leads through, with a holder that is a socket; -1 else; owned */
+	pid_t pid;		/* of rank NAME_PROCESS and NAME_HELD */
+	int id;			/* of rank NAME_HELD: the thread or descriptor of that process */
+	int way_fd;		/* what path leads through, with a holder that is a socket; -1 else; owned */
+	struct netns_exit exit; /* of that process */
 	/* of the running scan: */
 	bool confirmed;
 	pid_t other_pid;

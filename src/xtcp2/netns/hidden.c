@@ -82,9 +82,6 @@ static int start(struct hidden *h)
 {
 	pthread_attr_t attr;
 
-	h->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (h->stop_fd < 0)
-		return -errno;
 	int r = pthread_attr_init(&attr);
 	if (r == 0)
 		r = pthread_attr_setstacksize(&attr, HIDDEN_STACK_BYTES);
@@ -104,10 +101,11 @@ struct hidden *hidden_new(bool background, bool sockets)
 
 	if (!h)
 		return NULL;
-	h->stop_fd = -1;
+	h->stop_fd = eventfd(0, EFD_CLOEXEC);
+	h->let_go_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->sockets = sockets;
 	pthread_mutex_init(&h->lock, NULL);
-	int r = hidden_walk_init(h);
+	int r = h->stop_fd < 0 || h->let_go_fd < 0 ? -errno : hidden_walk_init(h);
 	if (r == 0 && background)
 		r = start(h);
 	if (r < 0) {
@@ -135,9 +133,23 @@ void hidden_free(struct hidden *h)
 		}
 	}
 	cleanup_closep(&h->stop_fd);
+	cleanup_closep(&h->let_go_fd);
 	hidden_walk_free(h);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
+}
+
+int hidden_let_go_fd(const struct hidden *h)
+{
+	return h->let_go_fd;
+}
+
+void hidden_let_go_read(struct hidden *h)
+{
+	uint64_t ignored;
+
+	if (read(h->let_go_fd, &ignored, sizeof(ignored)) < 0)
+		log_debug("netns", "eventfd: %s", strerror(errno));
 }
 
 void hidden_look(struct hidden *h)

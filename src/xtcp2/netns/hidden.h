@@ -60,4 +60,8 @@ void hidden_look(struct hidden *h);
 /* Calls fn for each holder that was there at the last look, one a namespace; ns_fd is borrowed. Any thread. */
 void hidden_each(struct hidden *h, void (*fn)(void *data, const struct holder *holder), void *data);
 
+/* Readable since a holder went, until that has been read. The descriptor is borrowed. */
+int hidden_let_go_fd(const struct hidden *h);
+void hidden_let_go_read(struct hidden *h);
+
 #endif

@@ -280,6 +280,9 @@ static bool still_there(const struct hidden *h, const struct holder *holder)
 
 void hidden_walk_verify(struct hidden *h)
 {
+	size_t before = h->count;
+	uint64_t one = 1;
+
 	for (size_t i = h->count; i > 0; i--) {
 		struct holder *holder = &h->holders[i - 1];
 		if (still_there(h, holder))
@@ -290,6 +293,8 @@ void hidden_walk_verify(struct hidden *h)
 		pthread_mutex_unlock(&h->lock);
 	}
 	stat_set(STAT_NETNS_HIDDEN, h->count);
+	if (h->count < before && write(h->let_go_fd, &one, sizeof(one)) != sizeof(one))
+		log_debug("netns", "eventfd: %s", strerror(errno));
 }
 
 int hidden_walk_init(struct hidden *h)

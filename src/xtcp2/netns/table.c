@@ -23,8 +23,11 @@
 
 struct netns_table {
 	struct netns_options options;
-	struct netns_watch *watch; /* NULL without a loop or with own_only */
-	struct netns **entries;	   /* dense */
+	struct loop *loop;
+	struct netns_watch *watch; /* NULL without a loop or with own_only; so are the next two */
+	struct netns_exits *exits;
+	struct loop_watch let_go; /* a holder of a hidden namespace is gone; fd -1 without such */
+	struct netns **entries;	  /* dense */
 	size_t count, cap;
 	uint32_t *index; /* open addressing over (dev, ino): position in entries + 1, 0 for free */
 	size_t index_size;
@@ -232,6 +235,16 @@ static void scan_proc(struct netns_table *t)
 	t->denied = denied;
 }
 
+static void settle(struct netns_table *t, struct entry *e)
+{
+	bool by_process;
+
+	entry_settle_name(e);
+	by_process = e->rank == NAME_PROCESS || e->rank == NAME_HELD;
+	if (t->exits)
+		netns_exits_watch(t->exits, &e->exit, by_process ? e->pid : 0);
+}
+
 /* Forgets what the scan did not see and settles the names of the rest. Returns how many entries are new. */
 static uint64_t sweep(struct netns_table *t)
 {
@@ -243,7 +256,7 @@ static uint64_t sweep(struct netns_table *t)
 		bool fresh = !e->ns.name;
 
 		if (e->ns.seen == t->scan)
-			entry_settle_name(e);
+			settle(t, e);
 		if ((e->ns.seen != t->scan && e->ns.state != NETNS_DUMPING) || !e->ns.name) {
 			if (!fresh) {
 				log_debug("netns", "namespace %s is gone", e->ns.name);
@@ -299,7 +312,10 @@ void netns_table_scan(struct netns_table *t)
 	if (t->not_yet && t->watch)
 		netns_watch_retry(t->watch);
 	stat_add(STAT_NETNS_SCANS, 1);
-	stat_add(STAT_NETNS_SCAN_NS, (uint64_t)(clock_mono_ns() - start));
+	int64_t took = clock_mono_ns() - start;
+	stat_add(STAT_NETNS_SCAN_NS, (uint64_t)took);
+	if (t->exits)
+		netns_exits_scanned(t->exits, took);
 	if (t->options.on_scanned)
 		t->options.on_scanned(t->options.scanned_data, t->entries, t->count);
 }
@@ -308,6 +324,30 @@ struct netns **netns_table_entries(struct netns_table *t, size_t *count)
 {
 	*count = t->count;
 	return t->entries;
+}
+
+static void on_let_go(struct loop_watch *w, uint32_t events)
+{
+	struct netns_table *t = w->data;
+
+	hidden_let_go_read(t->options.hidden);
+	netns_exits_hurry(t->exits);
+}
+
+/* What tells of changes between scans. 0 or -errno. */
+static int watches_open(struct netns_table *t, struct loop *loop, void (*on_change)(void *data), void *data)
+{
+	t->watch = netns_watch_new(loop, t->options.directories, on_change, data);
+	if (!t->watch)
+		return -errno;
+	t->exits = on_change ? netns_exits_new(loop, on_change, data) : NULL;
+	if (!t->exits)
+		return on_change ? -errno : 0;
+	t->loop = loop;
+	if (!t->options.hidden)
+		return 0;
+	t->let_go.fd = hidden_let_go_fd(t->options.hidden);
+	return loop_add(loop, &t->let_go, EPOLLIN);
 }
 
 /* Adds the own namespace. */
@@ -340,13 +380,12 @@ struct netns_table *netns_table_new(struct loop *loop, const struct netns_option
 	if (!t)
 		return NULL;
 	t->options = *options;
+	t->let_go = (struct loop_watch){.fd = -1, .name = "hidden namespaces", .fn = on_let_go, .data = t};
 	if (!t->options.directories)
 		t->options.directories = none;
 	r = table_init(t);
 	if (r == 0 && loop && !options->own_only) {
-		t->watch = netns_watch_new(loop, t->options.directories, on_change, data);
-		if (!t->watch)
-			r = -errno;
+		r = watches_open(t, loop, on_change, data);
 	}
 	if (r < 0) {
 		netns_table_free(t);
@@ -363,6 +402,9 @@ void netns_table_free(struct netns_table *t)
 	netns_watch_free(t->watch);
 	for (size_t i = 0; i < t->count; i++)
 		entry_free(entry_of(t->entries[i]));
+	if (t->let_go.fd >= 0)
+		loop_remove(t->loop, &t->let_go);
+	netns_exits_free(t->exits);
 	free(t->entries);
 	free(t->index);
 	free(t);
