@@ -4,6 +4,7 @@
  * installs (man page, completions) and what ci/docs-sync keeps in docs/ and
  * pipeline/vector/. Not installed itself.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -131,6 +132,37 @@ static void parquet(struct buf *b)
 	buf_str(b, "}\n");
 }
 
+/* ClickHouse's column for each kind of field: as protobuf has it, and as it is kept. */
+static const struct {
+	const char *raw, *kept;
+} column_types[] = {
+    [FIELD_U32] = {"UInt32", "UInt32 CODEC(ZSTD(1))"},
+    [FIELD_U64] = {"UInt64", "UInt64 CODEC(ZSTD(1))"},
+    [FIELD_TIME] = {"Int64", "DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1))"},
+    [FIELD_STR] = {"String", "LowCardinality(String)"},
+    [FIELD_BYTES] = {"String", "String CODEC(ZSTD(1))"},
+    [FIELD_ADDR] = {"String", "String CODEC(ZSTD(1))"},
+    [FIELD_STATE] = {"UInt32", "UInt32 CODEC(ZSTD(1))"},
+    [FIELD_CC] = {"UInt32", "UInt32 CODEC(ZSTD(1))"},
+};
+static_assert(ARRAY_SIZE(column_types) == FIELD_CC + 1, "a column type for every kind of field");
+
+/* The columns of xtcp_flat_records; more follow them. */
+static void kept_columns(struct buf *b)
+{
+	for (size_t i = 0; i < record_field_count; i++)
+		buf_printf(b, "    %s %s,\n", record_fields[i].name,
+			   column_types[record_fields[i].kind].kept);
+}
+
+/* All columns of xtcp_flat_records_in. */
+static void raw_columns(struct buf *b)
+{
+	for (size_t i = 0; i < record_field_count; i++)
+		buf_printf(b, "    %s %s%s\n", record_fields[i].name, column_types[record_fields[i].kind].raw,
+			   i + 1 < record_field_count ? "," : "");
+}
+
 static const struct {
 	const char *name;
 	void (*render)(struct buf *b);
@@ -144,6 +176,8 @@ static const struct {
     {"fields", fields},
     {"metrics", metrics},
     {"parquet", parquet},
+    {"kept", kept_columns},
+    {"raw", raw_columns},
 };
 
 int main(int argc, char **argv)

@@ -168,6 +168,8 @@ static void check_columns(const char *path, const char *table, bool raw)
 	const char *p = strstr(buf_cstr(&b), head);
 	assert_non_null(p);
 	p += strlen(head);
+	assert_int_equal(strncmp(p, "    -- table: ", 14), 0);
+	p = strchr(p, '\n') + 1;
 	for (size_t i = 0; i < record_field_count; i++) {
 		const struct record_field *f = &record_fields[i];
 		int n = snprintf(line, sizeof(line), "    %s %s", f->name,
@@ -178,8 +180,7 @@ static void check_columns(const char *path, const char *table, bool raw)
 				 line, p);
 		p = strchr(p, '\n') + 1;
 	}
-	if (raw)
-		assert_int_equal(*p, ')');
+	assert_int_equal(strncmp(p, "    -- end of table\n", 20), 0);
 	buf_free(&b);
 }
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Where records are kept and where they come in. Each statement may be run again
 -- on a database that has it already: a release that adds a column adds it here and
--- as an ALTER at the end. Columns follow src/lib/record/fields.def (a test compares them).
+-- as an ALTER at the end. ci/docs-sync writes the columns from src/lib/record/fields.def.
 
 CREATE DATABASE IF NOT EXISTS xtcp;
 
@@ -16,6 +16,7 @@ CREATE DATABASE IF NOT EXISTS xtcp;
 -- once instead of 5 writes a row less often, and leaves more of them about at a time.
 CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records
 (
+    -- table: kept
     schema_version UInt32 CODEC(ZSTD(1)),
     daemon_version LowCardinality(String),
     timestamp_ns DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -190,6 +191,7 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records
     c_group UInt64 CODEC(ZSTD(1)),
     skv6only UInt32 CODEC(ZSTD(1)),
     ulp_name LowCardinality(String),
+    -- end of table
     -- As addresses: IPv4 prints as ::ffff:192.0.2.1.
     source_ip IPv6 ALIAS CAST(toFixedString(if(length(inet_diag_msg_socket_source) = 16, '', unhex('00000000000000000000FFFF')) || inet_diag_msg_socket_source, 16), 'IPv6'),
     destination_ip IPv6 ALIAS CAST(toFixedString(if(length(inet_diag_msg_socket_destination) = 16, '', unhex('00000000000000000000FFFF')) || inet_diag_msg_socket_destination, 16), 'IPv6')
@@ -214,6 +216,7 @@ SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 67108864, max_compre
 -- DateTime64 as seconds, so nanoseconds are converted on the way out.
 CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_in
 (
+    -- table: raw
     schema_version UInt32,
     daemon_version String,
     timestamp_ns Int64,
@@ -388,6 +391,7 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_in
     c_group UInt64,
     skv6only UInt32,
     ulp_name String
+    -- end of table
 )
 ENGINE = Null;
 
