@@ -73,7 +73,7 @@ static void cut_cycles_go_on_where_the_last_one_stopped(void **state)
 		cycle(p, 7);
 	/* For ever after, nobody is read more than once more than another. */
 	for (size_t i = 1; i < COUNT; i++)
-		assert_in_range(p->reads[i] - p->reads[0] + 1, 0, 2);
+		assert_true(p->reads[i] - p->reads[0] + 1 <= 2);
 }
 
 static void one_that_never_fits_starves_nobody(void **state)

@@ -141,7 +141,7 @@ static enum access access_of_groups(const struct access_policy *p, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE ||
 	    len > PEER_GROUPS_MAX * sizeof(gid_t))
 		return access;
-	_cleanup_free_ gid_t *ids = malloc(len);
+	_cleanup_free_ gid_t *ids = calloc(1, len);
 	if (!ids || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, ids, &len) < 0)
 		return access;
 	for (size_t i = 0; i < len / sizeof(*ids); i++)

@@ -28,7 +28,8 @@ void format_time(struct buf *b, int64_t real_ns)
 		seconds--;
 	}
 	gmtime_r(&seconds, &tm);
-	buf_append(b, text, strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm));
+	size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	buf_append(b, text, len);
 	buf_printf(b, ".%09uZ", (unsigned)ns);
 }
 
