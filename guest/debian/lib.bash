@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2034 # most variables are for those who read this file
+# shellcheck disable=SC2034,SC2154 # most variables are for those who read this file; top, base and release are theirs
 # Shared by the scripts that build and run guests: one line an error, exit 3 (could not run).
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xtcp2
@@ -17,13 +17,43 @@ rows() {
   sed 's/#.*//; /^ *$/d' "$@"
 }
 
+# The releases that a guest can be made of, each with its list packages.RELEASE of libraries.
+releases=(bookworm trixie forky sid)
+
+check_release() {
+  [[ " ${releases[*]} " == *" $1 "* ]] || die "unknown release '$1': possible are ${releases[*]}"
+}
+
+# The host's own release, whose libraries the programs are linked with; where the host is no Debian, the current one.
+host_release() {
+  local name
+  # shellcheck source=/dev/null
+  name=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  # sid calls itself by the name of the release to come.
+  ! command -v apt-get >/dev/null || ! apt-get indextargets --format '$(CODENAME)' 2>/dev/null | grep -x sid >/dev/null || name=sid
+  [[ " ${releases[*]} " == *" ${name:-none} "* ]] && echo "$name" || echo trixie
+}
+
+# runs_in_guest PROGRAM: with the C library that it was linked with or a later one, and with libraries that are
+# there; found here and not by a check that fails in the VM.
+runs_in_guest() {
+  local has wants library
+  has=$(jq -r '.packages[] | select(startswith("libc6=")) | ltrimstr("libc6=")' "$base/manifest.json")
+  wants=$({ objdump -T "$1" 2>/dev/null || :; } | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -V | tail -n1)
+  dpkg --compare-versions "${wants:-0}" le "$has" ||
+    die "${1##*/} was linked with glibc $wants, the $release guest has ${has%%-*}: choose a later --release"
+  { objdump -p "$1" 2>/dev/null || :; } | awk '$1 == "NEEDED" { print $2 }' | while read -r library; do
+    jq -e --arg l "$library" '.libraries | index($l)' "$base/manifest.json" >/dev/null ||
+      die "${1##*/} needs $library, which the $release guest lacks: another --release, or its package in guest/debian/packages.$release"
+  done
+}
+
 # need_packages NAME...: installs the Debian packages that are missing, or with install=false
 # ends with one line naming the command.
 need_packages() {
   local check=()
   command -v dpkg-query >/dev/null || die "this is no Debian or Ubuntu machine: use nix run .#microvm-x86_64-FLAVOR"
   [ "${install:-true}" = true ] || check=(--check)
-  # shellcheck disable=SC2154 # top is the caller's
   "$top/ci/deps" ${check[@]+"${check[@]}"} <(printf '%s\n' "$@") >&2 || exit 3
 }
 
@@ -77,7 +107,6 @@ files_json() {
 }
 
 # The packages that compiling the tree needs, out of the one list.
-# shellcheck disable=SC2154 # top is the caller's
 build_packages() {
   rows "$top/ci/packages" | grep -E -- '-dev$|^(gcc|meson|ninja-build|pkg-config|protobuf-.*compiler)$' | grep -vE 'libcmocka|libclang'
 }
