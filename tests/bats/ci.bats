@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The scripts of ci/, where that takes no machine and no archive.
+# bats file_tags=machine
+bats_require_minimum_version 1.5.0
+
+setup() {
+  cd "$BATS_TEST_DIRNAME/../.." || return 1
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+# A program of that name, before all others on PATH, from standard input.
+fake() {
+  cat >"$BATS_TEST_TMPDIR/bin/$1"
+  chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+}
+
+# A list with a package that is nowhere.
+package_list() {
+  echo no-such-package-anywhere >"$BATS_TEST_TMPDIR/list"
+  echo "$BATS_TEST_TMPDIR/list"
+}
+
+@test "ci/fresh refuses an unknown release in one line that names the possible ones" {
+  run -3 ci/fresh potato
+  [ "$output" = "fresh: unknown release 'potato': possible are bookworm trixie forky sid" ]
+  run -3 ci/fresh trixie two words
+  [ "$output" = "fresh: one COMMAND, in quotes" ]
+}
+
+@test "ci/vm and ci/appliance refuse an unknown release in one line" {
+  run -3 ci/vm lifecycle --release potato
+  [[ $output == "vm: unknown release 'potato': "* && ${#lines[@]} -eq 1 ]]
+  run -3 ci/appliance --release potato
+  [[ $output == "appliance: unknown release 'potato': "* && ${#lines[@]} -eq 1 ]]
+}
+
+@test "ci/deps waits for apt's locks and says so once" {
+  fake sleep <<<'#!/bin/sh'
+  fake apt-get <<E
+#!/bin/bash
+echo "\$*" >>"$BATS_TEST_TMPDIR/calls"
+[ "\$(grep -c update "$BATS_TEST_TMPDIR/calls")" -ge 3 ] || {
+  echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 17 (unattended-upgr)" >&2
+  exit 100
+}
+E
+  run -0 ci/deps "$(package_list)"
+  [ "$(grep -c 'update$' "$BATS_TEST_TMPDIR/calls")" -eq 3 ]
+  [ "$(grep -c 'install .*no-such-package-anywhere' "$BATS_TEST_TMPDIR/calls")" -eq 1 ]
+  [ "$(grep -c 'waiting for it' <<<"$output")" -eq 1 ]
+  [[ $output == *"held by process 17 (unattended-upgr)"* ]]
+}
+
+@test "ci/deps shows what else apt fails with, and does not wait" {
+  fake apt-get <<<$'#!/bin/sh\necho "E: Unable to locate package" >&2\nexit 100'
+  run -3 ci/deps "$(package_list)"
+  [[ $output == *"E: Unable to locate package"*"ci/deps: apt-get update failed" ]]
+}
+
+@test "a ring whose packages cannot be installed says that, and shows no log of a step that never ran" {
+  local ring
+  # Everything is built and installed but for the last package of the ring's own list.
+  fake meson <<<'#!/bin/true'
+  fake ninja <<<'#!/bin/true'
+  fake apt-get <<<$'#!/bin/sh\necho "E: no archive" >&2\nexit 100'
+  for ring in nix appliance; do
+    fake dpkg-query <<E
+#!/bin/bash
+missing=$(grep -v '^#' "ci/packages-$ring" | grep -vxFf ci/packages -f guest/debian/host-packages | tail -n 1)
+for name; do case \$name in -* | '\${'* | "\$missing") ;; *) echo "\$name installed" ;; esac; done
+E
+    TEST_OUT=$BATS_TEST_TMPDIR/out run ci/test $ring
+    [ "$status" -eq 1 ]
+    [[ $output == *"not ok - the packages of ring $ring could not be installed"*"# E: no archive"*"0 passed, 1 failed, 0 skipped" ]]
+    [[ $output != *"No such file"* ]] || { echo "$output"; false; }
+  done
+}
