@@ -29,7 +29,7 @@ vm_with() {
   local word line flavors options
   flavors=$(ci/vm --list)
   options=$({ ci/vm --help; "$(bin xtcp2-vmrun)" run --help; } 2>&1 | grep -oE -- '--[a-z][a-z-]+')
-  grep -rhoE '(ci/vm|microvm-x86_64-[a-z-]+ --) [^`'"'"'|;)#]*' .github/workflows docs/*.md README.md | while read -r line; do
+  grep -rhoE '(ci/vm|microvm-x86_64-[a-z-]+ --) [^`"'"'"'|;,)#]*' .github/workflows docs/*.md README.md | while read -r line; do
     for word in ${line#ci/vm}; do
       case $word in
       --list | --help | --) ;;
