@@ -91,7 +91,8 @@ in
       default = false;
       description = ''
         Opens the ports of metrics and gRPC. Both listen on loopback unless
-        `settings.promListen` and `settings.grpcListen` say otherwise.
+        `settings.promListen` and `settings.grpcListen` say otherwise; for gRPC other hosts
+        want `settings.grpcTls` as well.
       '';
     };
   };

@@ -5,9 +5,14 @@
 #include <string.h>
 
 #include "api/config_message.h"
+#include "api/config_service.h"
+#include "api/record_service.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/protowire.h"
 #include "grpc/grpc_proto.h"
+#include "grpc/health.h"
+#include "grpc/reflection.h"
 
 static void timeouts_are_read(void **state)
 {
@@ -296,6 +301,24 @@ static void credentials_do_not_follow(void **state)
 	assert_string_equal(s->c->dest, "http://user:@127.0.0.1:81/");
 }
 
+/* A row of another method must be thought about: what only observes reads, all else is for administrators. */
+static void methods_say_what_they_need(void **state)
+{
+	static const char *const reading[] = {"FlatRecords", "Get", "Check", "Watch", "ServerReflectionInfo"};
+	const struct grpc_method *const tables[] = {record_methods, config_methods, health_methods,
+						    reflection_methods};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		for (const struct grpc_method *m = tables[i]; m->name; m++) {
+			enum access expected = ACCESS_ADMIN;
+			for (size_t j = 0; j < ARRAY_SIZE(reading); j++)
+				expected = strcmp(m->name, reading[j]) == 0 ? ACCESS_READ : expected;
+			if (m->needs != expected)
+				fail_msg("%s needs %d, not %d", m->name, m->needs, expected);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +331,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(configuration_round_trips, configs_make, configs_free),
 	    cmocka_unit_test(every_field_of_an_option_exists),
 	    cmocka_unit_test_setup_teardown(refusals_name_the_field, configs_make, configs_free),
+	    cmocka_unit_test(methods_say_what_they_need),
 	    cmocka_unit_test_setup_teardown(credentials_stay, configs_make, configs_free),
 	    cmocka_unit_test_setup_teardown(readers_see_no_paths, configs_make, configs_free),
 	    cmocka_unit_test_setup_teardown(credentials_do_not_follow, configs_make, configs_free),
