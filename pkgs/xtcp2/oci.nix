@@ -15,6 +15,7 @@ let
 in
 {
   # Wants the host's namespaces: docker run --pid host --cap-add SYS_ADMIN --cap-add SYS_PTRACE
+  # (Docker's own list has what it takes to give up root)
   # -v /run/netns:/run/netns:ro,rslave -v /run/docker/netns:/run/docker/netns:ro,rslave
   xtcp2 = dockerTools.streamLayeredImage {
     name = "xtcp2";

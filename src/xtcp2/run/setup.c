@@ -283,9 +283,8 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 	/* The first is raised to number a namespace and to ask a socket for its own, the second is for a start over. */
 	if (config->close_events || config->hidden_sockets)
 		keep[count++] = CAP_NET_ADMIN;
-	if (config->close_events) {
+	if (config->close_events)
 		keep[count++] = CAP_NET_BROADCAST;
-	}
 	int r = drop(config, user, keep, count);
 	for (; r == 0 && asleep < count; asleep++) {
 		if (privilege_have(keep[asleep]))
