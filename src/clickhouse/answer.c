@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A query's result comes in pieces: the first one is fetched before the status is chosen, so that nearly every
+ * error still gets its proper HTTP status; one that comes later is written into the body and the connection is
+ * cut, so that a client sees both.
+ */
+#include <errno.h>
+#include <zlib.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "clickhouse/exchange_internal.h"
+#include "clickhouse/status.h"
+
+/* How much of a result is asked for at a time. */
+#define BLOCK_BYTES (64 << 10)
+
+static void add_headers(struct exchange *x, struct MHD_Response *response, const char *content_type)
+{
+	char summary[320];
+	const char *id = x->request.query_id && *x->request.query_id ? x->request.query_id : x->query_id;
+
+	snprintf(summary, sizeof(summary),
+		 "{\"read_rows\":\"%llu\",\"read_bytes\":\"%llu\","
+		 "\"written_rows\":\"%llu\",\"written_bytes\":\"%llu\",\"total_rows_to_read\":\"0\","
+		 "\"result_rows\":\"%llu\",\"result_bytes\":\"%llu\",\"elapsed_ns\":\"%.0f\"}",
+		 (unsigned long long)x->counts.read_rows, (unsigned long long)x->counts.read_bytes,
+		 (unsigned long long)x->counts.written_rows, (unsigned long long)x->counts.written_bytes,
+		 (unsigned long long)x->counts.written_rows, (unsigned long long)x->counts.written_bytes,
+		 x->counts.seconds * 1e9);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+	MHD_add_response_header(response, "X-ClickHouse-Summary", summary);
+	MHD_add_response_header(response, "X-ClickHouse-Query-Id", id);
+	MHD_add_response_header(response, "X-ClickHouse-Server-Display-Name", x->context->display_name);
+	if (x->context->timezone.len)
+		MHD_add_response_header(response, "X-ClickHouse-Timezone", buf_cstr(&x->context->timezone));
+}
+
+static enum MHD_Result queue(struct exchange *x, unsigned status, struct MHD_Response *response)
+{
+	x->state = EXCHANGE_ANSWER;
+	enum MHD_Result rc = MHD_queue_response(x->connection, status, response);
+	MHD_destroy_response(response);
+	return rc;
+}
+
+/* "text (version V)\n", as ClickHouse ends an exception. */
+static void finish_error_text(struct exchange *x)
+{
+	const char *text = buf_cstr(&x->error);
+
+	if (text && !strstr(text, "(version ") && x->context->version.len)
+		buf_printf(&x->error, " (version %s (official build))", buf_cstr(&x->context->version));
+	buf_byte(&x->error, '\n');
+}
+
+enum MHD_Result answer_error(struct exchange *x)
+{
+	char code[16];
+	const char *text = buf_cstr(&x->error);
+	unsigned status = status_http(text ? text : "");
+
+	snprintf(code, sizeof(code), "%u", status_code(text ? text : ""));
+	log_info("http", "%u: %.300s", status, text ? text : "no memory");
+	finish_error_text(x);
+	struct MHD_Response *response =
+	    MHD_create_response_from_buffer(x->error.len, x->error.data, MHD_RESPMEM_MUST_COPY);
+	if (!response)
+		return MHD_NO;
+	add_headers(x, response, "text/plain; charset=UTF-8");
+	MHD_add_response_header(response, "X-ClickHouse-Exception-Code", code);
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+					"Basic realm=\"ClickHouse server HTTP API\"");
+	return queue(x, status, response);
+}
+
+enum MHD_Result answer_insert(struct exchange *x)
+{
+	if (engine_insert_end(x->insert, &x->counts, &x->error)) {
+		exchange_fail(x);
+		return answer_error(x);
+	}
+	struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	if (!response)
+		return MHD_NO;
+	add_headers(x, response, "text/plain; charset=UTF-8");
+	return queue(x, MHD_HTTP_OK, response);
+}
+
+/* Makes x->piece non-empty or x->result_over true. -EIO on an exception. */
+static int more_result(struct exchange *x)
+{
+	while (!x->piece.len && !x->result_over) {
+		int rc = engine_stream_next(x->stream, &x->piece, &x->error);
+		if (rc < 0)
+			return rc;
+		x->result_over = rc == 0;
+	}
+	return 0;
+}
+
+static size_t take_piece(struct exchange *x, char *to, size_t max)
+{
+	size_t n = x->piece.len < max ? x->piece.len : max;
+
+	memcpy(to, x->piece.p, n);
+	x->piece.p += n;
+	x->piece.len -= (uint32_t)n;
+	return n;
+}
+
+static size_t take_deflated(struct exchange *x, char *to, size_t max)
+{
+	x->deflate.next_in = (unsigned char *)x->piece.p;
+	x->deflate.avail_in = x->piece.len;
+	x->deflate.next_out = (unsigned char *)to;
+	x->deflate.avail_out = (unsigned)max;
+	x->deflate_over = deflate(&x->deflate, x->result_over ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_END;
+	x->piece.p += x->piece.len - x->deflate.avail_in;
+	x->piece.len = x->deflate.avail_in;
+	return max - x->deflate.avail_out;
+}
+
+/* Gives MHD the next bytes of the body. The exception of a broken stream is its last piece. */
+static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
+{
+	struct exchange *x = data;
+
+	if (x->state == EXCHANGE_FAILED)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	for (;;) {
+		if (more_result(x)) {
+			finish_error_text(x);
+			x->state = EXCHANGE_FAILED;
+			x->piece = (struct str){(char *)x->error.data, (uint32_t)x->error.len};
+			return x->deflating ? MHD_CONTENT_READER_END_WITH_ERROR
+					    : (ssize_t)take_piece(x, to, max);
+		}
+		if (x->result_over && (x->deflating ? x->deflate_over : !x->piece.len))
+			return MHD_CONTENT_READER_END_OF_STREAM;
+		size_t n = x->deflating ? take_deflated(x, to, max) : take_piece(x, to, max);
+		if (n)
+			return (ssize_t)n;
+	}
+}
+
+/* wait_end_of_query: the whole result first, so that a late exception still has its status. */
+static int collect_result(struct exchange *x)
+{
+	while (!x->result_over) {
+		if (more_result(x))
+			return -EIO;
+		buf_append(&x->whole, x->piece.p, x->piece.len);
+		x->piece.len = 0;
+	}
+	if (!buf_ok(&x->whole)) {
+		buf_str(&x->error, "Code: 241. DB::Exception: The result is too large for wait_end_of_query. "
+				   "(MEMORY_LIMIT_EXCEEDED)");
+		return -EIO;
+	}
+	x->piece = (struct str){(char *)x->whole.data, (uint32_t)x->whole.len};
+	return 0;
+}
+
+int answer_prepare(struct exchange *x)
+{
+	if (x->request.wait_end ? collect_result(x) : more_result(x))
+		return -EIO;
+	engine_stream_counts(x->stream, &x->counts);
+	return 0;
+}
+
+enum MHD_Result answer_result(struct exchange *x)
+{
+	if (x->request.accepts_gzip)
+		x->deflating = deflateInit2(&x->deflate, Z_BEST_SPEED, Z_DEFLATED, 16 + MAX_WBITS, 8,
+					    Z_DEFAULT_STRATEGY) == Z_OK;
+	struct MHD_Response *response =
+	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_result, x, NULL);
+	if (!response)
+		return MHD_NO;
+	add_headers(x, response, status_content_type(str_of(x->format)));
+	MHD_add_response_header(response, "X-ClickHouse-Format", x->format);
+	if (x->deflating)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+	return queue(x, MHD_HTTP_OK, response);
+}

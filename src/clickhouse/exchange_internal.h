@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLICKHOUSE_EXCHANGE_INTERNAL_H
+#define CLICKHOUSE_EXCHANGE_INTERNAL_H
+/* Shared by exchange.c, which reads a request and starts its statement, and answer.c, which answers it. */
+#include <zlib.h>
+
+#include "clickhouse/exchange.h"
+#include "clickhouse/request.h"
+
+#define DEFAULT_FORMAT "TabSeparated"
+
+enum exchange_state { EXCHANGE_HEAD, EXCHANGE_DATA, EXCHANGE_FAILED, EXCHANGE_ANSWER };
+
+struct exchange {
+	struct exchange_context *context;
+	struct MHD_Connection *connection;
+	struct request request;
+	enum exchange_state state;
+	struct buf head;  /* the statement as far as it has been read */
+	struct buf error; /* an exception text */
+	bool has_place;	  /* holds a place of context->queries */
+	struct engine_session *session;
+	struct engine_insert *insert;
+	struct engine_stream *stream;
+	struct engine_counts counts;
+	struct str piece; /* of the result, not sent yet */
+	struct buf whole; /* wait_end_of_query: the whole result */
+	bool result_over, inflating, deflating, deflate_over;
+	z_stream inflate, deflate;
+	char query_id[37];
+	char format[64];
+};
+
+/* Marks it failed and gives the insert up. x->error says why. */
+void exchange_fail(struct exchange *x);
+
+/* The answers; each queues a response. */
+enum MHD_Result answer_error(struct exchange *x);
+enum MHD_Result answer_insert(struct exchange *x);
+/* Fetches the first piece of x->stream, or the whole of it when the request wants to wait. -EIO with x->error. */
+int answer_prepare(struct exchange *x);
+/* Sends what answer_prepare() has begun. */
+enum MHD_Result answer_result(struct exchange *x);
+
+#endif
