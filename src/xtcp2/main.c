@@ -50,6 +50,10 @@ static int run(struct config *config, int argc, char **argv)
 	}
 	if (config->healthcheck)
 		return http_healthcheck(config->prom_listen);
+	if (config_dest_password(config, error, sizeof(error)) < 0) {
+		fprintf(stderr, "xtcp2: %s\n", error);
+		return 2;
+	}
 	if (config->replay[0])
 		return replay_run(config);
 	return daemon_run(config, argv);

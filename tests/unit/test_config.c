@@ -339,6 +339,42 @@ static void credentials_are_not_shown(void **state)
 	config_free(&c);
 }
 
+static void a_password_file_goes_into_the_url(void **state)
+{
+	static const struct {
+		const char *dest, *becomes; /* NULL: refused */
+	} cases[] = {
+	    {"http://default@127.0.0.1:18123/?query=a@b",
+	     "http://default:a%3Ab%2F%40c@127.0.0.1:18123/?query=a@b"},
+	    {"https://u@[::1]/", "https://u:a%3Ab%2F%40c@[::1]/"},
+	    {"http://127.0.0.1:18123/?query=a@b", NULL},
+	    {"http://@host/", NULL},
+	    {"http://u:p@host/", NULL},
+	    {"tcp:host:1", NULL},
+	};
+	char path[] = "/tmp/xtcp2-password-XXXXXX", error[512];
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0 && write(fd, "a:b/@c\nrest", 11) == 11);
+	close(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config c;
+
+		assert_int_equal(config_init(&c), 0);
+		assert_int_equal(config_set(&c, option_find("dest"), cases[i].dest, error, sizeof(error)), 0);
+		assert_int_equal(config_set(&c, option_find("destPasswordFile"), path, error, sizeof(error)),
+				 0);
+		assert_int_equal(config_dest_password(&c, error, sizeof(error)),
+				 cases[i].becomes ? 0 : -EINVAL);
+		assert_string_equal(c.dest, cases[i].becomes ? cases[i].becomes : cases[i].dest);
+		/* Taken once: who starts over in place has it in the URL. */
+		if (cases[i].becomes)
+			assert_string_equal(c.dest_password_file, "");
+		config_free(&c);
+	}
+	unlink(path);
+}
+
 static void documents_name_every_option(void **state)
 {
 	static const struct doc_row rows[] = {{"tcp:HOST:PORT", "a stream | of envelopes"}, {0}};
@@ -387,6 +423,7 @@ int main(void)
 	    cmocka_unit_test_setup(bad_json_is_refused_in_one_line, setup),
 	    cmocka_unit_test_setup(json_reads_what_it_writes, setup),
 	    cmocka_unit_test_setup(credentials_are_not_shown, setup),
+	    cmocka_unit_test_setup(a_password_file_goes_into_the_url, setup),
 	    cmocka_unit_test_setup(documents_name_every_option, setup),
 	};
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

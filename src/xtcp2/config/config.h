@@ -89,6 +89,12 @@ int config_load_json(struct config *c, const char *json, size_t len, char *error
 /* Checks across options only; config_load() calls it. */
 int config_check(const struct config *c, char *error, size_t size);
 
+/*
+ * Puts the password that -destPasswordFile holds into c->dest and forgets the file; once, before capabilities are
+ * dropped. 0, or -EINVAL with one clear line in error.
+ */
+int config_dest_password(struct config *c, char *error, size_t size);
+
 /* The effective configuration as a JSON object, one key an option, readable by -config; credentials empty. */
 void config_to_json(const struct config *c, struct buf *b);
 /* The same with credentials, for a process that takes over. */
