@@ -20,17 +20,20 @@
 
 /* A broker that comes back within this time loses nothing. */
 #define FLUSH_MS     120000
+/* Longest envelope of a file that is taken for one. */
+#define ENVELOPE_MAX (64 << 20)
 #define INSERT_QUERY "INSERT INTO xtcp.xtcp_flat_records_in FORMAT ProtobufList"
 
 static const char *filename = "", *values = "", *broker = "localhost:19092", *topic = "xtcp";
-static const char *connect_url = "http://127.0.0.1:18123", *user = "", *pass = "",
+static const char *connect_url = "http://127.0.0.1:18123", *user = "default", *pass = "", *pass_file = "",
 		  *dump_file = "protobuflist.bin";
 static uint32_t loops = 1, rows = 10, rate;
 static int64_t loops_sleep;
 static bool envelope = true, dump;
 
 static const struct flag flags[] = {
-    {"filename", FLAG_STRING, &filename, "send the bytes of this file instead of made-up rows"},
+    {"filename", FLAG_STRING, &filename,
+     "send the bytes of this file instead of made-up rows; over HTTP, its envelopes one after the other"},
     {"values", FLAG_STRING, &values,
      "record_counter of the rows, comma-separated: one row each; \"\" for -rows rows"},
     {"rows", FLAG_U32, &rows, "rows of one envelope"},
@@ -43,7 +46,8 @@ static const struct flag flags[] = {
     {"topic", FLAG_STRING, &topic, "Kafka: topic"},
     {"connect", FLAG_STRING, &connect_url, "ClickHouse: URL of its HTTP interface"},
     {"user", FLAG_STRING, &user, "ClickHouse: user"},
-    {"pass", FLAG_STRING, &pass, "ClickHouse: password"},
+    {"pass", FLAG_STRING, &pass, "ClickHouse: password; $XTCP2_CLICKHOUSE_PASSWORD is not seen in ps"},
+    {"passFile", FLAG_STRING, &pass_file, "ClickHouse: file whose first line is the password"},
     {"dump", FLAG_BOOL, &dump, "also write each envelope to -dumpFileName"},
     {"dumpFileName", FLAG_STRING, &dump_file, "where -dump writes"},
     {0},
@@ -58,6 +62,40 @@ struct reference {
 	uint64_t sent;
 	int64_t started_ns;
 };
+
+/* A varint of the file appended to b, its value in *n. 1, 0 at the end of the file, -EBADMSG. */
+static int read_varint(FILE *f, struct buf *b, uint64_t *n)
+{
+	unsigned shift = 0;
+
+	*n = 0;
+	for (int c; (c = getc(f)) != EOF; shift += 7) {
+		if (shift > 63)
+			return -EBADMSG;
+		buf_byte(b, (uint8_t)c);
+		*n |= (uint64_t)(c & 0x7f) << shift;
+		if (!(c & 0x80))
+			return 1;
+	}
+	return shift ? -EBADMSG : 0;
+}
+
+/* The next envelope of the file, with its length before it. 1, 0 at the end, -EBADMSG said on stderr. */
+static int read_envelope(FILE *f, struct buf *b)
+{
+	uint64_t len;
+
+	buf_reset(b);
+	int rc = read_varint(f, b, &len);
+	if (rc > 0 &&
+	    (len > ENVELOPE_MAX || !buf_reserve(b, len) || fread(b->data + b->len, 1, len, f) != len))
+		rc = -EBADMSG;
+	if (rc < 0)
+		fprintf(stderr, "%s: no sequence of length-delimited envelopes: damaged or cut\n", filename);
+	else if (rc > 0)
+		b->len += len;
+	return rc;
+}
 
 static void add_row(struct reference *ref, const struct record *r)
 {
@@ -197,11 +235,27 @@ static void keep_rate(const struct reference *ref)
 		sleep_ns(ref->started_ns + (int64_t)((double)ref->sent / rate * 1e9) - clock_mono_ns());
 }
 
+/* A recording has many envelopes, and a ClickHouse server reads one per body: one at a time. */
+static int run_file(struct reference *ref)
+{
+	_cleanup_fclose_ FILE *f = fopen(filename, "re");
+	int rc = f ? 1 : -errno;
+
+	if (!f)
+		fprintf(stderr, "%s: %s\n", filename, strerror(errno));
+	while (rc > 0 && (rc = read_envelope(f, &ref->body)) > 0)
+		if (send_body(ref, 1))
+			return -EIO;
+	return rc;
+}
+
 static int run(struct reference *ref)
 {
 	int r = 0;
 
 	ref->started_ns = clock_mono_ns();
+	if (*filename && (ref->end == REFERENCE_HTTP || ref->end == REFERENCE_HTTP_VERIFY))
+		return run_file(ref);
 	for (uint32_t loop = 0; !r && (!loops || loop < loops); loop++) {
 		int n = make_body(ref, loop);
 		if (n < 0)
@@ -231,13 +285,30 @@ static int finish_kafka(struct reference *ref)
 	return l.acknowledged == l.produced ? 0 : -EIO;
 }
 
+/* The first line of a file; NULL, said on stderr, without one. */
+static const char *read_password(const char *path, char line[static 256])
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+	if (f && fgets(line, 256, f)) {
+		line[strcspn(line, "\r\n")] = '\0';
+		return line;
+	}
+	fprintf(stderr, "%s: %s\n", path, f ? "no password in it" : strerror(errno));
+	return NULL;
+}
+
 int reference_main(enum reference_end end, const char *summary, int argc, char **argv)
 {
 	/* As many sockets as fill a few polls' worth of envelopes. */
 	struct reference ref = {.end = end, .sample = {.sockets = 5000}};
-	char error[256];
+	char error[256], password[256];
 
+	if (getenv("XTCP2_CLICKHOUSE_PASSWORD"))
+		pass = getenv("XTCP2_CLICKHOUSE_PASSWORD");
 	flags_parse(flags, argc, argv, summary);
+	if (*pass_file && !(pass = read_password(pass_file, password)))
+		return 2;
 	snprintf(ref.sample.hostname, sizeof(ref.sample.hostname), "sample-%llx",
 		 (unsigned long long)clock_real_ns());
 	if (encoder_init(&ref.encoder, "protobufList", NULL, error, sizeof(error))) {
