@@ -15,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,12 @@ struct chdb_result;
 struct chdb_connection;
 typedef struct chdb_connection *chdb_conn;
 typedef struct chdb_insert_stream *chdb_insert;
+
+/* chdb_query_analysis_v1 of chdb.h. */
+struct chdb_analysis {
+	uint32_t size, statements, flags, query_class;
+};
+#define CHDB_QUERY_READ_ONLY 0
 
 /* X(result, name without chdb_, parameters) */
 #define CHDB_FUNCTIONS(X)                                                                           \
@@ -60,6 +67,9 @@ typedef struct chdb_insert_stream *chdb_insert;
 	X(uint64_t, result_rows_written, (struct chdb_result * result))                             \
 	X(uint64_t, result_bytes_written, (struct chdb_result * result))                            \
 	X(const char *, result_error, (struct chdb_result * result))                                \
+	X(int, classify_query_n,                                                                    \
+	  (chdb_conn conn, const char *sql, size_t len, const char *database, size_t database_len,  \
+	   struct chdb_analysis *analysis))                                                         \
 	X(void, set_signal_handlers_enabled, (int enabled))                                         \
 	X(int, shutdown, (void))
 
@@ -73,6 +83,7 @@ struct engine {
 	struct chdb api;
 	char *path_option; /* "--path=DIR": every connection must name the same */
 	chdb_conn *keeper; /* keeps the engine running */
+	int library;
 };
 
 struct engine_session {
@@ -124,33 +135,50 @@ bool engine_search(char *path, size_t size)
 	return false;
 }
 
-static int engine_load(struct chdb *api, const char *library, struct buf *error)
+/* Opens the library, which may lie where only the user who starts this may look. */
+struct engine *engine_new(const char *library, struct buf *error)
 {
 	char found[PATH_MAX];
+	struct engine *engine = calloc(1, sizeof(*engine));
 
-	if (!library) {
-		if (!engine_search(found, sizeof(found))) {
-			buf_str(error,
-				"libchdb.so, the ClickHouse engine, was found in no known place: run "
-				"`ci/pipeline --deps` or `npm install @chdb/lib-linux-x64-gnu`, and name it "
-				"with -lib PATH or XTCP2_CHDB_LIB");
-			return -ENOENT;
-		}
-		library = found;
+	if (!engine) {
+		buf_str(error, "no memory for the engine");
+		return NULL;
 	}
+	if (!library && !engine_search(found, sizeof(found))) {
+		buf_str(error, "libchdb.so, the ClickHouse engine, was found in no known place: run "
+			       "`ci/pipeline --deps` or `npm install @chdb/lib-linux-x64-gnu`, and name it "
+			       "with -lib PATH or XTCP2_CHDB_LIB");
+		free(engine);
+		return NULL;
+	}
+	engine->library = open(library ? library : found, O_RDONLY | O_CLOEXEC);
+	if (engine->library >= 0)
+		return engine;
+	buf_printf(error, "%s cannot be read: %s", library ? library : found, strerror(errno));
+	free(engine);
+	return NULL;
+}
+
+int engine_load(struct engine *engine, struct buf *error)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", engine->library);
 	/* Never closed: its threads and exit handlers outlive any moment at which that would be safe. */
-	void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle) {
-		buf_printf(error, "%s cannot be loaded: %s", library, dlerror());
+		buf_printf(error, "the engine cannot be loaded: %s", dlerror());
 		return -ENOENT;
 	}
-#define X(type, name, params)                                                                           \
-	if (!(*(void **)&api->name = dlsym(handle, "chdb_" #name))) {                                   \
-		buf_printf(error, "%s lacks chdb_" #name ": version 26.7 or later is needed", library); \
-		return -ENOSYS;                                                                         \
+#define X(type, name, params)                                                                       \
+	if (!(*(void **)&engine->api.name = dlsym(handle, "chdb_" #name))) {                        \
+		buf_str(error, "libchdb.so lacks chdb_" #name ": version 26.7 or later is needed"); \
+		return -ENOSYS;                                                                     \
 	}
 	CHDB_FUNCTIONS(X)
 #undef X
+	engine->api.set_signal_handlers_enabled(0);
 	return 0;
 }
 
@@ -177,37 +205,30 @@ static chdb_conn *boot(const struct engine *engine, const char *const *config)
 	return conn;
 }
 
-struct engine *engine_open(const char *library, const char *data, const char *const *config,
-			   struct buf *error)
+int engine_open(struct engine *engine, const char *data, const char *const *config, struct buf *error)
 {
-	struct engine *engine = calloc(1, sizeof(*engine));
-
-	if (!engine || asprintf(&engine->path_option, "--path=%s", data) < 0) {
+	if (asprintf(&engine->path_option, "--path=%s", data) < 0) {
+		engine->path_option = NULL;
 		buf_str(error, "no memory for the engine");
-		free(engine);
-		return NULL;
+		return -ENOMEM;
 	}
-	if (engine_load(&engine->api, library, error))
-		goto fail;
-	engine->api.set_signal_handlers_enabled(0);
 	engine->keeper = boot(engine, config);
 	if (engine->keeper)
-		return engine;
+		return 0;
 	buf_printf(error, "the engine does not open %s: it may be in use by another process or damaged",
 		   data);
-fail:
-	free(engine->path_option);
-	free(engine);
-	return NULL;
+	return -EIO;
 }
 
 void engine_close(struct engine *engine)
 {
 	if (!engine)
 		return;
-	engine->api.close_conn(engine->keeper);
-	if (engine->api.shutdown())
+	if (engine->keeper)
+		engine->api.close_conn(engine->keeper);
+	if (engine->keeper && engine->api.shutdown())
 		log_info("engine", "some engine threads could not be stopped");
+	close(engine->library);
 	free(engine->path_option);
 	free(engine);
 }
@@ -236,6 +257,16 @@ void engine_session_free(struct engine_session *s)
 		return;
 	s->engine->api.close_conn(s->conn);
 	free(s);
+}
+
+bool engine_analyse(struct engine_session *s, struct str text, struct engine_analysis *analysis)
+{
+	struct chdb_analysis a = {.size = sizeof(a)};
+
+	if (s->engine->api.classify_query_n(*s->conn, text.p, text.len, NULL, 0, &a))
+		return false;
+	*analysis = (struct engine_analysis){a.statements, a.query_class == CHDB_QUERY_READ_ONLY};
+	return true;
 }
 
 /* Lengths of the parameters: malloc'ed, values' after names'. NULL without memory. */

@@ -35,12 +35,17 @@ struct engine_params {
 };
 
 /*
- * Loads the library and opens the directory. library: a path, or NULL to look in
- * engine_search()'s places. config: server options "name=value", NULL-terminated.
- * NULL with a sentence in error.
+ * Opens the library's file: a path, or NULL to look in engine_search()'s places. NULL with a sentence in error.
+ * What follows needs no way to the file any more, so that the process may become somebody else in between.
  */
-struct engine *engine_open(const char *library, const char *data, const char *const *config,
-			   struct buf *error);
+struct engine *engine_new(const char *library, struct buf *error);
+/* Loads the library. Takes a second. 0 or -errno with a sentence in error. */
+int engine_load(struct engine *engine, struct buf *error);
+/*
+ * Opens the directory, which starts the engine's threads. config: server options "name=value", NULL-terminated.
+ * Once. 0 or -errno with a sentence in error; engine_close() in either case.
+ */
+int engine_open(struct engine *engine, const char *data, const char *const *config, struct buf *error);
 /* Stops the Kafka consumers and every engine thread; all sessions must be closed. */
 void engine_close(struct engine *engine);
 
@@ -49,6 +54,14 @@ bool engine_search(char *path, size_t size);
 
 struct engine_session *engine_session_new(struct engine *engine, struct buf *error);
 void engine_session_free(struct engine_session *s);
+
+/* What the engine's parser, as the session has set it, makes of a text. */
+struct engine_analysis {
+	unsigned statements; /* 0: it does not parse */
+	bool reads_only;     /* SELECT, SHOW and their like: nothing outlives it */
+};
+/* False when it cannot tell. */
+bool engine_analyse(struct engine_session *s, struct str text, struct engine_analysis *analysis);
 
 /* Runs one statement and appends its result in `format` to out. 0 or -EIO with error. Blocks. */
 int engine_run(struct engine_session *s, struct str statement, const char *format,

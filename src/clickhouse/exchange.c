@@ -11,18 +11,26 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "clickhouse/exchange_internal.h"
+#include "clickhouse/password.h"
 #include "clickhouse/server.h"
 #include "clickhouse/sql.h"
 
 /* ClickHouse's max_query_size is 256 KiB; a statement with its inline VALUES may be longer. */
-#define STATEMENT_MAX (16 << 20)
+#define STATEMENT_MAX	  (16 << 20)
 /* How much is inflated at a time, on the stack. */
-#define INFLATE_BYTES (16 << 10)
+#define INFLATE_BYTES	  (16 << 10)
+/* Seconds beyond its limit that a statement gets to notice the limit by itself. */
+#define END_GRACE_SECONDS 2
+/* Before its number, in the setting log_comment of a statement. */
+#define STATEMENT_MARK	  "xtcp2-http-"
 
 void exchange_fail(struct exchange *x)
 {
@@ -30,25 +38,26 @@ void exchange_fail(struct exchange *x)
 	engine_insert_free(take_ptr(x->insert));
 }
 
-/* Checked in constant time: the answer must not tell how much of a password was right. */
-static bool same_text(const char *a, const char *b)
+static void deny(struct exchange *x, const char *why)
 {
-	size_t na = strlen(a), nb = strlen(b);
-	unsigned char diff = na != nb;
-
-	for (size_t i = 0; i < na; i++)
-		diff |= (unsigned char)(a[i] ^ b[nb ? i % nb : 0]);
-	return !diff;
+	buf_printf(&x->error, "Code: 497. DB::Exception: %s (ACCESS_DENIED)", why);
 }
 
+/* Sets x->role, or x->error. */
 static void authenticate(struct exchange *x)
 {
+	const struct exchange_context *c = x->context;
 	const char *user = x->request.user ? x->request.user : "default";
 	const char *password = x->request.password ? x->request.password : "";
+	bool reader = !strcmp(user, c->reader);
 
-	if (same_text(user, x->context->user) && same_text(password, x->context->password))
+	x->role = reader ? ACCESS_READER : ACCESS_OWNER;
+	/* Both are compared whoever it is, so that the time does not tell which user there is. */
+	bool owner_right = password_same(password, c->password),
+	     reader_right = password_same(password, c->reader_password);
+	if ((reader || !strcmp(user, c->user)) && (!*c->password || (reader ? reader_right : owner_right)))
 		return;
-	if (!*password && *x->context->password)
+	if (!*password && *c->password)
 		buf_printf(&x->error,
 			   "Code: 194. DB::Exception: %s: Authentication failed: password is required. "
 			   "(REQUIRED_PASSWORD)",
@@ -74,7 +83,7 @@ static void make_query_id(char id[static 37])
 }
 
 struct exchange *exchange_new(struct exchange_context *context, struct MHD_Connection *connection,
-			      const char *method)
+			      const char *method, struct watched *watched)
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 
@@ -82,6 +91,7 @@ struct exchange *exchange_new(struct exchange_context *context, struct MHD_Conne
 		return NULL;
 	x->context = context;
 	x->connection = connection;
+	x->watched = watched;
 	request_parse(&x->request, connection, method);
 	make_query_id(x->query_id);
 	authenticate(x);
@@ -95,6 +105,7 @@ struct exchange *exchange_new(struct exchange_context *context, struct MHD_Conne
 	}
 	if (x->error.len)
 		x->state = EXCHANGE_FAILED;
+	watch_state(watched, x->error.len ? WATCH_REFUSED : WATCH_SERVED);
 	return x;
 }
 
@@ -120,7 +131,22 @@ static int session_statement(struct exchange *x, const char *statement)
 	return engine_run(x->session, str_of(statement), DEFAULT_FORMAT, NULL, NULL, NULL, &x->error);
 }
 
-/* A session with the request's database and settings. -EIO with x->error. */
+/* Settings that stand last, so that the request's own cannot undo them. */
+static int lock_session(struct exchange *x)
+{
+	char text[128];
+
+	x->number = 1 + atomic_fetch_add(&x->context->statements, 1);
+	snprintf(text, sizeof(text), "SET log_comment = '" STATEMENT_MARK "%llu'",
+		 (unsigned long long)x->number);
+	if (session_statement(x, text))
+		return -EIO;
+	if (x->role != ACCESS_READER && !x->request.readonly)
+		return 0;
+	return session_statement(x, x->role == ACCESS_READER ? "SET readonly = 1" : "SET readonly = 2");
+}
+
+/* A session with the rights of who asks, and the request's database and settings. -EIO with x->error. */
 static int open_session(struct exchange *x)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -128,7 +154,7 @@ static int open_session(struct exchange *x)
 	if (!take_place(x))
 		return -EIO;
 	x->session = engine_session_new(x->context->engine, &x->error);
-	if (!x->session)
+	if (!x->session || session_statement(x, access_roles(x->role, x->context->files)))
 		return -EIO;
 	if (!x->request.format_schema && *x->context->format_schema) {
 		buf_str(&text, "SET format_schema = ");
@@ -145,7 +171,52 @@ static int open_session(struct exchange *x)
 			       DEFAULT_FORMAT, &p, NULL, NULL, &x->error))
 			return -EIO;
 	}
-	return x->request.set.len ? session_statement(x, buf_cstr(&x->request.set)) : 0;
+	if (x->request.set.len && session_statement(x, buf_cstr(&x->request.set)))
+		return -EIO;
+	return lock_session(x);
+}
+
+/* From here on the client must stay: its statement runs. */
+static void watch_statement(struct exchange *x)
+{
+	int64_t limit = (x->context->max_query_seconds + END_GRACE_SECONDS) * NS_PER_SEC;
+
+	watch_running(x->watched, x->number, clock_mono_ns() + limit);
+}
+
+/*
+ * What the engine's access control does not see: a second statement, which would run with what the first one has
+ * made of the session, and files by way of the client side of the library. -EIO with x->error.
+ */
+static int check_statement(struct exchange *x, struct str statement)
+{
+	bool files = sql_names_files(statement.p, statement.len);
+	struct engine_analysis analysis;
+
+	for (size_t i = 0; i < x->request.params.count; i++)
+		files |= sql_names_files(x->request.params.values[i], strlen(x->request.params.values[i])) &&
+			 !strpbrk(x->request.params.values[i], " \t\n");
+	if (files && (x->role == ACCESS_READER || !x->context->files)) {
+		deny(x,
+		     "Files are out of reach: file(), INFILE and OUTFILE need -allowFiles. (With a comment "
+		     "in the statement these words are refused inside of literals as well.)");
+		return -EIO;
+	}
+	if (!engine_analyse(x->session, statement, &analysis)) {
+		deny(x, "The engine cannot tell what the statement does.");
+		return -EIO;
+	}
+	/* The engine lets everybody end statements of its one user, and more may come that readonly overlooks. */
+	if (x->role == ACCESS_READER && analysis.statements && !analysis.reads_only) {
+		deny(x, "This user may only read.");
+		return -EIO;
+	}
+	if (analysis.statements > 1) {
+		buf_str(&x->error, "Code: 62. DB::Exception: Syntax error: Multi-statements are not allowed. "
+				   "(SYNTAX_ERROR)");
+		return -EIO;
+	}
+	return 0;
 }
 
 static void set_format(struct exchange *x, struct str found, const char *fallback)
@@ -154,6 +225,52 @@ static void set_format(struct exchange *x, struct str found, const char *fallbac
 		snprintf(x->format, sizeof(x->format), "%.*s", (int)found.len, found.p);
 	else
 		snprintf(x->format, sizeof(x->format), "%s", fallback);
+}
+
+/*
+ * Envelopes of records: the engine reads one ProtobufList per body, and a recording has many. As Protobuf the rows
+ * of all of them go in.
+ */
+static bool is_record_list(const struct exchange *x)
+{
+	const char *schema = x->request.format_schema, *ours = x->context->format_schema;
+
+	return !strcasecmp(x->format, "ProtobufList") && *ours && (!schema || !strcmp(schema, ours));
+}
+
+static int check_insert(struct exchange *x, const struct buf *statement)
+{
+	_cleanup_buf_ struct buf whole = {0};
+
+	/* The parser wants the data's place to be marked. */
+	buf_append(&whole, statement->data, statement->len);
+	buf_str(&whole, " FORMAT Null");
+	if (!buf_ok(&whole))
+		return -EIO;
+	return check_statement(x, (struct str){(char *)whole.data, (uint32_t)whole.len});
+}
+
+static void bad_list(struct exchange *x)
+{
+	buf_str(&x->error, "Code: 436. DB::Exception: The body is no sequence of length-delimited envelopes: "
+			   "ProtobufList is damaged or cut. (PROTOBUF_BAD_CAST)");
+	exchange_fail(x);
+}
+
+/* Data of an INSERT on its way into the engine. */
+static void push(struct exchange *x, const void *data, size_t len)
+{
+	if (x->listed) {
+		buf_reset(&x->rows);
+		if (protobuf_list_push(&x->list, data, len, &x->rows))
+			return bad_list(x);
+		data = x->rows.data;
+		len = x->rows.len;
+	}
+	if (len && engine_insert_push(x->insert, data, len)) {
+		engine_insert_end(x->insert, &x->counts, &x->error);
+		exchange_fail(x);
+	}
 }
 
 /* The head names an INSERT: starts it and pushes what follows the head. */
@@ -175,19 +292,17 @@ static void start_insert(struct exchange *x, const struct sql_head *head)
 		    "queries. (READONLY)");
 		return exchange_fail(x);
 	}
-	if (open_session(x))
+	x->listed = is_record_list(x);
+	if (open_session(x) || check_insert(x, &statement))
 		return exchange_fail(x);
 	x->insert =
 	    engine_insert_new(x->session, (struct str){(char *)statement.data, (uint32_t)statement.len},
-			      x->format, &x->request.params, &x->error);
+			      x->listed ? "Protobuf" : x->format, &x->request.params, &x->error);
 	if (!x->insert)
 		return exchange_fail(x);
 	x->state = EXCHANGE_DATA;
-	if (head->data < x->head.len &&
-	    engine_insert_push(x->insert, x->head.data + head->data, x->head.len - head->data)) {
-		engine_insert_end(x->insert, &x->counts, &x->error);
-		exchange_fail(x);
-	}
+	if (head->data < x->head.len)
+		push(x, x->head.data + head->data, x->head.len - head->data);
 }
 
 /* A plain piece of the body. */
@@ -195,13 +310,8 @@ static void take_plain(struct exchange *x, const void *data, size_t len)
 {
 	struct sql_head head;
 
-	if (x->state == EXCHANGE_DATA) {
-		if (engine_insert_push(x->insert, data, len)) {
-			engine_insert_end(x->insert, &x->counts, &x->error);
-			exchange_fail(x);
-		}
-		return;
-	}
+	if (x->state == EXCHANGE_DATA)
+		return push(x, data, len);
 	/* The first piece decides, unless it ends within the head of an INSERT. */
 	buf_append(&x->head, data, len);
 	if (x->head.len > STATEMENT_MAX || !buf_ok(&x->head)) {
@@ -262,8 +372,9 @@ static int run_query(struct exchange *x)
 									   : DEFAULT_FORMAT);
 	/* From its first word to the end of the text: a second statement is the engine's to refuse. */
 	statement.len = (uint32_t)((char *)x->head.data + x->head.len - statement.p);
-	if (open_session(x))
+	if (open_session(x) || check_statement(x, statement))
 		return -EIO;
+	watch_statement(x);
 	x->stream = engine_stream_new(x->session, statement, x->format, &x->request.params, &x->error);
 	if (!x->stream)
 		return -EIO;
@@ -282,9 +393,14 @@ enum MHD_Result exchange_answer(struct exchange *x)
 	if (x->state == EXCHANGE_HEAD &&
 	    sql_head_parse((char *)x->head.data, x->head.len, true, &head) == SQL_HEAD_INSERT)
 		start_insert(x, &head);
+	if (x->state == EXCHANGE_DATA && x->listed && !protobuf_list_complete(&x->list))
+		bad_list(x);
 	if (x->state == EXCHANGE_FAILED)
 		return answer_error(x);
-	return x->state == EXCHANGE_DATA ? answer_insert(x) : answer_query(x);
+	if (x->state != EXCHANGE_DATA)
+		return answer_query(x);
+	watch_statement(x);
+	return answer_insert(x);
 }
 
 void exchange_free(struct exchange *x)
@@ -304,5 +420,25 @@ void exchange_free(struct exchange *x)
 	buf_free(&x->head);
 	buf_free(&x->error);
 	buf_free(&x->whole);
+	buf_free(&x->rows);
 	free(x);
+}
+
+void exchange_end_statement(void *data, uint64_t number)
+{
+	struct exchange_context *context = data;
+	_cleanup_buf_ struct buf error = {0};
+	char text[160];
+	struct engine_session *s = engine_session_new(context->engine, &error);
+
+	snprintf(text, sizeof(text),
+		 "KILL QUERY WHERE Settings['log_comment'] = '" STATEMENT_MARK "%llu' ASYNC",
+		 (unsigned long long)number);
+	if (s && !engine_run(s, str_of(text), DEFAULT_FORMAT, NULL, NULL, NULL, &error))
+		log_info("http", "statement %llu is ended: its client has left or its time is over",
+			 (unsigned long long)number);
+	else
+		log_warn("http", "statement %llu cannot be ended: %.200s", (unsigned long long)number,
+			 error.len ? buf_cstr(&error) : "no memory");
+	engine_session_free(s);
 }

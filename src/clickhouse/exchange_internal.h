@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "clickhouse/exchange.h"
+#include "clickhouse/protobuf_list.h"
 #include "clickhouse/request.h"
 
 #define DEFAULT_FORMAT "TabSeparated"
@@ -16,11 +17,17 @@ struct exchange {
 	struct MHD_Connection *connection;
 	struct request request;
 	enum exchange_state state;
+	struct watched *watched;
+	enum access_role role;
+	uint64_t number;  /* of the statement */
 	struct buf head;  /* the statement as far as it has been read */
 	struct buf error; /* an exception text */
 	bool has_place;	  /* holds a place of context->queries */
 	struct engine_session *session;
 	struct engine_insert *insert;
+	bool listed;		   /* the data is a ProtobufList, which goes in as Protobuf */
+	struct protobuf_list list; /* where it stands */
+	struct buf rows;	   /* what came of the last piece */
 	struct engine_stream *stream;
 	struct engine_counts counts;
 	struct str piece; /* of the result, not sent yet */

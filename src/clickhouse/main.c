@@ -12,22 +12,37 @@
 
 #include "base/cleanup.h"
 #include "base/flags.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "clickhouse/access.h"
+#include "clickhouse/confine.h"
+#include "clickhouse/password.h"
 #include "clickhouse/server.h"
 #include "clickhouse/tables.h"
 
 /* Exit statuses: bad usage, and a start or run that failed. */
 #define EXIT_USAGE 2
 
+/* Who may read, beside the owner, whose name is an option. */
+#define READER "reader"
+
 struct options {
-	const char *data, *listen, *library, *kafka, *topic, *group, *user, *password, *engine_log;
-	uint32_t memory_mib;
-	bool verbose;
+	const char *data, *listen, *library, *kafka, *topic, *group, *engine_log;
+	const char *user, *password, *password_file, *reader_password, *reader_password_file;
+	const char *allow_host, *allow_files, *run_as;
+	uint32_t memory_mib, max_query_seconds;
+	bool insecure, verbose;
+};
+
+/* Where the passwords come from: the option, the environment or a file; a file of the data directory otherwise. */
+struct secret {
+	char password[PASSWORD_MAX];
+	char place[PATH_MAX + 32]; /* for the start line; never the password */
 };
 
 /* Server options of the engine: name=value lines in one buffer, pointers to them in argv. */
-#define CONFIG_MAX 24
+#define CONFIG_MAX 25
 struct config {
 	char lines[CONFIG_MAX][PATH_MAX];
 	const char *argv[CONFIG_MAX + 1];
@@ -63,11 +78,12 @@ static const char *instance_id(const char *data, char id[static INSTANCE_ID_MAX]
  * The engine's defaults are for a server with a machine of its own. Pools and
  * caches are cut down to what one table and a dashboard need.
  */
-static void config_fill(struct config *c, const struct options *o, const char *data)
+static void config_fill(struct config *c, const struct options *o, const char *data, const char *access)
 {
 	char id[INSTANCE_ID_MAX];
 	unsigned long long bytes = (unsigned long long)o->memory_mib << 20;
 
+	config_add(c, "config-file=%s", access);
 	config_add(c, "max_server_memory_usage=%llu", bytes);
 	config_add(c, "mark_cache_size=%d", 32 << 20);
 	config_add(c, "index_mark_cache_size=%d", 8 << 20);
@@ -109,13 +125,36 @@ static int fail(const char *what, struct buf *error)
 	return EXIT_FAILURE;
 }
 
+/* Makes the directory, for the user who will run it. -errno. */
+static int make_data(const char *data, const struct confine_identity *who)
+{
+	if (mkdir(data, 0750))
+		return errno == EEXIST ? 0 : -errno;
+	return who->change && chown(data, who->uid, who->gid) ? -errno : 0;
+}
+
+/* What the engine keeps in it: there before the process is confined to what is there. -errno. */
+static int make_parts(const char *data)
+{
+	static const char *const parts[] = {"data",  "metadata", "metadata_dropped",
+					    "store", "tmp",	 "user_defined"};
+	char path[PATH_MAX + 32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		snprintf(path, sizeof(path), "%s/%s", data, parts[i]);
+		if (mkdir(path, 0750) && errno != EEXIST)
+			return -errno;
+	}
+	snprintf(path, sizeof(path), "%s/status", data);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	return fd < 0 ? -errno : 0;
+}
+
 /* Holds the directory against a second process; the lock ends with this one. -errno. */
 static int lock_data(const char *data)
 {
 	char path[PATH_MAX + 8];
 
-	if (mkdir(data, 0750) && errno != EEXIST)
-		return -errno;
 	snprintf(path, sizeof(path), "%s/lock", data);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0)
@@ -123,9 +162,77 @@ static int lock_data(const char *data)
 	return flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 }
 
-static int serve(struct engine *engine, const struct options *o, const sigset_t *stop)
+/* A given password, before the rights to read its file are given up. 0, or -errno with error. */
+static int secret_given(struct secret *s, const char *text, const char *file, const char *what,
+			struct buf *error)
 {
-	const struct server_options so = {o->listen, o->user, o->password, TABLES_FORMAT_SCHEMA};
+	if (*file) {
+		snprintf(s->place, sizeof(s->place), "%s", file);
+		return password_read(file, s->password, error);
+	}
+	if (strlen(text) >= sizeof(s->password)) {
+		buf_printf(error, "the %s is longer than %d bytes", what, PASSWORD_MAX - 1);
+		return -EINVAL;
+	}
+	snprintf(s->password, sizeof(s->password), "%s", text);
+	snprintf(s->place, sizeof(s->place), "given by -%s or the environment", what);
+	return 0;
+}
+
+/* One that was not given is in the data directory, or comes to be. */
+static int secret_kept(struct secret *s, const char *data, const char *name, struct buf *error)
+{
+	if (*s->password)
+		return 0;
+	snprintf(s->place, sizeof(s->place), "%s/%s", data, name);
+	return password_read_or_make(s->place, s->password, error);
+}
+
+struct secrets {
+	struct secret owner, reader;
+};
+
+static int secrets_given(struct secrets *s, const struct options *o, struct buf *error)
+{
+	int rc = secret_given(&s->owner, o->password, o->password_file, "password", error);
+
+	return rc ? rc
+		  : secret_given(&s->reader, o->reader_password, o->reader_password_file, "readerPassword",
+				 error);
+}
+
+static int secrets_kept(struct secrets *s, const struct options *o, const char *data, struct buf *error)
+{
+	if (o->insecure)
+		return 0;
+	int rc = secret_kept(&s->owner, data, "password", error);
+
+	return rc ? rc : secret_kept(&s->reader, data, "reader-password", error);
+}
+
+static bool listens_on_loopback(const char *listen)
+{
+	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
+
+	if (listen_split(listen, host, port))
+		return true; /* no address at all: the server says so */
+	return !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcmp(host, "localhost");
+}
+
+static int serve(struct engine *engine, const struct options *o, const struct secrets *secrets,
+		 const sigset_t *stop)
+{
+	const struct server_options so = {
+	    .listen = o->listen,
+	    .user = o->user,
+	    .password = secrets->owner.password,
+	    .reader = READER,
+	    .reader_password = secrets->reader.password,
+	    .allow_host = o->allow_host,
+	    .max_query_seconds = o->max_query_seconds,
+	    .files = *o->allow_files,
+	    .format_schema = TABLES_FORMAT_SCHEMA,
+	};
 	struct buf error = {0};
 	int signal_number;
 
@@ -134,6 +241,11 @@ static int serve(struct engine *engine, const struct options *o, const sigset_t 
 	struct server *server = server_start(engine, &so, &error);
 	if (!server)
 		return fail("", &error);
+	if (o->insecure)
+		log_warn("clickhouse", "-insecure: every user of this machine may ask and change everything");
+	else
+		log_notice("clickhouse", "password of %s: %s; of " READER ", who only reads: %s", o->user,
+			   secrets->owner.place, secrets->reader.place);
 	log_notice("clickhouse", "ready: http://%s/%s%s", o->listen, *o->kafka ? ", reading Kafka at " : "",
 		   o->kafka);
 	notify_send("READY=1");
@@ -142,6 +254,22 @@ static int serve(struct engine *engine, const struct options *o, const sigset_t 
 	log_notice("clickhouse", "stopping on %s", strsignal(signal_number));
 	server_stop(server);
 	return EXIT_SUCCESS;
+}
+
+/* What must hold between options. */
+static const char *usage_error(const struct options *o)
+{
+	bool given = *o->password || *o->password_file || *o->reader_password || *o->reader_password_file;
+
+	if (o->insecure && given)
+		return "-insecure and a password exclude each other";
+	if (o->insecure && !listens_on_loopback(o->listen))
+		return "-insecure: without a password it listens on loopback only, such as 127.0.0.1:18123";
+	if (!strcmp(o->user, READER))
+		return "-user: " READER " is the name of the user who only reads";
+	if (!o->max_query_seconds)
+		return "-maxQuerySeconds: must be at least 1";
+	return NULL;
 }
 
 static void parse(struct options *o, int argc, char **argv)
@@ -154,23 +282,48 @@ static void parse(struct options *o, int argc, char **argv)
 	     "brokers to read records from, HOST:PORT[,HOST:PORT]; \"\" for none"},
 	    {"topic", FLAG_STRING, &o->topic, "Kafka topic"},
 	    {"group", FLAG_STRING, &o->group, "Kafka consumer group"},
-	    {"user", FLAG_STRING, &o->user, "user that may ask"},
+	    {"user", FLAG_STRING, &o->user, "user that may ask and change"},
 	    {"password", FLAG_STRING, &o->password,
-	     "and the password; $XTCP2_CLICKHOUSE_PASSWORD is not seen in ps"},
+	     "and the password; $XTCP2_CLICKHOUSE_PASSWORD is not seen in ps; \"\" makes one in DIR/password"},
+	    {"passwordFile", FLAG_STRING, &o->password_file, "file whose first line is the password"},
+	    {"readerPassword", FLAG_STRING, &o->reader_password,
+	     "password of the user " READER
+	     ", who may only read; $XTCP2_CLICKHOUSE_READER_PASSWORD is not seen "
+	     "in ps; \"\" makes one in DIR/reader-password"},
+	    {"readerPasswordFile", FLAG_STRING, &o->reader_password_file,
+	     "file whose first line is that password"},
+	    {"insecure", FLAG_BOOL, &o->insecure,
+	     "no passwords: every user of the machine may ask; loopback only"},
+	    {"allowHost", FLAG_STRING, &o->allow_host,
+	     "further names, comma-separated, by which requests may call this server"},
+	    {"allowFiles", FLAG_STRING, &o->allow_files,
+	     "directory whose files statements may read and write"},
+	    {"runAs", FLAG_STRING, &o->run_as,
+	     "user to become when started by root; \"\" is the owner of the directory, else xtcp2-clickhouse or "
+	     "nobody"},
+	    {"maxQuerySeconds", FLAG_U32, &o->max_query_seconds, "a statement ends after so many seconds"},
 	    {"memory", FLAG_U32, &o->memory_mib, "most memory the engine may take, MiB"},
 	    {"engineLog", FLAG_STRING, &o->engine_log, "file for the engine's own log; \"\" for none"},
 	    {"v", FLAG_BOOL, &o->verbose, "say more: refused requests and their errors"},
 	    {NULL},
 	};
 	const char *password = getenv("XTCP2_CLICKHOUSE_PASSWORD");
+	const char *reader_password = getenv("XTCP2_CLICKHOUSE_READER_PASSWORD");
 
 	if (password)
 		o->password = password;
+	if (reader_password)
+		o->reader_password = reader_password;
 	flags_parse(
 	    flags, argc, argv,
 	    "xtcp2-clickhouse -data DIR [FLAGS]: the ClickHouse engine with the tables of xtcp2, over HTTP.");
 	if (!*o->data) {
 		fprintf(stderr, "xtcp2-clickhouse: -data DIR is needed: where is the database to be kept?\n");
+		exit(EXIT_USAGE);
+	}
+	const char *bad = usage_error(o);
+	if (bad) {
+		fprintf(stderr, "xtcp2-clickhouse: %s\n", bad);
 		exit(EXIT_USAGE);
 	}
 }
@@ -186,17 +339,99 @@ static void make_absolute(const char **path, char absolute[static PATH_MAX])
 		*path = absolute;
 }
 
+/* A root-owned file in a directory of somebody else's is from a run as root. */
+static const char *why_not(const char *data, int rc, struct buf *error)
+{
+	if (rc == -EWOULDBLOCK)
+		return "another xtcp2-clickhouse has it open";
+	if (rc == -EACCES && geteuid())
+		buf_printf(error, "as uid %u, ", geteuid());
+	return strerror(-rc);
+}
+
+/*
+ * Everything that root is needed for, and then the directory: made, owned, locked, described; the process is then
+ * the user who runs the engine. 0, or negative with error.
+ */
+static int prepare(const struct options *o, struct secrets *secrets, char data[static PATH_MAX],
+		   char access[static ACCESS_PATH_MAX], struct buf *error)
+{
+	struct confine_identity who;
+	int rc = confine_identify(o->run_as, o->data, &who, error);
+
+	if (!rc)
+		rc = secrets_given(secrets, o, error);
+	if (rc)
+		return rc;
+	rc = make_data(o->data, &who);
+	if (!rc)
+		rc = confine_become(&who);
+	if (!rc)
+		rc = lock_data(o->data);
+	if (!rc)
+		rc = make_parts(o->data);
+	if (rc || !realpath(o->data, data)) {
+		const char *why = why_not(o->data, rc ? rc : -errno, error);
+		buf_printf(error, "%s: %s", o->data, why);
+		return rc ? rc : -EIO;
+	}
+	if (who.change)
+		log_notice("clickhouse", "runs as %s", who.name);
+	const struct access_rules rules = {o->max_query_seconds, *o->allow_files, *o->kafka};
+	rc = secrets_kept(secrets, o, data, error);
+	if (!rc)
+		rc = tables_schema(data, error);
+	return rc ? rc : access_write(data, &rules, access, error);
+}
+
+/* Gives up what the engine does not need. 0, or negative with error. */
+static int confine(const struct options *o, const char *data, struct buf *error)
+{
+	const struct confine_places places = {data, o->engine_log, o->allow_files, *o->kafka};
+	int rc = confine_process(&places, error);
+
+	if (rc == 0 && *o->allow_files) {
+		buf_str(error,
+			"-allowFiles: the kernel has no Landlock (Linux 5.13), which keeps statements in "
+			"that directory");
+		return -ENOSYS;
+	}
+	if (rc == 0)
+		log_notice("clickhouse", "the kernel has no Landlock: files are guarded by the rules for "
+					 "statements and by the rights of the user alone");
+	return rc < 0 ? rc : 0;
+}
+
 int main(int argc, char **argv)
 {
-	struct options o = {"", "127.0.0.1:18123", "", "", "xtcp", "xtcp", "default", "", "", 600, false};
+	struct options o = {.data = "",
+			    .listen = "127.0.0.1:18123",
+			    .library = "",
+			    .kafka = "",
+			    .topic = "xtcp",
+			    .group = "xtcp",
+			    .engine_log = "",
+			    .user = "default",
+			    .password = "",
+			    .password_file = "",
+			    .reader_password = "",
+			    .reader_password_file = "",
+			    .allow_host = "",
+			    .allow_files = "",
+			    .run_as = "",
+			    .memory_mib = 600,
+			    .max_query_seconds = 300};
 	static struct config config;
+	static struct secrets secrets;
 	struct buf error = {0};
-	char data[PATH_MAX], library[PATH_MAX], engine_log[PATH_MAX];
+	char data[PATH_MAX], library[PATH_MAX], engine_log[PATH_MAX], files[PATH_MAX],
+	    access[ACCESS_PATH_MAX];
 	sigset_t stop;
 
 	parse(&o, argc, argv);
 	make_absolute(&o.library, library);
 	make_absolute(&o.engine_log, engine_log);
+	make_absolute(&o.allow_files, files);
 	log_init(o.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE);
 	/* Blocked before the engine starts its threads, so that sigwait() gets them. */
 	sigemptyset(&stop);
@@ -204,20 +439,13 @@ int main(int argc, char **argv)
 	sigaddset(&stop, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &stop, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	int rc = lock_data(o.data);
-	if (rc || !realpath(o.data, data)) {
-		buf_printf(&error, "%s: %s", o.data,
-			   rc == -EWOULDBLOCK ? "another xtcp2-clickhouse has it open"
-					      : strerror(rc ? -rc : errno));
+	struct engine *engine = engine_new(*o.library ? o.library : NULL, &error);
+	if (!engine || prepare(&o, &secrets, data, access, &error) || engine_load(engine, &error) ||
+	    confine(&o, data, &error))
 		return fail("", &error);
-	}
-	config_fill(&config, &o, data);
-	if (tables_schema(data, &error))
-		return fail("", &error);
-	struct engine *engine = engine_open(*o.library ? o.library : NULL, data, config.argv, &error);
-	if (!engine)
-		return fail("", &error);
-	rc = serve(engine, &o, &stop);
+	config_fill(&config, &o, data, access);
+	int rc = engine_open(engine, data, config.argv, &error) ? fail("", &error)
+								: serve(engine, &o, &secrets, &stop);
 	engine_close(engine);
 	return rc;
 }

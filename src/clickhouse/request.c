@@ -122,7 +122,8 @@ static enum MHD_Result on_argument(void *data, enum MHD_ValueKind kind, const ch
 		}
 		return MHD_YES;
 	}
-	r->format_schema |= !strcmp(name, "format_schema");
+	if (!strcmp(name, "format_schema"))
+		r->format_schema = value;
 	add_setting(r, name, value);
 	return MHD_YES;
 }
@@ -175,8 +176,6 @@ void request_parse(struct request *r, struct MHD_Connection *connection, const c
 			   "(NOT_IMPLEMENTED)",
 			   coding);
 	r->readonly = strcmp(method, MHD_HTTP_METHOD_POST) != 0;
-	if (r->readonly)
-		add_setting(r, "readonly", "2");
 }
 
 void request_free(struct request *r)

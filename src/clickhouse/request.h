@@ -22,12 +22,12 @@ struct request {
 	struct buf set;		     /* "SET a = '1', b = '2'", empty without settings */
 	const char *names[REQUEST_PARAMS_MAX], *values[REQUEST_PARAMS_MAX];
 	struct engine_params params;
-	bool readonly;	    /* GET and HEAD do not write */
-	bool accepts_gzip;  /* and enable_http_compression=1 */
-	bool gzip_body;	    /* Content-Encoding: gzip */
-	bool wait_end;	    /* wait_end_of_query=1: no status before the whole result is there */
-	bool format_schema; /* the request names one */
-	struct buf error;   /* an exception text when the request is no good */
+	bool readonly;		   /* GET and HEAD do not write */
+	bool accepts_gzip;	   /* and enable_http_compression=1 */
+	bool gzip_body;		   /* Content-Encoding: gzip */
+	bool wait_end;		   /* wait_end_of_query=1: no status before the whole result is there */
+	const char *format_schema; /* NULL when the request names none */
+	struct buf error;	   /* an exception text when the request is no good */
 };
 
 /* Fills *r, which is all zero. Afterwards r->error is empty or says what is wrong. */

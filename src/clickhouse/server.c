@@ -9,6 +9,8 @@
 #include "base/listen.h"
 #include "base/log.h"
 #include "clickhouse/exchange.h"
+#include "clickhouse/site.h"
+#include "clickhouse/watch.h"
 
 /* A query in the URL and the headers must fit; a longer statement belongs into the body. */
 #define CONNECTION_MEMORY (256 << 10)
@@ -16,6 +18,8 @@
 struct server {
 	struct MHD_Daemon *daemon;
 	struct exchange_context context;
+	struct watch *watch;
+	char allow_host[1024]; /* and the names of this machine and of the address it listens on */
 	char display_name[256];
 };
 
@@ -70,6 +74,34 @@ static bool is_get(const char *method)
 	return !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
 }
 
+static const char *refusal(const struct server *server, struct MHD_Connection *connection)
+{
+	const struct site_headers headers = {
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host"),
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin"),
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),
+	};
+
+	return site_refusal(&headers, server->allow_host);
+}
+
+static enum MHD_Result answer_refusal(struct MHD_Connection *connection, const char *why)
+{
+	char text[160];
+
+	log_info("http", "403: %s", why);
+	snprintf(text, sizeof(text), "The request is refused: %s.\n", why);
+	return answer_text(connection, MHD_HTTP_FORBIDDEN, text);
+}
+
+static struct watched *watched_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
 /* Everything that is no query. Returns MHD_YES with *answered set when the path is one of these. */
 static enum MHD_Result answer_page(struct server *server, struct MHD_Connection *connection, const char *url,
 				   const char *method, bool *answered)
@@ -103,10 +135,14 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	bool answered;
 
 	if (!x) {
+		const char *why = refusal(server, connection);
+		watch_state(watched_of(connection), WATCH_REFUSED);
+		if (why)
+			return answer_refusal(connection, why);
 		enum MHD_Result rc = answer_page(server, connection, url, method, &answered);
 		if (answered)
 			return rc;
-		*state = exchange_new(&server->context, connection, method);
+		*state = exchange_new(&server->context, connection, method, watched_of(connection));
 		return *state ? MHD_YES : MHD_NO;
 	}
 	if (*body_len) {
@@ -122,6 +158,22 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
 {
 	exchange_free(*state);
 	*state = NULL;
+	watch_state(watched_of(connection), WATCH_IDLE);
+}
+
+static void on_connection(void *data, struct MHD_Connection *connection, void **watched,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct server *server = data;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info =
+		    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		*watched = info ? watch_add(server->watch, info->connect_fd) : NULL;
+	} else {
+		watch_remove(*watched);
+		*watched = NULL;
+	}
 }
 
 static bool learn_engine(struct exchange_context *context, struct buf *error)
@@ -134,6 +186,15 @@ static bool learn_engine(struct exchange_context *context, struct buf *error)
 	ask(s, "SELECT version()", &context->version, error);
 	engine_session_free(s);
 	return error->len == 0;
+}
+
+static void allow_hosts(struct server *server, const struct server_options *options)
+{
+	char host[LISTEN_HOST_MAX] = "", port[LISTEN_PORT_MAX];
+
+	listen_split(options->listen, host, port);
+	snprintf(server->allow_host, sizeof(server->allow_host), "%s,%s,%s", server->display_name, host,
+		 options->allow_host);
 }
 
 struct server *server_start(struct engine *engine, const struct server_options *options, struct buf *error)
@@ -152,17 +213,28 @@ struct server *server_start(struct engine *engine, const struct server_options *
 	server->context.engine = engine;
 	server->context.user = options->user;
 	server->context.password = options->password;
+	server->context.reader = options->reader;
+	server->context.reader_password = options->reader_password;
+	server->context.files = options->files;
+	server->context.max_query_seconds = options->max_query_seconds;
 	server->context.format_schema = options->format_schema;
+	allow_hosts(server, options);
 	server->context.display_name = server->display_name;
 	sem_init(&server->context.queries, 0, SERVER_QUERIES_MAX);
 	if (!learn_engine(&server->context, error))
 		goto fail;
+	server->watch = watch_start(SERVER_CONNECTIONS_MAX, exchange_end_statement, &server->context);
+	if (!server->watch) {
+		buf_str(error, "no memory for the HTTP server");
+		goto fail;
+	}
 	unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
 	server->daemon = MHD_start_daemon(
 	    flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-	    (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+	    server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(SERVER_CONNECTIONS_MAX + SERVER_RESERVE),
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 	if (!server->daemon) {
 		buf_printf(error, "%s: the HTTP server does not start: %s", options->listen, strerror(errno));
 		goto fail;
@@ -180,6 +252,7 @@ void server_stop(struct server *server)
 		return;
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	watch_stop(server->watch);
 	sem_destroy(&server->context.queries);
 	buf_free(&server->context.timezone);
 	buf_free(&server->context.version);

@@ -12,8 +12,10 @@
 #include "base/buf.h"
 #include "clickhouse/engine.h"
 
-/* Clients keep connections open; beyond these, new ones are refused. */
+/* Clients keep connections open; beyond these the least needed one is closed for a new one. */
 #define SERVER_CONNECTIONS_MAX 64
+/* Room in which a new one waits for that; when all run statements, these many come in on top. */
+#define SERVER_RESERVE	       8
 /* Each running statement holds memory of its own: this many share the engine's limit. */
 #define SERVER_QUERIES_MAX     8
 /* Seconds after which an idle connection is closed, and for which a statement waits for its turn. */
@@ -21,9 +23,14 @@
 #define SERVER_QUEUE_SECONDS   30
 
 struct server_options {
-	const char *listen;	   /* "127.0.0.1:18123", "[::1]:18123", ":18123" (all addresses) */
-	const char *user;	   /* whom to let in */
-	const char *password;	   /* "" for none */
+	const char *listen;   /* "127.0.0.1:18123", "[::1]:18123", ":18123" (all addresses) */
+	const char *user;     /* who may do everything that the engine's rules (access.h) allow */
+	const char *password; /* "" lets everybody in as that user */
+	const char *reader;   /* who may only read, and the password */
+	const char *reader_password;
+	const char *allow_host; /* names by which the server is called, comma-separated; see site.h */
+	uint32_t max_query_seconds;
+	bool files;		   /* statements may name files: what can be reached is confined elsewhere */
 	const char *format_schema; /* of requests that name none, for formats with a schema */
 };
 

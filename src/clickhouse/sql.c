@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <strings.h>
 
+#include "base/cleanup.h"
+
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_OTHER };
 
 struct token {
@@ -54,9 +56,9 @@ static bool is_word(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-static struct token next_token(struct lexer *lx)
+/* The token at lx->p, which is no blank. */
+static struct token next_visible(struct lexer *lx)
 {
-	skip_blank(lx);
 	struct token t = {TOKEN_END, lx->p, lx->p};
 
 	if (lx->p == lx->end)
@@ -79,6 +81,12 @@ static struct token next_token(struct lexer *lx)
 	}
 	t.end = lx->p;
 	return t;
+}
+
+static struct token next_token(struct lexer *lx)
+{
+	skip_blank(lx);
+	return next_visible(lx);
 }
 
 static bool is_keyword(const struct token *t, const char *word)
@@ -214,4 +222,59 @@ bool sql_next_statement(const char *text, size_t len, size_t *pos, struct str *s
 	*statement = (struct str){begin, (uint32_t)(end - begin)};
 	*pos = (size_t)(lx.p - text);
 	return true;
+}
+
+/* Whether one of the words stands at p, whole. A non-ASCII byte next to it is not part of a word. */
+static bool is_file_word(const char *text, const char *p, const char *end)
+{
+	static const char *const words[] = {"file", "infile", "outfile"};
+	size_t n = 0;
+
+	if (p > text && is_word(p[-1]))
+		return false;
+	while (p + n < end && is_word(p[n]))
+		n++;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strlen(words[i]) == n && !strncasecmp(p, words[i], n))
+			return true;
+	return false;
+}
+
+static bool has_file_word(const char *text, size_t len)
+{
+	for (const char *p = text; p < text + len; p++)
+		if (is_file_word(text, p, text + len))
+			return true;
+	return false;
+}
+
+/* Outside of literals, what lexers may see differently. */
+static bool is_doubtful(const struct token *t, const char *end)
+{
+	unsigned char c = (unsigned char)*t->begin;
+
+	if (t->kind == TOKEN_QUOTED)
+		return c != '\'' && memchr(t->begin, '\\', (size_t)(t->end - t->begin));
+	return c == '$' || c >= 0x80 || c == '#' || c == '\\' ||
+	       (t->begin + 1 < end && (!memcmp(t->begin, "--", 2) || !memcmp(t->begin, "/*", 2)));
+}
+
+bool sql_names_files(const char *text, size_t len)
+{
+	/* Comments are tokens here, so the lexer's skip_blank() must not eat them. */
+	struct lexer lx = {text, text + len};
+	bool word = false;
+
+	while (lx.p < lx.end) {
+		if (isspace((unsigned char)*lx.p)) {
+			lx.p++;
+			continue;
+		}
+		struct token t = next_visible(&lx);
+		if (is_doubtful(&t, lx.end))
+			return has_file_word(text, len) || memchr(text, '\\', len);
+		if (t.kind != TOKEN_QUOTED || *t.begin != '\'')
+			word |= has_file_word(t.begin, (size_t)(t.end - t.begin));
+	}
+	return word;
 }

@@ -37,4 +37,12 @@ struct str sql_output_format(const char *text, size_t len);
  */
 bool sql_next_statement(const char *text, size_t len, size_t *pos, struct str *statement);
 
+/*
+ * Whether the text may read or write a file where the engine's access control does not look: INTO OUTFILE, FROM
+ * INFILE and the function file(). True whenever one of these words stands outside of a string literal, and
+ * wherever it stands when the text has a comment, a heredoc or quotes of a kind that only the engine's lexer
+ * knows well enough: to be refused too often is no harm.
+ */
+bool sql_names_files(const char *text, size_t len);
+
 #endif

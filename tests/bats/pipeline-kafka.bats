@@ -85,7 +85,7 @@ produce_end() {
   kafka_engine
   produce -rows 5 >/dev/null
   wait_for 60 rows_are 5
-  sql "INSERT INTO xtcp.xtcp_flat_records_in (schema_version, hostname, timestamp_ns) VALUES (2, 'new', toUnixTimestamp64Nano(now64(9)))"
+  sql "INSERT INTO xtcp.xtcp_flat_records_in (schema_version, hostname, timestamp_ns) SELECT 2, 'new', toUnixTimestamp64Nano(now64(9))"
   [ "$(rows)" = 5 ]
   [ "$(sql 'SELECT hostname FROM xtcp.xtcp_flat_records_newer')" = new ]
 }
@@ -143,7 +143,7 @@ broker_missed() { grep -q "Connection refused" "$PIPE/producer.log"; }
   start_broker
   ENGINE_DATA=$PIPE/small
   mkdir "$ENGINE_DATA"
-  inside mount -t tmpfs -o size=64m tmpfs "$ENGINE_DATA"
+  inside mount -t tmpfs -o size=64m,uid=65534,gid=65534,mode=750 tmpfs "$ENGINE_DATA"
   kafka_engine
   produce -rows 100 -loops 10 >/dev/null
   wait_for 60 rows_are 1000

@@ -12,6 +12,7 @@ URL=http://127.0.0.1:18123
 pipe_up() {
   PIPE=$1
   mkdir -p "$PIPE"
+  passable "$PIPE"
   echo >"$PIPE/pids"
   export XTCP_GRPC_SOCKET=$PIPE/grpc.sock
   unshare -n -m -- sh -c 'mount --make-rprivate / && ip link set lo up && exec sleep infinity' \
@@ -19,6 +20,15 @@ pipe_up() {
   HOLDER=$!
   echo "$HOLDER" >>"$PIPE/pids"
   wait_for 10 holder_ready
+}
+
+# The engine drops root: on the way to its directory everybody may pass.
+passable() {
+  local dir=$1
+  while [ "$dir" != / ] && [ "$dir" != "${TMPDIR:-/tmp}" ] && [ -O "$dir" ]; do
+    chmod a+x "$dir"
+    dir=$(dirname "$dir")
+  done
 }
 
 holder_ready() {
@@ -44,7 +54,11 @@ stop() {
   wait_for 30 gone "$1"
 }
 
-gone() { ! kill -0 "$1" 2>/dev/null || [ "$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
+# A process whose first thread has ended still holds its files until the others have.
+gone() {
+  ! kill -0 "$1" 2>/dev/null ||
+    { [ "$(awk '{ print $3 }' "/proc/$1/stat" 2>/dev/null)" = Z ] && [ "$(ls "/proc/$1/task" 2>/dev/null)" = "$1" ]; }
+}
 
 pipe_down() {
   local pid
@@ -68,18 +82,27 @@ start_broker() {
 
 # start_engine [FLAG]...
 start_engine() {
-  start engine "$(bin xtcp2-clickhouse)" -data "${ENGINE_DATA:-$PIPE/clickhouse}" -v "$@"
+  start engine env -u XTCP2_CLICKHOUSE_PASSWORD "$(bin xtcp2-clickhouse)" -data "${ENGINE_DATA:-$PIPE/clickhouse}" -v "$@"
   ENGINE=$STARTED
   wait_for 60 ping_engine
+  PASSWORD_FILE=${ENGINE_DATA:-$PIPE/clickhouse}/password
+  # What the tools look for.
+  XTCP2_CLICKHOUSE_PASSWORD=$(inside cat "$PASSWORD_FILE")
+  export XTCP2_CLICKHOUSE_PASSWORD PASSWORD_FILE
 }
 
 ping_engine() { [ "$(inside curl -sS "$URL/ping" 2>/dev/null)" = Ok. ]; }
 
-# http [CURL ARGUMENT]...: prints the body.
-http() { inside curl -sS "$@"; }
+# http [CURL ARGUMENT]...: prints the body. As the owner, unless a later -u says somebody else.
+http() { inside curl -sS -u "default:${XTCP2_CLICKHOUSE_PASSWORD:-}" "$@"; }
 
 # The answer to a query sent as a body; fails with the exception.
-sql() { inside curl -sS --fail-with-body "$URL/" --data-binary "$1"; }
+sql() { http --fail-with-body "$URL/" --data-binary "$1"; }
+
+# The same as the user who may only read.
+reader_sql() {
+  inside curl -sS --fail-with-body -u "reader:$(inside cat "${PASSWORD_FILE%/*}/reader-password")" "$URL/" --data-binary "$1"
+}
 
 rows() { sql "SELECT count() FROM xtcp.${1:-xtcp_flat_records}"; }
 

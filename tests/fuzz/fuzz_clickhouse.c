@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "clickhouse/protobuf_list.h"
 #include "clickhouse/request.h"
 #include "clickhouse/sql.h"
 #include "clickhouse/status.h"
@@ -42,6 +43,23 @@ static void check_cut(const struct exchange *x)
 		assert(whole.data <= x->statement.len && whole.format.len == x->head.format.len);
 }
 
+/* The bytes as a list of envelopes: cut in two anywhere, they give the same rows. */
+static void check_list(const struct exchange *x)
+{
+	struct protobuf_list whole = {0}, cut = {0};
+	struct buf rows = {0}, pieces = {0};
+	size_t half = x->statement.len / 2;
+
+	int rc = protobuf_list_push(&whole, x->statement.data, x->statement.len, &rows);
+	protobuf_list_push(&cut, x->statement.data, half, &pieces);
+	int again = protobuf_list_push(&cut, (half ? x->statement.data + half : x->statement.data),
+				       x->statement.len - half, &pieces);
+	assert(rc == again && rows.len == pieces.len && rows.len <= x->statement.len);
+	assert(!rows.len || memcmp(rows.data, pieces.data, rows.len) == 0);
+	buf_free(&rows);
+	buf_free(&pieces);
+}
+
 static void check_statement(const struct exchange *x)
 {
 	const char *text = (const char *)x->statement.data;
@@ -50,6 +68,8 @@ static void check_statement(const struct exchange *x)
 	size_t pos = 0;
 
 	check_cut(x);
+	check_list(x);
+	sql_names_files(text, x->statement.len);
 	for (size_t before = 0; sql_next_statement(text, x->statement.len, &pos, &statement); before = pos)
 		assert(pos > before && pos <= x->statement.len && statement.p >= text &&
 		       statement.p + statement.len <= text + x->statement.len);

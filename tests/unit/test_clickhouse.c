@@ -3,10 +3,18 @@
 #include "unit.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
+#include "clickhouse/password.h"
+#include "clickhouse/protobuf_list.h"
+#include "clickhouse/site.h"
 #include "clickhouse/sql.h"
 #include "clickhouse/status.h"
 #include "record/encoder.h"
@@ -195,6 +203,159 @@ static void every_field_has_its_column(void **state)
 	buf_free(&b);
 }
 
+/* Two envelopes of field 10, rows "ab" and "c" in the first, an empty row and "de" in the second, and one without. */
+static const uint8_t envelopes[] = {7, 0x52, 2, 'a', 'b', 0x52, 1, 'c', 6, 0x52, 0, 0x52, 2, 'd', 'e', 0};
+
+/* However the bytes are cut, the same rows come out; and only at an envelope's end is it complete. */
+static void envelopes_become_rows(void **state)
+{
+	static const uint8_t rows[] = {2, 'a', 'b', 1, 'c', 0, 2, 'd', 'e'};
+
+	for (size_t step = 1; step <= sizeof(envelopes); step++) {
+		struct protobuf_list list = {0};
+		struct buf out = {0};
+
+		for (size_t at = 0; at < sizeof(envelopes); at += step) {
+			size_t n = sizeof(envelopes) - at < step ? sizeof(envelopes) - at : step;
+			assert_int_equal(protobuf_list_push(&list, envelopes + at, n, &out), 0);
+		}
+		assert_true(protobuf_list_complete(&list));
+		assert_int_equal(out.len, sizeof(rows));
+		assert_memory_equal(out.data, rows, sizeof(rows));
+		buf_free(&out);
+	}
+	for (size_t n = 0; n < sizeof(envelopes); n++) {
+		struct protobuf_list list = {0};
+		struct buf out = {0};
+
+		assert_int_equal(protobuf_list_push(&list, envelopes, n, &out), 0);
+		assert_int_equal(protobuf_list_complete(&list), n == 0 || n == 8 || n == 15);
+		buf_free(&out);
+	}
+}
+
+static void what_is_no_envelope_is_refused(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} cases[] = {
+	    {"garbage", 7},				      /* a row longer than its envelope */
+	    {"\x02\x50\x01", 3},			      /* a field that is a number */
+	    {"\x01\x52\x00", 3},			      /* a row beyond the end */
+	    {"\x02\x02\x00", 3},			      /* field 0 */
+	    {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10}, /* longer than any envelope */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct protobuf_list list = {0};
+		struct buf out = {0};
+
+		assert_int_equal(protobuf_list_push(&list, cases[i].bytes, cases[i].len, &out), -EBADMSG);
+		assert_int_equal(protobuf_list_push(&list, envelopes, sizeof(envelopes), &out), -EBADMSG);
+		assert_false(protobuf_list_complete(&list));
+		buf_free(&out);
+	}
+}
+
+static void files_are_found_by_name(void **state)
+{
+	static const char *const found[] = {
+	    "SELECT file('/x')",
+	    "select * from FILE('x', CSV)",
+	    "SELECT `file`('x')",
+	    "SELECT \"file\"('x')",
+	    "SELECT `fi\\x6ce`('x')",
+	    "SELECT \xe2\x80\x9c"
+	    "file\xe2\x80\x9d('x')",
+	    "SELECT * APPLY file FROM t",
+	    "SELECT 1 INTO OUTFILE 'x'",
+	    "INSERT INTO t FROM INFILE 'x' FORMAT CSV",
+	    "-- it's\nSELECT file('x') -- '",
+	    "SELECT /* ' */ file('x') /* ' */",
+	    "SELECT $$'$$, file('x'), $$'$$",
+	    "SELECT 'a' -- the word file in a comment",
+	};
+	static const char *const free_of_them[] = {
+	    "",
+	    "SELECT 'file', 'into outfile'",
+	    "SELECT 'it\\'s a file'",
+	    "SELECT profile, files, file_name, my_infile FROM t",
+	    "SELECT 1 -- a comment",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(found); i++)
+		if (!sql_names_files(found[i], strlen(found[i])))
+			fail_msg("not seen: %s", found[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(free_of_them); i++)
+		if (sql_names_files(free_of_them[i], strlen(free_of_them[i])))
+			fail_msg("seen: %s", free_of_them[i]);
+}
+
+static void pages_of_other_sites_are_refused(void **state)
+{
+	static const struct {
+		struct site_headers headers;
+		bool fine;
+	} cases[] = {
+	    {{NULL, NULL, NULL}, true},
+	    {{"127.0.0.1:18123", NULL, NULL}, true},
+	    {{"[::1]:18123", NULL, NULL}, true},
+	    {{"LocalHost", NULL, NULL}, true},
+	    {{"db.example:1", NULL, NULL}, true},
+	    {{"evil.example", NULL, NULL}, false},
+	    {{"127.0.0.1.evil.example", NULL, NULL}, false},
+	    {{"", NULL, NULL}, false},
+	    {{"localhost:1", "http://localhost:1", "same-origin"}, true},
+	    {{"localhost:1", "http://localhost:2", NULL}, false},
+	    {{"localhost:1", "null", NULL}, false},
+	    {{"localhost:1", "", NULL}, false},
+	    {{NULL, "http://localhost:1", NULL}, false},
+	    {{"localhost:1", NULL, "none"}, true},
+	    {{"localhost:1", NULL, "cross-site"}, false},
+	    {{"localhost:1", NULL, "same-site"}, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool fine = !site_refusal(&cases[i].headers, "other,db.example,");
+		if (fine != cases[i].fine)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void passwords_are_compared_whole(void **state)
+{
+	assert_true(password_same("abc", "abc"));
+	assert_true(password_same("", ""));
+	assert_false(password_same("abc", "ab"));
+	assert_false(password_same("ab", "abab"));
+	assert_false(password_same("", "a"));
+	assert_false(password_same("a", ""));
+}
+
+static void a_made_password_is_kept(void **state)
+{
+	char dir[] = "/tmp/xtcp2-password-XXXXXX", path[64], first[PASSWORD_MAX], second[PASSWORD_MAX];
+	struct buf error = {0};
+	struct stat st;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/password", dir);
+	assert_int_equal(password_read(path, first, &error), -ENOENT);
+	assert_int_equal(password_read_or_make(path, first, &error), 0);
+	assert_int_equal(strlen(first), 25);
+	assert_int_equal(password_read_or_make(path, second, &error), 0);
+	assert_string_equal(first, second);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	/* An empty file is no password. */
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(password_read_or_make(path, second, &error), -EINVAL);
+	unlink(path);
+	rmdir(dir);
+	buf_free(&error);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +366,12 @@ int main(void)
 	    cmocka_unit_test(scripts_are_cut_into_statements),
 	    cmocka_unit_test(exceptions_have_their_status),
 	    cmocka_unit_test(every_field_has_its_column),
+	    cmocka_unit_test(envelopes_become_rows),
+	    cmocka_unit_test(what_is_no_envelope_is_refused),
+	    cmocka_unit_test(files_are_found_by_name),
+	    cmocka_unit_test(pages_of_other_sites_are_refused),
+	    cmocka_unit_test(passwords_are_compared_whole),
+	    cmocka_unit_test(a_made_password_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

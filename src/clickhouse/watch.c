@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "clickhouse/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+
+/* How often it looks. */
+#define TICK_NS	     (200 * NS_PER_MS)
+/* How often a statement that does not end is told again. */
+#define END_AGAIN_NS NS_PER_SEC
+/* Statements ended in one round; the rest have their turn in the next. */
+#define ENDS_MAX     64
+
+struct watched {
+	struct watch *watch;
+	struct watched *next;
+	int fd;
+	enum watch_state state;
+	int64_t since_ns, until_ns, told_ns;
+	uint64_t number;
+};
+
+struct watch {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	pthread_t thread;
+	struct watched *list;
+	unsigned count, places;
+	bool stop;
+	void (*end)(void *data, uint64_t number);
+	void *data;
+};
+
+/* Seconds a state may last, 0 for no limit. */
+static const int64_t limits[] = {
+    [WATCH_OPEN] = WATCH_OPEN_SECONDS,
+    [WATCH_REFUSED] = WATCH_OPEN_SECONDS,
+    [WATCH_SERVED] = 0,
+    [WATCH_RUNNING] = 0,
+    [WATCH_IDLE] = WATCH_IDLE_SECONDS,
+};
+_Static_assert(ARRAY_SIZE(limits) == WATCH_IDLE + 1, "a limit for every state");
+
+/* Half a close counts: a client that only ends its sending side reads no answer that takes long. */
+static bool client_left(const struct watched *c)
+{
+	struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* The connection's thread wakes up, sees the end and cleans up. */
+static void cut(struct watched *c, int64_t now)
+{
+	shutdown(c->fd, SHUT_RDWR);
+	c->since_ns = now;
+}
+
+/* Looks at one; true when its statement is to be ended. */
+static bool look(struct watched *c, int64_t now)
+{
+	if (limits[c->state] && now - c->since_ns > limits[c->state] * NS_PER_SEC)
+		cut(c, now);
+	if (c->state != WATCH_RUNNING || now - c->told_ns < END_AGAIN_NS)
+		return false;
+	if (now < c->until_ns && !client_left(c))
+		return false;
+	c->told_ns = now;
+	return true;
+}
+
+static void *watch_run(void *data)
+{
+	struct watch *w = data;
+	uint64_t ends[ENDS_MAX];
+
+	pthread_mutex_lock(&w->lock);
+	while (!w->stop) {
+		size_t n = 0;
+		int64_t now = clock_mono_ns();
+
+		for (struct watched *c = w->list; c && n < ENDS_MAX; c = c->next)
+			if (look(c, now))
+				ends[n++] = c->number;
+		pthread_mutex_unlock(&w->lock);
+		for (size_t i = 0; i < n; i++)
+			w->end(w->data, ends[i]);
+		pthread_mutex_lock(&w->lock);
+		now += TICK_NS;
+		struct timespec until = {now / NS_PER_SEC, now % NS_PER_SEC};
+		if (!w->stop)
+			pthread_cond_timedwait(&w->change, &w->lock, &until);
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+struct watch *watch_start(unsigned places, void (*end)(void *data, uint64_t number), void *data)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	pthread_condattr_t attr;
+
+	if (!w)
+		return NULL;
+	*w = (struct watch){.places = places, .end = end, .data = data};
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->change, &attr);
+	pthread_condattr_destroy(&attr);
+	if (thread_start(&w->thread, "watch", 0, watch_run, w) == 0)
+		return w;
+	free(w);
+	return NULL;
+}
+
+void watch_stop(struct watch *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_signal(&w->change);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	pthread_cond_destroy(&w->change);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+/* The one that has waited longest without doing anything. */
+static struct watched *least_needed(struct watch *w)
+{
+	struct watched *found = NULL;
+
+	for (struct watched *c = w->list; c; c = c->next)
+		if (limits[c->state] && (!found || c->since_ns < found->since_ns))
+			found = c;
+	return found;
+}
+
+struct watched *watch_add(struct watch *w, int fd)
+{
+	struct watched *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	*c = (struct watched){.watch = w, .fd = fd, .state = WATCH_OPEN, .since_ns = clock_mono_ns()};
+	pthread_mutex_lock(&w->lock);
+	struct watched *old = w->count >= w->places ? least_needed(w) : NULL;
+	if (old) {
+		log_info("http", "a connection is closed to make room for another one");
+		cut(old, c->since_ns);
+	}
+	c->next = w->list;
+	w->list = c;
+	w->count++;
+	pthread_mutex_unlock(&w->lock);
+	return c;
+}
+
+void watch_remove(struct watched *c)
+{
+	if (!c)
+		return;
+	struct watch *w = c->watch;
+	pthread_mutex_lock(&w->lock);
+	struct watched **at = &w->list;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	w->count--;
+	pthread_mutex_unlock(&w->lock);
+	free(c);
+}
+
+static void set(struct watched *c, enum watch_state state, uint64_t number, int64_t until_ns)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->watch->lock);
+	c->state = state;
+	c->since_ns = clock_mono_ns();
+	c->number = number;
+	c->until_ns = until_ns;
+	c->told_ns = 0;
+	pthread_mutex_unlock(&c->watch->lock);
+}
+
+void watch_state(struct watched *c, enum watch_state state)
+{
+	set(c, state, 0, INT64_MAX);
+}
+
+void watch_running(struct watched *c, uint64_t number, int64_t until_ns)
+{
+	set(c, WATCH_RUNNING, number, until_ns);
+}
