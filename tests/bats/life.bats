@@ -12,7 +12,7 @@ setup() {
   SHORT=$(bin short_connections)
   UNDER=${UNDER:-}
   # A filter of system calls would hold for what runs the daemon as well.
-  [ -z "$UNDER" ] || export XTCP_SECCOMP=false
+  [ -z "$UNDER" ] || export XTCP_SECCOMP=off
   BUILD=$(readlink -f "$BUILD")
   export XTCP2 CLIENT CTL SHORT UNDER BUILD BATS_TEST_DIRNAME
 }
