@@ -8,7 +8,8 @@
 #include "config/config.h"
 #include "config/doc.h"
 #include "run/daemon.h"
-#include "run/reexec.h"
+#include "run/handover.h"
+#include "run/refusal.h"
 #include "run/replay.h"
 #include "run/sections.h"
 #include "version.h"
@@ -27,17 +28,21 @@ static int print_and_free(struct buf *b)
 	return written ? 0 : 1;
 }
 
-static int run(struct config *config, int argc, char **argv)
+static int run(struct config *config, struct handover *received, int argc, char **argv)
 {
 	char error[512];
 	struct buf b = {0};
 
 	if (config_load(config, argc, argv, error, sizeof(error)) < 0) {
-		fprintf(stderr, "xtcp2: %s\n", error);
+		if (received->report >= 0)
+			refuse("", "%s", error);
+		else
+			fprintf(stderr, "xtcp2: %s\n", error);
 		return 2;
 	}
-	reexec_taken_over(config);
-	log_init(level_of(config->debug_level));
+	handover_config_read(config);
+	if (received->report < 0)
+		log_init(level_of(config->debug_level));
 	if (config->print_help) {
 		doc_help(&b, help_sections());
 		return print_and_free(&b);
@@ -56,7 +61,9 @@ static int run(struct config *config, int argc, char **argv)
 	}
 	if (config->replay[0])
 		return replay_run(config);
-	return daemon_run(config, argv);
+	if (config->check)
+		return daemon_check(config, received);
+	return daemon_run(config, received, argv[0]);
 }
 
 int main(int argc, char **argv)
@@ -68,7 +75,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "xtcp2: no memory\n");
 		return 1;
 	}
-	int status = run(&config, argc, argv);
+	struct handover received;
+	handover_receive(&received);
+	if (received.report >= 0)
+		refusal_report_to(received.report);
+	int status = run(&config, &received, argc, argv);
+	/* The way back is there as long as the start has not succeeded. */
+	handover_back(&received, argv[0]);
 	config_free(&config);
 	return status;
 }

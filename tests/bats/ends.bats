@@ -10,12 +10,13 @@ setup() {
   CTL=$(bin xtcp2ctl)
   export XTCP2 CLIENT CTL BUILD BATS_TEST_DIRNAME
   cd "$BATS_TEST_TMPDIR" || return 1
+  chmod 777 . # for the user that the daemon becomes
 }
 
 # Runs the shell text of standard input in a fresh network namespace: `attach` starts a daemon with these
 # flags and three clients, whose pids are in daemon, listening, polling and stalled.
 inside() {
-  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
+  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'; export XTCP_GRPC_SOCKET=grpc.sock
     trap 'kill -KILL \$(jobs -p) 2>/dev/null || :' EXIT
     streams() { curl -s http://127.0.0.1:9088/metrics | grep \"^xtcp2_grpc_calls \$1\$\" >/dev/null; }
     attach() {

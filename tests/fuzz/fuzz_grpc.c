@@ -6,6 +6,7 @@
  * those 24 bytes. A poll makes a handful of records at once.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,9 +61,21 @@ static int burst(void *data, uint32_t count, int64_t interval_ns)
 	return 0;
 }
 
-static void reconfigure(void *data, struct config *config)
+/* The input chooses how an attempt ends; one that nobody answers is given up when its call closes. */
+static int reconfigure(void *data, struct config *config, struct backend_attempt *attempt)
 {
+	if (config->netlinkers % 4 == 0)
+		return -EBUSY;
+	if (config->netlinkers % 4 == 1)
+		attempt->taken(attempt, config);
+	else if (config->netlinkers % 4 == 2)
+		attempt->refused(attempt, "dest", "cannot be");
 	config_delete(config);
+	return 0;
+}
+
+static void give_up(void *data, struct backend_attempt *attempt)
+{
 }
 
 static void set_tap(void *data, struct poll_tap *tap)
@@ -81,6 +94,7 @@ static const struct grpc_backend backend = {
     .trigger = trigger,
     .burst = burst,
     .reconfigure = reconfigure,
+    .give_up = give_up,
     .set_tap = set_tap,
     .ready = ready,
 };

@@ -185,12 +185,19 @@ static int backend_burst(void *data, uint32_t count, int64_t interval_ns)
 	return loop_timer_set(&s->burst, 1, interval_ns);
 }
 
-static void backend_reconfigure(void *data, struct config *config)
+/* Whatever it is starts, at once. */
+static int backend_reconfigure(void *data, struct config *config, struct backend_attempt *attempt)
 {
 	struct server *s = data;
 
 	s->next = config;
+	attempt->taken(attempt, config);
 	loop_stop(s->loop);
+	return 0;
+}
+
+static void backend_give_up(void *data, struct backend_attempt *attempt)
+{
 }
 
 static void backend_set_tap(void *data, struct poll_tap *tap)
@@ -285,6 +292,7 @@ static int serve(struct server *s, const struct grpc_server_options *options)
 	    backend_trigger,
 	    backend_burst,
 	    backend_reconfigure,
+	    backend_give_up,
 	    backend_set_tap,
 	    backend_ready,
 	};

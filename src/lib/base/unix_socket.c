@@ -138,6 +138,19 @@ int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode,
 	return r;
 }
 
+int unix_socket_adopt(struct unix_socket *s, const char *path, int fd)
+{
+	struct stat st = {0};
+	char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	/* A name that is gone is nobody's to remove. */
+	lstat(path, &st);
+	*s = (struct unix_socket){fd, copy, st.st_dev, st.st_ino};
+	return 0;
+}
+
 void unix_socket_close(struct unix_socket *s)
 {
 	struct stat st;

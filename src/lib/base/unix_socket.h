@@ -25,6 +25,11 @@ struct unix_socket {
  */
 int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode,
 		       const struct privilege_user *owner, char *error, size_t size);
+/*
+ * Takes over a socket that another process has made listen on path, and its name:
+ * s is as after unix_socket_listen(). fd is owned from here on with 0; -errno.
+ */
+int unix_socket_adopt(struct unix_socket *s, const char *path, int fd);
 /* Closes it and removes the name, if that is still this socket's. Harmless for one that does not listen. */
 void unix_socket_close(struct unix_socket *s);
 

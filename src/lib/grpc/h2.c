@@ -171,8 +171,18 @@ int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, ch
 			 port, strerror(-fd));
 		return fd;
 	}
-	s->listener.fd = fd;
-	int r = loop_add(s->loop, &s->listener, EPOLLIN);
+	return h2_server_listen_on(s, fd, error, size);
+}
+
+int h2_server_listen_on(struct h2_server *s, int fd, char *error, size_t size)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	bool local = getsockname(fd, (struct sockaddr *)&addr, &len) == 0 && addr.ss_family == AF_UNIX;
+	struct loop_watch *w = local ? &s->unix_listener : &s->listener;
+
+	w->fd = fd;
+	int r = loop_add(s->loop, w, EPOLLIN);
 	if (r < 0)
 		snprintf(error, size, "gRPC cannot watch its listening socket: %s", strerror(-r));
 	return r;
@@ -185,11 +195,7 @@ int h2_server_listen_unix(struct h2_server *s, const char *path, mode_t mode,
 
 	if (r < 0)
 		return r;
-	s->unix_listener.fd = s->unix_socket.fd;
-	r = loop_add(s->loop, &s->unix_listener, EPOLLIN);
-	if (r < 0)
-		snprintf(error, size, "gRPC cannot watch its listening socket: %s", strerror(-r));
-	return r;
+	return h2_server_listen_on(s, s->unix_socket.fd, error, size);
 }
 
 void h2_server_use_tls(struct h2_server *s, struct tls_context *tls)
@@ -241,6 +247,9 @@ void h2_server_free(struct h2_server *s, int drain_ms)
 	}
 	if (s->unix_listener.fd >= 0) {
 		loop_remove(s->loop, &s->unix_listener);
+		/* One that was made here goes with its name. */
+		if (s->unix_socket.fd < 0)
+			close(s->unix_listener.fd);
 		s->unix_listener.fd = -1;
 	}
 	unix_socket_close(&s->unix_socket);

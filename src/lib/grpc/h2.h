@@ -59,6 +59,8 @@ struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner,
 /* address: numeric, "127.0.0.1", "::1", "[::1]", "" for all.
  * port 0 takes any. 0, or -errno with a sentence in error. */
 int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, char *error, size_t size);
+/* The same over a TCP or UNIX socket that listens; owns it from here on, even when it fails. */
+int h2_server_listen_on(struct h2_server *s, int fd, char *error, size_t size);
 struct tls_context;
 /* From now on, TCP connections must begin with TLS. Borrowed. */
 void h2_server_use_tls(struct h2_server *s, struct tls_context *tls);

@@ -14,6 +14,14 @@
 struct config;
 struct poll_tap;
 
+/* Embedded by who asks for a new configuration. One of these is called, once, unless give_up() comes before. */
+struct backend_attempt {
+	/* It starts. The answer goes out while the server drains. */
+	void (*taken)(struct backend_attempt *attempt, const struct config *config);
+	/* It does not, and nothing changes. flag is "" when it is about no option. */
+	void (*refused)(struct backend_attempt *attempt, const char *flag, const char *sentence);
+};
+
 struct grpc_backend {
 	void *data;
 	/* The configuration in force, borrowed until the next call of any of these. */
@@ -25,11 +33,13 @@ struct grpc_backend {
 	/* count cycles, the first now. */
 	int (*burst)(void *data, uint32_t count, int64_t interval_ns);
 	/*
-	 * Re-execute with this configuration. Takes ownership of config (free
-	 * with config_free() and free()). Only schedules it: the answer to the
-	 * client goes out before, when grpc_server_free() drains.
+	 * Try this configuration and start over with it when it is found to
+	 * start; attempt is told, later. With 0 it takes ownership of config
+	 * (config_delete()); -EBUSY while another one is tried, or -errno.
 	 */
-	void (*reconfigure)(void *data, struct config *config);
+	int (*reconfigure)(void *data, struct config *config, struct backend_attempt *attempt);
+	/* The attempt is not interested any more: nothing is told, nothing changes. */
+	void (*give_up)(void *data, struct backend_attempt *attempt);
 	/* From the next cycle on, records go to tap as well; NULL takes it away. */
 	void (*set_tap)(void *data, struct poll_tap *tap);
 	/* Ready in the sense of /readyz; appends what is missing to why. */

@@ -354,6 +354,16 @@ int config_from_message(struct config *c, const message_t *m, char *error, size_
 	return check_all(c, error, size);
 }
 
+const char *config_field_name(const char *flag, char text[static CONFIG_FIELD_NAME_MAX])
+{
+	const struct option_info *o = option_find(flag);
+	const ProtobufCFieldDescriptor *f =
+	    o && o->proto_field ? protobuf_c_message_descriptor_get_field(descriptor, o->proto_field) : NULL;
+
+	snprintf(text, CONFIG_FIELD_NAME_MAX, f ? "%s" : "-%s", f ? f->name : flag);
+	return text;
+}
+
 int config_set_duration(struct config *c, uint32_t proto_field, const Google__Protobuf__Duration *d,
 			char *error, size_t size)
 {

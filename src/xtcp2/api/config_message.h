@@ -12,6 +12,9 @@
 #include "config/config.h"
 #include "xtcp_config/v1/xtcp_config.pb-c.h"
 
+/* Room for the name of an option, with its dash. */
+#define CONFIG_FIELD_NAME_MAX 64
+
 /* The caller frees it with xtcp_config__v1__xtcp_config__free_unpacked(m, NULL). NULL without memory. */
 XtcpConfig__V1__XtcpConfig *config_to_message(const struct config *c);
 /* The same for who may only read: names of files of this machine are left out as well. */
@@ -24,6 +27,9 @@ XtcpConfig__V1__XtcpConfig *config_to_reader_message(const struct config *c);
  * -EINVAL with one sentence in error that begins with the field's name.
  */
 int config_from_message(struct config *c, const XtcpConfig__V1__XtcpConfig *m, char *error, size_t size);
+
+/* Writes how a client knows the option: by its field, or by its flag when it has none. Returns text. */
+const char *config_field_name(const char *flag, char text[static CONFIG_FIELD_NAME_MAX]);
 
 /* Sets the DURATION option of that field of XtcpConfig.
  * As config_from_message(); does not check across options. */

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/config_message.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
-#include "base/log.h"
 #include "control/message.h"
 
 /* Fields of XtcpConfig that SetPollFrequency sets; its own fields have the same numbers. */
@@ -135,6 +135,67 @@ static void trigger_poll_burst(struct grpc_call *call, const ProtobufCMessage *m
 	grpc_reply(call, &response.base);
 }
 
+/* A Set whose configuration is being tried. */
+struct set_attempt {
+	struct backend_attempt attempt; /* first: this is it */
+	struct grpc_call *call;
+	bool open; /* the backend has it */
+};
+
+static struct set_attempt *set_answered(struct backend_attempt *attempt)
+{
+	struct set_attempt *s = (struct set_attempt *)(void *)attempt;
+
+	s->open = false;
+	return s;
+}
+
+static void set_taken(struct backend_attempt *attempt, const struct config *config)
+{
+	reply_config(set_answered(attempt)->call, config);
+}
+
+static void set_refused(struct backend_attempt *attempt, const char *flag, const char *sentence)
+{
+	struct set_attempt *s = set_answered(attempt);
+	char name[CONFIG_FIELD_NAME_MAX];
+
+	if (*flag)
+		grpc_finish(s->call, GRPC_INVALID_ARGUMENT, "%s: %s", config_field_name(flag, name),
+			    sentence);
+	else
+		grpc_finish(s->call, GRPC_FAILED_PRECONDITION, "the configuration does not start: %s",
+			    sentence);
+}
+
+static void set_closed(struct grpc_call *call)
+{
+	const struct grpc_backend *b = backend_of(call);
+	struct set_attempt *s = call->user;
+
+	if (s && s->open)
+		b->give_up(b->data, &s->attempt);
+	free(s);
+}
+
+/* Whoever comes in by this way must find it again. False, with the call ended, when not. */
+static bool stays_reachable(struct grpc_call *call, const struct config *next)
+{
+	const struct grpc_backend *b = backend_of(call);
+	const struct config *now = b->config(b->data);
+
+	if (next->max_loops && next->max_loops != now->max_loops)
+		grpc_finish(call, GRPC_INVALID_ARGUMENT,
+			    "max_loops: %" PRIu64 " would end the daemon; over gRPC it can only be set to 0",
+			    (uint64_t)next->max_loops);
+	else if (!next->grpc_port && now->grpc_port)
+		grpc_finish(call, GRPC_INVALID_ARGUMENT,
+			    "grpc_port: 0 would close the port that this call came in by");
+	else
+		return true;
+	return false;
+}
+
 static void set(struct grpc_call *call, const ProtobufCMessage *message)
 {
 	const XtcpConfig__V1__SetRequest *request = (const void *)message;
@@ -155,9 +216,25 @@ static void set(struct grpc_call *call, const ProtobufCMessage *message)
 		grpc_finish(call, GRPC_INVALID_ARGUMENT, "%s", error);
 		return;
 	}
-	reply_config(call, c);
-	log_notice("grpc", "a client sent a new configuration: starting over with it");
-	b->reconfigure(b->data, take_ptr(c));
+	if (!stays_reachable(call, c))
+		return;
+	struct set_attempt *s = calloc(1, sizeof(*s));
+	if (!s) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the attempt");
+		return;
+	}
+	*s = (struct set_attempt){{set_taken, set_refused}, call, true};
+	call->user = s;
+	int r = b->reconfigure(b->data, c, &s->attempt);
+	if (r == 0) {
+		take_ptr(c);
+		return;
+	}
+	s->open = false;
+	if (r == -EBUSY)
+		grpc_finish(call, GRPC_ABORTED, "another configuration is being tried; try again");
+	else
+		grpc_finish(call, GRPC_UNAVAILABLE, "cannot try the configuration: %s", strerror(-r));
 }
 
 static void set_s3_upload(struct grpc_call *call, const ProtobufCMessage *message)
@@ -174,7 +251,12 @@ static void set_s3_upload(struct grpc_call *call, const ProtobufCMessage *messag
 
 const struct grpc_method config_methods[] = {
     UNARY("Get", ACCESS_READ, get_request, get),
-    UNARY("Set", ACCESS_ADMIN, set_request, set),
+    {.name = "Set",
+     .kind = GRPC_UNARY,
+     .needs = ACCESS_ADMIN,
+     .request = &xtcp_config__v1__set_request__descriptor,
+     .message = set,
+     .closed = set_closed},
     UNARY("SetPollFrequency", ACCESS_ADMIN, set_poll_frequency_request, set_poll_frequency),
     UNARY("TriggerPoll", ACCESS_ADMIN, trigger_poll_request, trigger_poll),
     UNARY("TriggerPollBurst", ACCESS_ADMIN, trigger_poll_burst_request, trigger_poll_burst),

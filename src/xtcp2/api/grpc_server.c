@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/config_service.h"
 #include "api/record_service.h"
@@ -92,7 +93,8 @@ static int listen_tcp(struct grpc_server *s, const struct grpc_server_options *o
 			return -EINVAL;
 		h2_server_use_tls(h2, s->tls);
 	}
-	int r = h2_server_listen(h2, options->listen, options->port, error, size);
+	int r = options->listen_fd > 0 ? h2_server_listen_on(h2, options->listen_fd, error, size)
+				       : h2_server_listen(h2, options->listen, options->port, error, size);
 	if (r < 0)
 		return r;
 	log_info("grpc", "listening on %s port %u%s", options->listen, h2_server_port(h2),
@@ -118,8 +120,10 @@ static int listen_unix(struct grpc_server *s, const struct grpc_server_options *
 {
 	mode_t mode = access_has_groups(s->access) ? SOCKET_MODE_GROUPS : SOCKET_MODE_OWN;
 	char why[300];
-	int r = h2_server_listen_unix(grpc_transport(s->grpc), options->socket, mode, options->socket_owner,
-				      why, sizeof(why));
+	struct h2_server *h2 = grpc_transport(s->grpc);
+	int r = options->socket_fd > 0 ? h2_server_listen_on(h2, options->socket_fd, why, sizeof(why))
+				       : h2_server_listen_unix(h2, options->socket, mode,
+							       options->socket_owner, why, sizeof(why));
 
 	if (r == 0)
 		log_info("grpc", "listening on %s", options->socket);
@@ -140,6 +144,12 @@ struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend
 		r = services_start(s, loop, backend, options);
 		if (r < 0)
 			snprintf(error, size, "gRPC cannot start: %s", strerror(-r));
+	}
+	if (r < 0) {
+		if (options->listen_fd > 0)
+			close(options->listen_fd);
+		if (options->socket_fd > 0)
+			close(options->socket_fd);
 	}
 	if (r == 0 && options->listen)
 		r = listen_tcp(s, options, error, size);

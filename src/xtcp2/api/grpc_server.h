@@ -19,9 +19,11 @@
 struct grpc_server;
 
 struct grpc_server_options {
-	const char *listen;			   /* numeric address; NULL for no TCP */
-	uint16_t port;				   /* 0 takes any */
-	const char *socket;			   /* path of the UNIX socket; NULL or "" for none */
+	const char *listen; /* numeric address; NULL for no TCP */
+	uint16_t port;	    /* 0 takes any */
+	int listen_fd;	    /* a socket that listens there already; 0 or less to open one */
+	const char *socket; /* path of the UNIX socket; NULL or "" for none */
+	int socket_fd;	    /* the same for it */
 	const struct privilege_user *socket_owner; /* who it is given to; NULL for nobody; borrowed */
 	bool socket_needed;  /* a socket that cannot be made is an error, not only a line in the log */
 	size_t stream_bytes; /* bound of the records that wait for one client */
@@ -34,7 +36,8 @@ struct grpc_server_options {
 };
 
 /*
- * backend and loop are borrowed, options only read. Without listen and socket it
+ * backend and loop are borrowed, options only read, but for the sockets in them,
+ * which are the server's from here on. Without listen and socket it
  * serves what h2_server_adopt() gives it. NULL with one sentence in error.
  */
 struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend *backend,

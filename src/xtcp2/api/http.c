@@ -274,7 +274,7 @@ static int watch_start(struct http_server *s)
 struct http_server *http_start(struct loop *loop, const struct http_options *options, char *error,
 			       size_t size)
 {
-	int fd = listen_open(options->listen, error, size);
+	int fd = options->listen_fd > 0 ? options->listen_fd : listen_open(options->listen, error, size);
 	if (fd < 0)
 		return NULL;
 
@@ -325,8 +325,13 @@ void http_stop(struct http_server *server)
 		return;
 	loop_remove(server->loop, &server->watch);
 	loop_timer_close(server->loop, &server->timer);
-	if (server->daemon)
+	if (server->daemon) {
+		/* Stopping would shut the socket down, for others who have it as well. */
+		MHD_socket fd = MHD_quiesce_daemon(server->daemon);
 		MHD_stop_daemon(server->daemon);
+		if (fd != MHD_INVALID_SOCKET)
+			close(fd);
+	}
 	conn_guard_free(server->guard);
 	free((char *)server->options.prom_path);
 	free(server);

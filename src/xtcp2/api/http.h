@@ -22,6 +22,7 @@ typedef bool (*http_health_fn)(void *data, struct buf *why);
 
 struct http_options {
 	const char *listen;    /* "127.0.0.1:9088", ":9088" (all addresses), "[::1]:9088" */
+	int listen_fd;	       /* listens there already, owned from here on; 0 or less to open one */
 	const char *prom_path; /* "/metrics" */
 	http_health_fn healthy, ready;
 	void *data;

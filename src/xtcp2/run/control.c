@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/config_message.h"
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "run/refusal.h"
 #include "run/state.h"
 
 static const struct config *get_config(void *data)
@@ -33,16 +36,52 @@ static int burst(void *data, uint32_t count, int64_t interval_ns)
 	return poll_burst(((struct daemon *)data)->poll, count, interval_ns);
 }
 
-static void reconfigure(void *data, struct config *config)
+static void trial_end(struct daemon *d)
+{
+	trial_free(take_ptr(d->trial));
+	config_delete(take_ptr(d->tried));
+	d->attempt = NULL;
+}
+
+static void on_tried(void *data, const char *flag, const char *sentence)
 {
 	struct daemon *d = data;
 
-	if (d->successor) {
-		config_free(d->successor);
-		free(d->successor);
+	if (sentence) {
+		log_notice("grpc", "a client's configuration does not start: %s%s%s", flag, *flag ? ": " : "",
+			   sentence);
+		d->attempt->refused(d->attempt, flag, sentence);
+	} else {
+		log_notice("grpc", "a client sent a new configuration: starting over with it");
+		d->attempt->taken(d->attempt, d->tried);
+		d->successor = take_ptr(d->tried);
+		loop_stop(d->loop);
 	}
-	d->successor = config;
-	loop_stop(d->loop);
+	trial_end(d);
+}
+
+static int reconfigure(void *data, struct config *config, struct backend_attempt *attempt)
+{
+	struct daemon *d = data;
+	struct handover left;
+
+	if (d->trial || d->successor)
+		return -EBUSY;
+	sockets_lend(&d->sockets, &left);
+	d->trial = trial_start(d->loop, config, &left, d->name, on_tried, d);
+	if (!d->trial)
+		return -errno;
+	d->tried = config;
+	d->attempt = attempt;
+	return 0;
+}
+
+static void give_up(void *data, struct backend_attempt *attempt)
+{
+	struct daemon *d = data;
+
+	if (d->attempt == attempt)
+		trial_end(d);
 }
 
 static void set_tap(void *data, struct poll_tap *tap)
@@ -53,8 +92,21 @@ static void set_tap(void *data, struct poll_tap *tap)
 	closer_set_tap(d->closer, tap);
 }
 
+/* The sentence may name an option first, as "-grpcTlsKey /etc/key: Permission denied". */
+static int refuse_server(char *sentence)
+{
+	size_t end = strcspn(sentence, " :");
+
+	if (sentence[0] != '-' || !sentence[end])
+		return refuse("grpcPort", ": %s", sentence);
+	char separator[] = {sentence[end], '\0'};
+	sentence[end] = '\0';
+	return refuse(sentence + 1, "%s%s", separator, sentence + end + 1);
+}
+
 int control_start(struct daemon *d)
 {
+	int unix_fd = sockets_copy(&d->sockets, SOCKET_UNIX);
 	const struct tls_options tls = {
 	    .cert = d->config->grpc_tls_cert,
 	    .key = d->config->grpc_tls_key,
@@ -63,10 +115,11 @@ int control_start(struct daemon *d)
 	const struct grpc_server_options options = {
 	    .listen = d->config->grpc_port && d->config->grpc_listen[0] ? d->config->grpc_listen : NULL,
 	    .port = d->config->grpc_port,
-	    .socket = d->config->grpc_socket,
-	    .socket_owner = &d->user,
-	    /* The usual place is not everybody's to write to, nor free where two daemons run. */
-	    .socket_needed = strcmp(d->config->grpc_socket, option_find("grpcSocket")->default_text) != 0,
+	    .listen_fd = sockets_copy(&d->sockets, SOCKET_TCP),
+	    /* Where there is none, the sockets' start has said why. */
+	    .socket = unix_fd >= 0 ? d->config->grpc_socket : "",
+	    .socket_fd = unix_fd,
+	    .socket_needed = true,
 	    .stream_bytes = d->config->grpc_stream_bytes,
 	    .readers = d->config->grpc_readers,
 	    .admins = d->config->grpc_admins,
@@ -82,6 +135,7 @@ int control_start(struct daemon *d)
 	    .trigger = trigger,
 	    .burst = burst,
 	    .reconfigure = reconfigure,
+	    .give_up = give_up,
 	    .set_tap = set_tap,
 	    .ready = daemon_ready,
 	};
@@ -90,7 +144,13 @@ int control_start(struct daemon *d)
 	if (!options.listen && !options.socket[0])
 		return 0;
 	d->grpc = grpc_server_new(d->loop, &d->control, &options, error, sizeof(error));
-	if (!d->grpc)
-		log_err("xtcp2", "%s", error);
-	return d->grpc ? 0 : -EINVAL;
+	return d->grpc ? 0 : refuse_server(error);
+}
+
+/* Clients get this long to take what is queued for them. */
+#define DRAIN_MS 1000
+
+void control_end(struct daemon *d)
+{
+	grpc_server_free(d->grpc, DRAIN_MS);
 }

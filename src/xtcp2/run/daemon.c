@@ -7,9 +7,13 @@
  * thread, one for closed connections where they are asked for. The main thread never waits for the network:
  * what is slow happens in the others.
  *
- * Way down (SIGTERM, SIGINT): no new cycle, the running one is waited for (its
- * own time-out bounds it), then the destination flushes for -flushTimeout, then
- * the ledger of what was and was not delivered is logged.
+ * The parts stand in one table, in the order they start. The way down takes it
+ * from behind, twice. First all that acts on other parts ends: threads that make
+ * records (the running cycle is waited for, its own time-out bounds it), then
+ * gRPC, whose clients get the last records and whose streams let go of the poll.
+ * Nothing is attached to anything then, and the parts go: the destination flushes
+ * for -flushTimeout, and the ledger of what was and was not delivered is logged,
+ * whatever the reason for the end.
  */
 #include "run/daemon.h"
 
@@ -18,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/config_message.h"
 #include "api/http.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -27,8 +32,9 @@
 #include "base/notify.h"
 #include "poll/poll.h"
 #include "run/control.h"
+#include "run/handover.h"
 #include "run/namespaces.h"
-#include "run/reexec.h"
+#include "run/refusal.h"
 #include "run/state.h"
 #include "run/syscalls.h"
 #include "source/capture.h"
@@ -150,11 +156,18 @@ static int start_timers(struct daemon *d)
 	return r;
 }
 
+static void stop_timers(struct daemon *d)
+{
+	loop_timer_close(d->loop, &d->watchdog);
+	loop_timer_close(d->loop, &d->reconcile);
+}
+
 static int start_http(struct daemon *d)
 {
 	char error[256];
 	struct http_options options = {
 	    .listen = d->config->prom_listen,
+	    .listen_fd = sockets_copy(&d->sockets, SOCKET_HTTP),
 	    .prom_path = d->config->prom_path,
 	    .healthy = health_alive,
 	    .ready = daemon_ready,
@@ -163,76 +176,112 @@ static int start_http(struct daemon *d)
 	if (!d->config->prom_listen[0])
 		return 0;
 	d->http = http_start(d->loop, &options, error, sizeof(error));
-	if (!d->http)
-		log_err("xtcp2", "-promListen %s", error);
-	return d->http ? 0 : -EINVAL;
+	return d->http ? 0 : refuse("promListen", " %s", error);
+}
+
+static void stop_http(struct daemon *d)
+{
+	http_stop(d->http);
 }
 
 static int start_capture(struct daemon *d)
 {
-	if (d->config->write_files == 0)
-		return 0;
+	int r = setup_capture_directory(d->config, &d->user);
+
+	if (r < 0 || d->config->write_files == 0)
+		return r;
 	d->source.capture = capture_new(d->config->capture_path, d->config->write_files);
-	if (!d->source.capture)
-		log_err("xtcp2", "-capturePath %s: %s", d->config->capture_path, strerror(errno));
-	return d->source.capture ? 0 : -EINVAL;
+	return d->source.capture ? 0
+				 : refuse("capturePath", " %s: %s", d->config->capture_path, strerror(errno));
 }
 
-/* What a user got wrong (2) is told apart from what failed (1) by who returns the error. */
-static int start_configured(struct daemon *d)
+static void stop_capture(struct daemon *d)
 {
-	if (setup_hostname(d->config) < 0 || setup_source(d->config, &d->source) < 0 ||
-	    setup_user(d->config, &d->user) < 0)
-		return -EINVAL;
-	d->dest = setup_dest(d->config);
-	if (!d->dest)
-		return -EINVAL;
-	/* One per namespace is needed. */
-	limits_raise_files();
-	return 0;
+	capture_free(d->source.capture);
 }
 
-static int start_running(struct daemon *d)
+static int start_settings(struct daemon *d)
+{
+	int r = setup_hostname(d->config);
+
+	if (r == 0)
+		r = setup_source(d->config, &d->source);
+	if (r == 0)
+		r = setup_user(d->config, &d->user);
+	if (r == 0)
+		limits_raise_files(); /* one per namespace is needed */
+	return r;
+}
+
+static int start_dest(struct daemon *d)
+{
+	d->dest = setup_dest(d->config);
+	return d->dest ? 0 : -EINVAL;
+}
+
+static void stop_dest(struct daemon *d)
+{
+	dest_free(d->dest);
+}
+
+static int start_loop(struct daemon *d)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
 
 	d->loop = loop_new();
-	if (!d->loop)
-		return -errno;
-	int r = loop_signals_open(d->loop, &d->signals, signals);
-	/* Files and ports may need what is dropped next. */
-	if (r == 0)
-		r = setup_files(d->config, &d->user, d->dest);
-	if (r == 0)
-		r = start_capture(d);
-	if (r == 0)
-		r = start_http(d);
-	if (r == 0)
-		r = control_start(d);
-	if (r == 0)
-		r = namespaces_prepare(d);
-	if (r == 0)
-		r = setup_privileges(d->config, &d->user, &d->netns);
-	if (r == 0)
-		r = syscalls_restrict(d->config->seccomp, d->config->io_uring);
-	if (r == 0)
-		r = namespaces_start(d);
-	if (r == 0)
-		r = dest_start(d->dest);
+	return d->loop ? loop_signals_open(d->loop, &d->signals, signals) : -errno;
+}
+
+static void stop_loop(struct daemon *d)
+{
+	if (d->loop)
+		loop_signals_close(d->loop, &d->signals);
+	loop_free(d->loop);
+}
+
+static int start_sockets(struct daemon *d)
+{
+	return sockets_open(&d->sockets, d->config, &d->user, d->received);
+}
+
+static void stop_sockets(struct daemon *d)
+{
+	sockets_close(&d->sockets);
+}
+
+/* What a destination opens by name. In a trial there are no rights left that it would need. */
+static int open_dest(struct daemon *d)
+{
+	dest_prepare(d->dest, d->user.uid, d->user.gid);
+	return 0;
+}
+
+/* Those that only root may enter stay open. */
+static int open_directories(struct daemon *d)
+{
+	return directories_open(&d->directories, d->config->netns_dirs, d->received);
+}
+
+static void close_directories(struct daemon *d)
+{
+	directories_free(&d->directories);
+}
+
+static int start_privileges(struct daemon *d)
+{
+	int r = setup_privileges(d->config, &d->user, &d->netns);
+
+	return r < 0 ? r : syscalls_restrict(d->config->seccomp, d->config->io_uring);
+}
+
+static int start_sender(struct daemon *d)
+{
+	int r = dest_start(d->dest);
+
 	if (r < 0)
 		return r;
 	d->dest_ended.fd = dest_ended_fd(d->dest);
-	r = loop_add(d->loop, &d->dest_ended, EPOLLIN);
-	if (r < 0)
-		return r;
-	d->poll = poll_new(d->loop, d->config, d->config->io_uring ? &source_netlink_uring : &source_netlink,
-			   &d->source, d->table, d->dest);
-	if (!d->poll)
-		return -errno;
-	r = namespaces_ready(d);
-	if (r == 0)
-		r = start_timers(d);
-	return r < 0 ? r : poll_start(d->poll, on_poll_done, d);
+	return loop_add(d->loop, &d->dest_ended, EPOLLIN);
 }
 
 static void log_ledger(const struct daemon *d)
@@ -246,76 +295,175 @@ static void log_ledger(const struct daemon *d)
 		 (unsigned long long)lost);
 }
 
-/* Clients get this long to take what is queued for them. */
-#define GRPC_DRAIN_MS 1000
-
-/*
- * Returns whether everything that was read has gone out. Clients shall get the
- * last records, and their streams untap as they close: first the threads end,
- * then the server, then what it was attached to, then what that shipped to.
- */
-static bool stop(struct daemon *d)
+static void stop_sender(struct daemon *d)
 {
-	bool flushed = true, ran = d->poll != NULL;
-
-	notify_send("STOPPING=1");
-	poll_end(d->poll);
-	closer_end(d->closer);
-	grpc_server_free(d->grpc, GRPC_DRAIN_MS);
-	closer_free(d->closer);
-	poll_free(d->poll);
-	if (ran) {
-		flushed = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) == 0;
+	d->unsent = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) > 0;
+	if (d->up)
 		log_ledger(d);
-	}
-	if (d->loop)
-		loop_remove(d->loop, &d->dest_ended);
-	dest_free(d->dest);
-	http_stop(d->http);
-	namespaces_stop(d);
-	capture_free(d->source.capture);
-	if (d->loop) {
-		loop_timer_close(d->loop, &d->watchdog);
-		loop_timer_close(d->loop, &d->reconcile);
-		loop_signals_close(d->loop, &d->signals);
-	}
-	loop_free(d->loop);
-	return flushed;
+	loop_remove(d->loop, &d->dest_ended);
 }
 
-int daemon_run(struct config *config, char *const *argv)
+static int start_poll(struct daemon *d)
 {
-	struct daemon d = {
-	    .config = config,
-	    .signals = {.fd = -1, .name = "signals", .fn = on_signal},
-	    .watchdog = {.fd = -1, .name = "watchdog", .fn = on_watchdog},
-	    .reconcile = {.fd = -1, .name = "reconcile", .fn = on_reconcile},
-	    .dest_ended = {.fd = -1, .name = "destination ended", .fn = on_dest_ended},
-	};
-	d.signals.data = d.watchdog.data = d.reconcile.data = d.dest_ended.data = &d;
+	const struct source_ops *source = d->config->io_uring ? &source_netlink_uring : &source_netlink;
 
-	int status = 2;
-	int r = start_configured(&d);
-	if (r == 0) {
-		r = start_running(&d);
-		status = r == -EINVAL ? 2 : 1;
+	d->poll = poll_new(d->loop, d->config, source, &d->source, d->table, d->dest);
+	if (d->poll)
+		return 0;
+	refuse(d->config->io_uring ? "ioUring" : "netlinkers", ": the workers cannot start: %s",
+	       strerror(errno));
+	return -errno;
+}
+
+static void end_poll(struct daemon *d)
+{
+	poll_end(d->poll);
+}
+
+static void stop_poll(struct daemon *d)
+{
+	poll_free(d->poll);
+}
+
+static void end_closer(struct daemon *d)
+{
+	closer_end(d->closer);
+}
+
+static void stop_closer(struct daemon *d)
+{
+	closer_free(d->closer);
+}
+
+static int start_polling(struct daemon *d)
+{
+	return poll_start(d->poll, on_poll_done, d);
+}
+
+/*
+ * start returns 0 or -errno; -EINVAL is what a user got wrong. end and stop are
+ * called for each part whose start was called, however that ended. What the world
+ * would notice is left out of a trial.
+ */
+static const struct part {
+	const char *name;
+	int (*start)(struct daemon *d);
+	void (*end)(struct daemon *d);
+	void (*stop)(struct daemon *d);
+	bool noticed;
+} parts[] = {
+    {"settings", start_settings},
+    {"destination", start_dest, .stop = stop_dest},
+    {"loop", start_loop, .stop = stop_loop},
+    /* The next ones may need rights that are given up after them. */
+    {"destination's files", open_dest, .noticed = true},
+    {"capture", start_capture, .stop = stop_capture},
+    {"sockets", start_sockets, .stop = stop_sockets},
+    {"gRPC", control_start, .end = control_end},
+    {"directories", open_directories, .stop = close_directories},
+    {"close events", daemon_events_open, .stop = daemon_events_close},
+    {"privileges", start_privileges},
+    {"namespaces", namespaces_start, .stop = namespaces_stop},
+    {"sender", start_sender, .stop = stop_sender, .noticed = true},
+    {"poll", start_poll, end_poll, stop_poll},
+    {"docker", daemon_docker_start, .stop = daemon_docker_stop},
+    {"closer", daemon_closer_start, end_closer, stop_closer},
+    {"HTTP", start_http, .stop = stop_http},
+    {"timers", start_timers, .stop = stop_timers},
+    {"polling", start_polling, .noticed = true},
+};
+
+/* Starts all parts, counting them. 0 or -errno, logged. */
+static int start(struct daemon *d)
+{
+	for (; d->started < ARRAY_SIZE(parts); d->started++) {
+		const struct part *p = &parts[d->started];
+		if (p->noticed && d->trial_only)
+			continue;
+		int r = p->start(d);
+		if (r == 0)
+			continue;
+		d->started++;
+		if (r != -EINVAL)
+			refuse("", "%s: %s", p->name, strerror(-r));
+		return r;
 	}
+	return 0;
+}
+
+static void stop(struct daemon *d)
+{
+	/* Who comes now would wait for nothing. */
+	sockets_close(&d->sockets);
+	for (size_t i = d->started; i-- > 0;) {
+		if (parts[i].end)
+			parts[i].end(d);
+	}
+	while (d->started-- > 0) {
+		const struct part *p = &parts[d->started];
+		if (p->stop && !(p->noticed && d->trial_only))
+			p->stop(d);
+	}
+}
+
+static void daemon_init(struct daemon *d, struct config *config, struct handover *received, char *name)
+{
+	*d = (struct daemon){
+	    .config = config,
+	    .received = received,
+	    .name = name,
+	    .signals = {.fd = -1, .name = "signals", .fn = on_signal, .data = d},
+	    .watchdog = {.fd = -1, .name = "watchdog", .fn = on_watchdog, .data = d},
+	    .reconcile = {.fd = -1, .name = "reconcile", .fn = on_reconcile, .data = d},
+	    .dest_ended = {.fd = -1, .name = "destination ended", .fn = on_dest_ended, .data = d},
+	};
+	sockets_init(&d->sockets);
+}
+
+int daemon_check(struct config *config, struct handover *received)
+{
+	struct daemon d;
+
+	daemon_init(&d, config, received, NULL);
+	d.trial_only = true;
+	int r = start(&d);
+	stop(&d);
+	return r == -EINVAL ? 2 : r < 0;
+}
+
+int daemon_run(struct config *config, struct handover *received, char *name)
+{
+	struct daemon d;
+
+	daemon_init(&d, config, received, name);
+	int r = start(&d);
+	int status = r == -EINVAL ? 2 : r < 0;
 	if (r == 0) {
+		d.up = true;
+		handover_settle(received);
+		sockets_settle(&d.sockets);
 		log_info("xtcp2", "version %s, %u workers, every %lld ms, -dest %s -marshal %s",
 			 XTCP2_VERSION, config->netlinkers, (long long)(config->frequency_ns / NS_PER_MS),
 			 dest_public_name(d.dest), config->marshal);
 		notify_send("READY=1");
 		r = loop_run(d.loop);
-		status = r < 0 ? 1 : 0;
+		status = r < 0;
+		if (r < 0)
+			log_err("xtcp2", "the loop has ended: %s", strerror(-r));
+		notify_send("STOPPING=1");
 	}
-	if (r < 0 && r != -EINVAL)
-		log_err("xtcp2", "%s", strerror(-r));
-	if (!stop(&d) && status == 0 && !d.reader_gone)
+	struct handover left = HANDOVER_NOTHING;
+	if (d.successor)
+		sockets_give(&d.sockets, &left);
+	if (d.successor)
+		directories_give(&d.directories, &left);
+	stop(&d);
+	if (status == 0 && d.unsent && !d.reader_gone)
 		status = 1;
 	if (d.successor) {
-		status = reexec(d.successor, argv[0]);
-		config_free(d.successor);
-		free(d.successor);
+		handover_exec(d.successor, config, &left, name);
+		config_delete(d.successor);
+		status = 1;
 	}
 	return status;
 }

@@ -8,13 +8,21 @@
  */
 #include "config/config.h"
 
+struct handover;
+
 /*
  * Runs until SIGTERM, SIGINT, SIGHUP, -maxLoops, a new configuration from a
  * client (then it starts over in place) or a destination that is gone for good.
- * argv[0] is the name to start over with. Returns the exit status: 0; 1 when
- * something failed while running or records were left unsent at the end; 2 when
- * the configuration cannot be run.
+ * `received` is settled once it is up. `name` is argv[0], to start over with.
+ * Returns the exit status: 0; 1 when something failed while running or records
+ * were left unsent at the end; 2 when the configuration cannot be run.
  */
-int daemon_run(struct config *config, char *const *argv);
+int daemon_run(struct config *config, struct handover *received, char *name);
+
+/*
+ * The same up to the first poll, and back: what does not start is said, and
+ * nobody is sent or told anything. Returns the exit status that the start would have.
+ */
+int daemon_check(struct config *config, struct handover *received);
 
 #endif

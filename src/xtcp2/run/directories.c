@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "run/refusal.h"
 
-int directories_open(struct directories *d, const char *list)
+int directories_open(struct directories *d, const char *list, const struct handover *received)
 {
 	char *save = NULL;
 
@@ -19,10 +21,12 @@ int directories_open(struct directories *d, const char *list)
 		return -ENOMEM;
 	for (char *path = strtok_r(d->text, ",", &save); path; path = strtok_r(NULL, ",", &save)) {
 		if (d->count == DIRECTORIES_MAX) {
-			log_err("xtcp2", "-netnsDirs: more than %d directories", DIRECTORIES_MAX);
-			return -EINVAL;
+			return refuse("netnsDirs", ": more than %d directories", DIRECTORIES_MAX);
 		}
 		d->fds[d->count] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (d->fds[d->count] < 0)
+			d->fds[d->count] = handover_take(received, path);
+		d->names[d->count] = path;
 		d->paths[d->count++] = path;
 	}
 	return 0;
@@ -42,6 +46,14 @@ void directories_settle(struct directories *d)
 		snprintf(d->ways[i], sizeof(d->ways[i]), "/proc/self/fd/%d", d->fds[i]);
 		log_debug("xtcp2", "%s is reached through %s", d->paths[i], d->ways[i]);
 		d->paths[i] = d->ways[i];
+	}
+}
+
+void directories_give(struct directories *d, struct handover *left)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->fds[i] >= 0)
+			handover_leave(left, d->names[i], take_fd(d->fds[i]));
 	}
 }
 

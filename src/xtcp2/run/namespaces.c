@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "netns/container.h"
 #include "netns/hidden.h"
+#include "run/refusal.h"
 #include "run/state.h"
 #include "source/known_sockets.h"
 
@@ -20,12 +21,10 @@ static void on_scanned(void *data, struct netns **entries, size_t count)
 	closer_follow(d->closer, entries, count);
 }
 
-int namespaces_prepare(struct daemon *d)
+int daemon_events_open(struct daemon *d)
 {
-	int r = directories_open(&d->directories, d->config->netns_dirs);
-
-	if (r < 0 || !d->config->close_events)
-		return r;
+	if (!d->config->close_events)
+		return 0;
 	d->known = known_sockets_new(d->config->close_events_sockets);
 	const struct close_events_options options = {
 	    .buffer = d->config->close_events_buffer,
@@ -34,11 +33,17 @@ int namespaces_prepare(struct daemon *d)
 	};
 	if (d->known)
 		d->close_events = close_events_open(&options);
-	r = d->close_events ? 0 : -errno;
+	int r = d->close_events ? 0 : -errno;
 	if (r < 0)
-		log_err("xtcp2", "-closeEvents: %s", strerror(-r));
+		refuse("closeEvents", ": %s", strerror(-r));
 	d->source.known = d->known;
 	return r;
+}
+
+void daemon_events_close(struct daemon *d)
+{
+	close_events_free(d->close_events);
+	known_sockets_free(d->known);
 }
 
 int namespaces_start(struct daemon *d)
@@ -60,13 +65,21 @@ int namespaces_start(struct daemon *d)
 	return d->table ? 0 : -errno;
 }
 
-int namespaces_ready(struct daemon *d)
+int daemon_docker_start(struct daemon *d)
 {
-	if (d->config->enrich_container) {
-		d->docker = docker_new(d->config->docker_socket);
-		if (!d->docker)
-			return -errno;
-	}
+	if (!d->config->enrich_container)
+		return 0;
+	d->docker = docker_new(d->config->docker_socket);
+	return d->docker ? 0 : -errno;
+}
+
+void daemon_docker_stop(struct daemon *d)
+{
+	docker_free(d->docker);
+}
+
+int daemon_closer_start(struct daemon *d)
+{
 	if (!d->close_events)
 		return 0;
 	d->closer = closer_new(d->config, d->close_events, d->dest);
@@ -86,10 +99,6 @@ void namespaces_follow(struct daemon *d)
 
 void namespaces_stop(struct daemon *d)
 {
-	docker_free(d->docker);
 	netns_table_free(d->table);
 	hidden_free(d->hidden);
-	close_events_free(d->close_events);
-	known_sockets_free(d->known);
-	directories_free(&d->directories);
 }

@@ -74,7 +74,8 @@ static FILE *replay_open(const struct config *config, const struct privilege_use
 		log_err("replay", "%s: %s", config->replay, input_strerror(errno));
 		return NULL;
 	}
-	if (setup_files(config, user, dest) == 0 && setup_no_privileges(config, user) == 0 &&
+	dest_prepare(dest, user->uid, user->gid);
+	if (setup_capture_directory(config, user) == 0 && setup_no_privileges(config, user) == 0 &&
 	    syscalls_restrict(config->seccomp, false) == 0)
 		return f;
 	fclose(f);

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "record/encoder.h"
+#include "run/refusal.h"
 #include "source/source.h"
 
 int setup_hostname(struct config *config)
@@ -24,7 +25,7 @@ int setup_hostname(struct config *config)
 	if (config->hostname[0])
 		return 0;
 	if (gethostname(name, sizeof(name) - 1) < 0)
-		return -errno;
+		return refuse("hostname", ": %s", strerror(errno));
 	char *copy = strdup(name);
 	if (!copy)
 		return -ENOMEM;
@@ -44,19 +45,17 @@ int setup_source(const struct config *config, struct source_config *source)
 		struct buf names = {0};
 		for (size_t i = 0; deserializer_name(i); i++)
 			buf_printf(&names, "%s%s", i ? " " : "", deserializer_name(i));
-		log_err("xtcp2",
-			"-deserializers: unknown name \"%s\"; possible: default, all, none, or a list of: %s",
-			bad, buf_cstr(&names));
+		refuse("deserializers",
+		       ": unknown name \"%s\"; possible: default, all, none, or a list of: %s", bad,
+		       buf_cstr(&names));
 		buf_free(&names);
 		return -EINVAL;
 	}
-	if (tcp_states_parse(config->states, &source->states, bad, sizeof(bad)) < 0) {
-		log_err("xtcp2",
-			"-states: unknown state \"%s\"; possible: default, all, a mask such as 0x1ffe, "
-			"or a list of names such as established,listen",
-			bad);
-		return -EINVAL;
-	}
+	if (tcp_states_parse(config->states, &source->states, bad, sizeof(bad)) < 0)
+		return refuse("states",
+			      ": unknown state \"%s\"; possible: default, all, a mask such as 0x1ffe, "
+			      "or a list of names such as established,listen",
+			      bad);
 	source->recv_size = size;
 	source->recv_timeout_ns = (int64_t)config->nl_timeout_ms * 1000000;
 	source->first_seq = config->nlmsg_seq;
@@ -72,7 +71,8 @@ struct dest *setup_dest(const struct config *config)
 
 	/* Checked here, once, so that a bad -marshal or -columns ends the start-up with one line. */
 	if (encoder_init(&encoder, config->marshal, config->columns, error, sizeof(error)) < 0) {
-		log_err("xtcp2", "%s", error);
+		bool unknown = encoder.ops && !encoder.ops->name;
+		refuse(unknown ? "marshal" : "columns", ": %s", error);
 		return NULL;
 	}
 	const struct encoder_ops *ops = encoder.ops;
@@ -89,7 +89,7 @@ struct dest *setup_dest(const struct config *config)
 	};
 	struct dest *d = dest_new(config->dest, &dest, error, sizeof(error));
 	if (!d)
-		log_err("xtcp2", "%s", error);
+		refuse("dest", ": %s", error);
 	return d;
 }
 
@@ -133,7 +133,7 @@ static int find_user(const struct config *config, struct privilege_user *user)
 	else
 		r = privilege_user_spare(user, error, sizeof(error));
 	if (r < 0)
-		log_err("xtcp2", "-user %s: %s", config->user, error);
+		refuse("user", " %s: %s", config->user, error);
 	return r;
 }
 
@@ -143,7 +143,7 @@ static int find_groups(const struct config *config, struct privilege_user *user)
 	int r = privilege_user_add_groups(config->groups, user, error, sizeof(error));
 
 	if (r < 0)
-		log_err("xtcp2", "-groups %s: %s", config->groups, error);
+		refuse("groups", " %s: %s", config->groups, error);
 	return r;
 }
 
@@ -154,17 +154,14 @@ static int check_ordinary_user(const struct config *config, const struct privile
 
 	if ((config->user[0] && find_user(config, &wanted) < 0) || find_groups(config, &wanted) < 0)
 		return -EINVAL;
-	if (wanted.uid != self->uid) {
-		log_err("xtcp2", "-user %s: only root may become another user; this is %s", config->user,
-			self->name);
-		return -EINVAL;
-	}
+	if (wanted.uid != self->uid)
+		return refuse("user", " %s: only root may become another user; this is %s", config->user,
+			      self->name);
 	for (size_t i = 0; i < wanted.group_count; i++) {
 		if (in_group(wanted.groups[i]))
 			continue;
-		log_err("xtcp2", "-groups %s: %s was started without group %u", config->groups, self->name,
-			wanted.groups[i]);
-		return -EINVAL;
+		return refuse("groups", " %s: %s was started without group %u", config->groups, self->name,
+			      wanted.groups[i]);
 	}
 	return 0;
 }
@@ -193,8 +190,7 @@ int setup_user(const struct config *config, struct privilege_user *user)
 	return 0;
 }
 
-/* Makes the directory of captures when it is missing. */
-static int make_capture_directory(const struct config *config, const struct privilege_user *user)
+int setup_capture_directory(const struct config *config, const struct privilege_user *user)
 {
 	const char *directory = config->capture_path;
 
@@ -206,14 +202,7 @@ static int make_capture_directory(const struct config *config, const struct priv
 	} else if (user->uid == geteuid() || chown(directory, user->uid, user->gid) == 0) {
 		return 0;
 	}
-	log_err("xtcp2", "-capturePath %s: %s", directory, strerror(errno));
-	return -EINVAL;
-}
-
-int setup_files(const struct config *config, const struct privilege_user *user, struct dest *dest)
-{
-	dest_prepare(dest, user->uid, user->gid);
-	return make_capture_directory(config, user);
+	return refuse("capturePath", " %s: %s", directory, strerror(errno));
 }
 
 /* With the rights that are left. */
@@ -222,11 +211,10 @@ static int check_capture_directory(const struct config *config, const struct pri
 	if ((!config->write_files && !config->dest_write_files) ||
 	    faccessat(AT_FDCWD, config->capture_path, W_OK | X_OK, AT_EACCESS) == 0)
 		return 0;
-	log_err("xtcp2",
-		"-capturePath %s: %s cannot write there (%s): name a directory of that user, or one "
-		"that is missing and will be made",
-		config->capture_path, user->name, strerror(errno));
-	return -EINVAL;
+	return refuse("capturePath",
+		      " %s: %s cannot write there (%s): name a directory of that user, or one "
+		      "that is missing and will be made",
+		      config->capture_path, user->name, strerror(errno));
 }
 
 /* Whether the supplementary groups of the process are those of the user, and no others. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef RUN_SETUP_H
 #define RUN_SETUP_H
-/* From the configuration's texts to what the parts take. All messages go to the log; 0 or -errno. */
+/* From the configuration's texts to what the parts take. 0 or -errno; what a user got wrong goes to refuse(). */
 #include "base/privilege.h"
 #include "config/config.h"
 #include "dest/dest.h"
@@ -14,7 +14,7 @@ int setup_hostname(struct config *config);
 /* Parses -deserializers and -states. */
 int setup_source(const struct config *config, struct source_config *source);
 
-/* Parses -dest; NULL with a sentence in the log. */
+/* Parses -marshal, -columns and -dest; NULL when they are refused. */
 struct dest *setup_dest(const struct config *config);
 
 /*
@@ -24,11 +24,8 @@ struct dest *setup_dest(const struct config *config);
  */
 int setup_user(const struct config *config, struct privilege_user *user);
 
-/*
- * The last act that may need root: what is to be written is opened or made, and
- * given to the user.
- */
-int setup_files(const struct config *config, const struct privilege_user *user, struct dest *dest);
+/* Makes the directory of captures, for the user, when captures are asked for and it is missing. */
+int setup_capture_directory(const struct config *config, const struct privilege_user *user);
 
 /*
  * Says which capabilities are missing and what that costs, becomes the user,

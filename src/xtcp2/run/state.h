@@ -10,6 +10,8 @@
 #include "poll/poll.h"
 #include "run/directories.h"
 #include "run/setup.h"
+#include "run/sockets.h"
+#include "run/trial.h"
 
 struct daemon {
 	struct config *config;
@@ -30,8 +32,18 @@ struct daemon {
 	struct http_server *http;
 	struct grpc_server *grpc;
 	struct grpc_backend control; /* what the server asks of us */
-	struct config *successor;    /* re-execute with this one after the way down; owned; NULL for none */
+	struct handover *received;   /* from the process before; borrowed */
+	char *name;		     /* argv[0], to start over with; borrowed */
+	struct sockets sockets;	     /* what the servers listen on */
+	struct trial *trial;	     /* of the configuration `tried`, for `attempt`; NULL for none */
+	struct config *tried;	     /* owned */
+	struct backend_attempt *attempt;
+	struct config *successor; /* start over with this one after the way down; owned; NULL for none */
 	uint64_t loops;
+	size_t started;	  /* parts whose start was called */
+	bool trial_only;  /* nobody is to notice this daemon */
+	bool up;	  /* all parts have started */
+	bool unsent;	  /* at the end, within -flushTimeout */
 	bool reader_gone; /* nobody is left to ship to: what is unsent is no failure of ours */
 	bool scan_due;	  /* a directory changed while a cycle ran */
 };

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Theory of operation
+ *
+ * A configuration travels as a JSON file in a memfd, which the successor reads
+ * with -config. A file, because arguments can be read by every user; a memfd,
+ * because nothing is left behind. XTCP_ variables are taken out of the
+ * environment: they would win over the file, and what a client has set must
+ * hold. One variable of our own says which descriptors are what, a line each:
+ * "NUMBER NAME", where "fallback" and "report" are no names of these.
+ *
+ * Descriptors are close-on-exec all their life and lose that in the last moment:
+ * nothing else that this process starts gets them.
+ */
+#include "run/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define VARIABLE      "XTCP2_HANDOVER"
+#define NAME_FALLBACK "fallback"
+#define NAME_REPORT   "report"
+#define FD_DIRECTORY  "/proc/self/fd/"
+#define FD_PATH_MAX   32
+
+/* What the next process gets, ready to be named on its command line and in its environment. */
+struct parcel {
+	int config, fallback, report; /* report is borrowed */
+	int fds[HANDOVER_ROWS_MAX + 3];
+	size_t count;
+	struct buf variable;
+	char **env;
+	char path[FD_PATH_MAX];
+};
+
+/* This process receives */
+
+static void receive_line(struct handover *h, const char *line)
+{
+	char *name;
+	long fd = strtol(line, &name, 10);
+
+	if (name == line || *name != ' ' || fd < 3 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+		return;
+	name++;
+	if (strcmp(name, NAME_FALLBACK) == 0) {
+		h->fallback = (int)fd;
+	} else if (strcmp(name, NAME_REPORT) == 0) {
+		h->report = (int)fd;
+	} else if (h->count < HANDOVER_ROWS_MAX) {
+		struct handover_row *s = &h->rows[h->count++];
+		s->fd = (int)fd;
+		snprintf(s->name, sizeof(s->name), "%s", name);
+	}
+}
+
+void handover_receive(struct handover *h)
+{
+	const char *variable = getenv(VARIABLE);
+	_cleanup_free_ char *text = variable ? strdup(variable) : NULL;
+	char *save = NULL;
+
+	*h = HANDOVER_NOTHING;
+	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
+		receive_line(h, line);
+	unsetenv(VARIABLE);
+	/* A trial is of no use to anybody but the daemon that waits for it. */
+	if (h->report >= 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+void handover_config_read(struct config *config)
+{
+	const size_t prefix = strlen(FD_DIRECTORY);
+
+	if (strncmp(config->config_file, FD_DIRECTORY, prefix) != 0)
+		return;
+	close(atoi(config->config_file + prefix));
+	config->config_file[0] = '\0';
+}
+
+int handover_take(const struct handover *h, const char *name)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		if (strcmp(h->rows[i].name, name) == 0)
+			return fcntl(h->rows[i].fd, F_DUPFD_CLOEXEC, 3);
+	}
+	return -1;
+}
+
+void handover_leave(struct handover *left, const char *name, int fd)
+{
+	if (left->count == HANDOVER_ROWS_MAX) {
+		close(fd);
+		return;
+	}
+	struct handover_row *row = &left->rows[left->count++];
+	row->fd = fd;
+	snprintf(row->name, sizeof(row->name), "%s", name);
+}
+
+void handover_settle(struct handover *h)
+{
+	for (size_t i = 0; i < h->count; i++)
+		close(h->rows[i].fd);
+	h->count = 0;
+	cleanup_closep(&h->fallback);
+	h->fallback = -1;
+}
+
+/* This process leaves */
+
+/* The configuration in a memfd, or -errno. */
+static int config_memfd(const struct config *config)
+{
+	_cleanup_close_ int fd = memfd_create("xtcp2-config", MFD_CLOEXEC);
+	_cleanup_(buf_free) struct buf json = {0};
+
+	if (fd < 0)
+		return -errno;
+	config_to_private_json(config, &json);
+	if (!buf_ok(&json))
+		return -ENOMEM;
+	ssize_t n = write(fd, json.data, json.len);
+	if (n != (ssize_t)json.len)
+		return n < 0 ? -errno : -EIO;
+	return take_fd(fd);
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The environment with `variable`, without those that are options; the strings stay where they are. */
+static char **environment(char *variable, bool trial)
+{
+	size_t count = 0, kept = 0;
+
+	while (environ[count])
+		count++;
+	char **env = calloc(count + 2, sizeof(*env));
+	for (size_t i = 0; env && i < count; i++) {
+		/* The service manager hears of the daemon, not of trials. */
+		bool manager =
+		    starts_with(environ[i], "NOTIFY_SOCKET=") || starts_with(environ[i], "WATCHDOG_");
+		if (!starts_with(environ[i], "XTCP_") && !(trial && manager))
+			env[kept++] = environ[i];
+	}
+	if (env)
+		env[kept] = variable;
+	return env;
+}
+
+static void parcel_add(struct parcel *p, int fd, const char *name)
+{
+	if (fd < 0)
+		return;
+	p->fds[p->count++] = fd;
+	if (name)
+		buf_printf(&p->variable, "%d %s\n", fd, name);
+}
+
+static void parcel_free(struct parcel *p)
+{
+	cleanup_closep(&p->config);
+	cleanup_closep(&p->fallback);
+	buf_free(&p->variable);
+	free(p->env);
+}
+
+/* config and fallback are memfds that the parcel owns from here on, whatever comes. 0 or -errno. */
+static int parcel_pack(struct parcel *p, int config, int fallback, int report, const struct handover *left)
+{
+	*p = (struct parcel){.config = config, .fallback = fallback, .report = report};
+	if (config < 0)
+		return config;
+	buf_str(&p->variable, VARIABLE "=");
+	parcel_add(p, config, NULL);
+	parcel_add(p, fallback, NAME_FALLBACK);
+	parcel_add(p, report, NAME_REPORT);
+	for (size_t i = 0; i < left->count; i++)
+		parcel_add(p, left->rows[i].fd, left->rows[i].name);
+	snprintf(p->path, sizeof(p->path), FD_DIRECTORY "%d", config);
+	char *variable = (char *)buf_cstr(&p->variable);
+	p->env = variable ? environment(variable, report >= 0) : NULL;
+	return p->env ? 0 : -ENOMEM;
+}
+
+static void exec_with(int config, int fallback, const struct handover *left, char *name)
+{
+	_cleanup_(parcel_free) struct parcel p;
+	int r = parcel_pack(&p, config, fallback, -1, left);
+
+	for (size_t i = 0; i < p.count && r == 0; i++)
+		r = fcntl(p.fds[i], F_SETFD, 0) < 0 ? -errno : 0;
+	if (r == 0) {
+		execve("/proc/self/exe", (char *[]){name, "-config", p.path, NULL}, p.env);
+		r = -errno;
+	}
+	log_err("xtcp2", "cannot start over: %s", strerror(-r));
+}
+
+void handover_exec(const struct config *config, const struct config *before, const struct handover *left,
+		   char *name)
+{
+	/* Without a way back is better than not at all. */
+	exec_with(config_memfd(config), before ? config_memfd(before) : -1, left, name);
+}
+
+void handover_back(const struct handover *h, char *name)
+{
+	if (h->fallback < 0)
+		return;
+	log_err("xtcp2", "the new configuration does not start: back to the one before");
+	exec_with(fcntl(h->fallback, F_DUPFD_CLOEXEC, 3), -1, h, name);
+}
+
+pid_t handover_try(const struct config *config, const struct handover *left, char *name, int *report)
+{
+	_cleanup_(parcel_free) struct parcel p = {.config = -1, .fallback = -1};
+	posix_spawn_file_actions_t actions;
+	int ends[2];
+	pid_t pid = -1;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	_cleanup_close_ int ours = ends[0], theirs = ends[1];
+	int r = parcel_pack(&p, config_memfd(config), -1, theirs, left);
+	if (r < 0)
+		return r;
+	r = posix_spawn_file_actions_init(&actions);
+	if (r != 0)
+		return -r;
+	/* The same number twice: the copy in the child is not close-on-exec. */
+	for (size_t i = 0; i < p.count && r == 0; i++)
+		r = posix_spawn_file_actions_adddup2(&actions, p.fds[i], p.fds[i]);
+	char *const argv[] = {name, "-check", "-config", p.path, NULL};
+	if (r == 0)
+		r = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, argv, p.env);
+	posix_spawn_file_actions_destroy(&actions);
+	if (r != 0)
+		return -r;
+	*report = take_fd(ours);
+	return pid;
+}

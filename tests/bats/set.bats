@@ -1,0 +1,166 @@
+#!/usr/bin/env bats
+# ConfigService.Set: a configuration that does not start is refused, and the daemon goes on.
+
+bats_require_minimum_version 1.5.0
+load lib
+
+setup() {
+  XTCP2=$(bin xtcp2)
+  CTL=$(bin xtcp2ctl)
+  CLIENT=$(bin xtcp2client)
+  export XTCP2 CTL CLIENT BUILD BATS_TEST_DIRNAME
+  cd "$BATS_TEST_TMPDIR" || return 1
+  chmod 777 . # for the user that the daemon becomes
+}
+
+# Runs the shell text of standard input in a fresh network namespace, with a daemon (its pid is in daemon) that
+# polls each 100 ms into the file `out`. `set_to JSON` sends the configuration with these keys changed.
+inside() {
+  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'; export XTCP_GRPC_SOCKET=grpc.sock
+    trap 'kill -KILL \$(jobs -p) 2>/dev/null || :; cat log >&2' EXIT
+    start() { \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 50ms \"\$@\" 2>>log & daemon=\$!; wait_for 10 test -s out; }
+    set_to() { echo \"\$1\" >new.json; \"\$CTL\" reconfigure -file new.json >answer 2>&1; }
+    # The answer names the field and holds the text; the same process polls on with the same configuration.
+    refused() {
+      local field=\$1 text=\$2 size
+      \"\$CTL\" get >before.json
+      if set_to \"\$3\"; then return 1; fi
+      cat answer
+      grep -qF \"\$field: \" answer
+      grep -qF -- \"\$text\" answer
+      \"\$CTL\" get | diff before.json -
+      size=\$(wc -c <out)
+      wait_for 10 grown \"\$size\"
+      if grep 'polls, ' log; then return 1; fi
+    }
+    grown() { [ \"\$(wc -c <out)\" -gt \"\$1\" ]; }
+    starts() { [ \"\$(grep -c 'version .* workers' log)\" -ge \"\$1\" ]; }
+    stop() { local status=0; kill -TERM \$daemon; wait \$daemon || status=\$?; return \$status; }
+    start
+    $(cat)
+    stop" 3>&-
+}
+
+@test "what the next start would refuse is refused, with the field's name" {
+  inside <<'E2'
+    refused dest 'bogus:x' '{"dest": "bogus:x"}'
+    refused dest 'tcp:' '{"dest": "tcp:nowhere"}'
+    refused marshal 'nope' '{"marshal": "nope"}'
+    refused csv_columns 'nosuch' '{"marshal": "csv", "columns": "nosuch"}'
+    refused csv_columns 'only csv' '{"columns": "netns"}'
+    refused capture_path 'No such file' '{"writeFiles": 1, "capturePath": "/nonexistent/deep"}'
+    refused capture_path 'cannot write there' '{"writeFiles": 1, "capturePath": "out"}'
+    refused netlinkers 'between 1 and 64' '{"netlinkers": 65}'
+    refused poll_frequency 'longer' '{"frequency": "10ms"}'
+E2
+}
+
+@test "a port that is taken is refused, by whomever it is taken" {
+  inside <<'E2'
+    refused grpc_port 'Address already in use' '{"grpcPort": 9088}'
+    socat TCP-LISTEN:8000,bind=127.0.0.1 STDIO </dev/null >/dev/null & other=$!
+    wait_for 10 test_listeners 3
+    refused grpc_port 'Address already in use' '{"grpcPort": 8000}'
+    kill $other
+E2
+}
+
+@test "what would end the daemon or lock its clients out is refused" {
+  inside <<'E2'
+    refused max_loops 'would end the daemon' '{"maxLoops": 1}'
+    refused grpc_port 'would close the port' '{"grpcPort": 0}'
+E2
+}
+
+@test "a capture directory of somebody else is refused" {
+  [ "$(id -u)" -eq 0 ] || skip "needs root"
+  inside <<'E2'
+    stop
+    rm -f out grpc.sock && mkdir theirs
+    setpriv --reuid=65534 --regid=65534 --clear-groups -- "$XTCP2" -dest file:out -frequency 100ms -timeout 50ms 2>log & daemon=$!
+    wait_for 10 test -s out
+    refused capture_path 'cannot write there' '{"writeFiles": 1, "capturePath": "theirs"}'
+E2
+}
+
+@test "a destination that is not there is taken: it may come" {
+  inside <<'E2'
+    set_to '{"dest": "tcp:127.0.0.1:8000", "marshal": "protobufList"}'
+    wait_for 10 starts 2
+    socat -u TCP-LISTEN:8000,bind=127.0.0.1,reuseaddr CREATE:received & receiver=$!
+    wait_for 20 test -s received
+    [ "$("$CTL" get | jq -r .dest)" = tcp:127.0.0.1:8000 ]
+    kill -0 $daemon
+E2
+}
+
+@test "another port is taken over, the others stay" {
+  inside <<'E2'
+    set_to '{"grpcPort": 8001}'
+    wait_for 10 starts 2
+    [ "$("$CTL" get -port 8001 | jq -r .grpc_port)" = 8001 ]
+    [ "$(ss -Htnl | awk '{ print $4 }' | sort | xargs)" = '127.0.0.1:8001 127.0.0.1:9088' ]
+E2
+}
+
+@test "no client is refused while it starts over" {
+  inside <<'E2'
+    # 7 is what curl ends with when nothing listens.
+    knock() { local rc; while [ ! -e done ]; do rc=0; curl -s -o /dev/null -m 5 http://127.0.0.1:9088/healthz || rc=$?; [ "$rc" -ne 7 ] || echo refused; done >knocks; }
+    knock & knocker=$!
+    for i in 1 2 3; do
+      set_to "{\"tag\": \"round $i\"}"
+      wait_for 10 starts $((i + 1))
+    done
+    touch done; wait $knocker
+    [ ! -s knocks ]
+E2
+}
+
+@test "Set twice at once: one is taken or both, one after the other; the last one taken holds" {
+  inside <<'E2'
+    for i in 1 2; do
+      echo "{\"tag\": \"number $i\"}" >new.$i.json
+      { "$CTL" reconfigure -file new.$i.json >answer.$i 2>&1 && echo "number $i" >>taken || :; } & setter[i]=$!
+    done
+    wait "${setter[@]}"
+    cat answer.* >&2
+    [ -s taken ]
+    wait_for 10 starts $(($(wc -l <taken) + 1))
+    tag=$("$CTL" get | jq -r .tag)
+    grep -qx "$tag" taken
+    # The one that was not taken says why.
+    [ "$(wc -l <taken)" -eq 2 ] || grep -lE 'ABORTED|UNAVAILABLE|lost|refused' answer.*
+E2
+}
+
+@test "Set during a poll waits for it: its records are in the ledger" {
+  inside <<'E2'
+    "$CTL" poll-burst -count 20 -interval 60ms
+    set_to '{"tag": "after"}'
+    wait_for 10 starts 2
+    made=$(sed -n 's/.* polls, \([0-9]*\) records, .* 0 lost$/\1/p' log)
+    [ "$(jq -s 'map(select(.tag != "after")) | length' out)" -eq "$made" ]
+E2
+}
+
+@test "a start over that fails nevertheless goes back to the configuration before" {
+  inside <<'E2'
+    stop
+    rm out
+    "$XTCP2" -dest file:out -frequency 100ms -timeout 50ms -conf >good.json
+    XTCP2_HANDOVER='5 fallback' "$XTCP2" -dest bogus: 5<good.json 2>log & daemon=$!
+    wait_for 10 test -s out
+    grep -q 'dest: .*bogus' log
+    grep -q 'back to the one before' log
+    [ "$("$CTL" get | jq -r .dest)" = file:out ]
+E2
+}
+
+@test "-check: the status that the start would have, one line, nobody told" {
+  cd "$BATS_TEST_TMPDIR"
+  run fresh_netns "$XTCP2" -check -dest file:out -marshal csv
+  [ "$status" -eq 0 ] && [ ! -e out ]
+  run fresh_netns "$XTCP2" -check -d 5 -dest bogus:x
+  [ "$status" -eq 2 ] && [[ "$output" == "xtcp2: -dest: destination "*bogus* ]]
+}
