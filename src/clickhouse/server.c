@@ -223,7 +223,7 @@ struct server *server_start(struct engine *engine, const struct server_options *
 	sem_init(&server->context.queries, 0, SERVER_QUERIES_MAX);
 	if (!learn_engine(&server->context, error))
 		goto fail;
-	server->watch = watch_start(SERVER_CONNECTIONS_MAX, exchange_end_statement, &server->context);
+	server->watch = watch_start(SERVER_IDLE_MAX, exchange_end_statement, &server->context);
 	if (!server->watch) {
 		buf_str(error, "no memory for the HTTP server");
 		goto fail;
@@ -232,7 +232,7 @@ struct server *server_start(struct engine *engine, const struct server_options *
 	server->daemon = MHD_start_daemon(
 	    flags, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-	    server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(SERVER_CONNECTIONS_MAX + SERVER_RESERVE),
+	    server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 	if (!server->daemon) {

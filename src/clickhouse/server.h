@@ -12,10 +12,9 @@
 #include "base/buf.h"
 #include "clickhouse/engine.h"
 
-/* Clients keep connections open; beyond these the least needed one is closed for a new one. */
-#define SERVER_CONNECTIONS_MAX 64
-/* Room in which a new one waits for that; when all run statements, these many come in on top. */
-#define SERVER_RESERVE	       8
+/* Most connections, each with a thread, and how many of them may do nothing: beyond that the oldest is closed. */
+#define SERVER_CONNECTIONS_MAX 128
+#define SERVER_IDLE_MAX	       64
 /* Each running statement holds memory of its own: this many share the engine's limit. */
 #define SERVER_QUERIES_MAX     8
 /* Seconds after which an idle connection is closed, and for which a statement waits for its turn. */

@@ -6,11 +6,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/conn_guard.h"
 #include "base/thread.h"
 
 /* How often it looks. */
@@ -25,7 +24,8 @@ struct watched {
 	struct watched *next;
 	int fd;
 	enum watch_state state;
-	int64_t since_ns, until_ns, told_ns;
+	struct conn_slot *slot; /* while the guard has it: its own thread's alone */
+	int64_t until_ns, told_ns;
 	uint64_t number;
 };
 
@@ -34,14 +34,14 @@ struct watch {
 	pthread_cond_t change;
 	pthread_t thread;
 	struct watched *list;
-	unsigned count, places;
+	struct conn_guard *guard; /* of the states with a limit */
 	bool stop;
 	void (*end)(void *data, uint64_t number);
 	void *data;
 };
 
-/* Seconds a state may last, 0 for no limit. */
-static const int64_t limits[] = {
+/* Seconds a state may last, 0 for no limit: the guard has nothing to do with it. */
+static const unsigned limits[] = {
     [WATCH_OPEN] = WATCH_OPEN_SECONDS,
     [WATCH_REFUSED] = WATCH_OPEN_SECONDS,
     [WATCH_SERVED] = 0,
@@ -58,18 +58,9 @@ static bool client_left(const struct watched *c)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* The connection's thread wakes up, sees the end and cleans up. */
-static void cut(struct watched *c, int64_t now)
-{
-	shutdown(c->fd, SHUT_RDWR);
-	c->since_ns = now;
-}
-
 /* Looks at one; true when its statement is to be ended. */
 static bool look(struct watched *c, int64_t now)
 {
-	if (limits[c->state] && now - c->since_ns > limits[c->state] * NS_PER_SEC)
-		cut(c, now);
 	if (c->state != WATCH_RUNNING || now - c->told_ns < END_AGAIN_NS)
 		return false;
 	if (now < c->until_ns && !client_left(c))
@@ -94,6 +85,7 @@ static void *watch_run(void *data)
 		pthread_mutex_unlock(&w->lock);
 		for (size_t i = 0; i < n; i++)
 			w->end(w->data, ends[i]);
+		conn_guard_sweep(w->guard);
 		pthread_mutex_lock(&w->lock);
 		now += TICK_NS;
 		struct timespec until = {now / NS_PER_SEC, now % NS_PER_SEC};
@@ -111,7 +103,11 @@ struct watch *watch_start(unsigned places, void (*end)(void *data, uint64_t numb
 
 	if (!w)
 		return NULL;
-	*w = (struct watch){.places = places, .end = end, .data = data};
+	*w = (struct watch){.guard = conn_guard_new(places), .end = end, .data = data};
+	if (!w->guard) {
+		free(w);
+		return NULL;
+	}
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -119,6 +115,7 @@ struct watch *watch_start(unsigned places, void (*end)(void *data, uint64_t numb
 	pthread_condattr_destroy(&attr);
 	if (thread_start(&w->thread, "watch", 0, watch_run, w) == 0)
 		return w;
+	conn_guard_free(w->guard);
 	free(w);
 	return NULL;
 }
@@ -134,18 +131,8 @@ void watch_stop(struct watch *w)
 	pthread_join(w->thread, NULL);
 	pthread_cond_destroy(&w->change);
 	pthread_mutex_destroy(&w->lock);
+	conn_guard_free(w->guard);
 	free(w);
-}
-
-/* The one that has waited longest without doing anything. */
-static struct watched *least_needed(struct watch *w)
-{
-	struct watched *found = NULL;
-
-	for (struct watched *c = w->list; c; c = c->next)
-		if (limits[c->state] && (!found || c->since_ns < found->since_ns))
-			found = c;
-	return found;
 }
 
 struct watched *watch_add(struct watch *w, int fd)
@@ -154,16 +141,11 @@ struct watched *watch_add(struct watch *w, int fd)
 
 	if (!c)
 		return NULL;
-	*c = (struct watched){.watch = w, .fd = fd, .state = WATCH_OPEN, .since_ns = clock_mono_ns()};
+	*c = (struct watched){.watch = w, .fd = fd, .state = WATCH_OPEN};
+	c->slot = conn_guard_enter(w->guard, fd, limits[WATCH_OPEN]);
 	pthread_mutex_lock(&w->lock);
-	struct watched *old = w->count >= w->places ? least_needed(w) : NULL;
-	if (old) {
-		log_info("http", "a connection is closed to make room for another one");
-		cut(old, c->since_ns);
-	}
 	c->next = w->list;
 	w->list = c;
-	w->count++;
 	pthread_mutex_unlock(&w->lock);
 	return c;
 }
@@ -178,8 +160,8 @@ void watch_remove(struct watched *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	w->count--;
 	pthread_mutex_unlock(&w->lock);
+	conn_guard_leave(w->guard, c->slot);
 	free(c);
 }
 
@@ -187,9 +169,15 @@ static void set(struct watched *c, enum watch_state state, uint64_t number, int6
 {
 	if (!c)
 		return;
+	struct conn_guard *guard = c->watch->guard;
+	if (!limits[state])
+		conn_guard_leave(guard, take_ptr(c->slot));
+	else if (c->slot)
+		conn_guard_mark(guard, c->slot, limits[state]);
+	else
+		c->slot = conn_guard_enter(guard, c->fd, limits[state]);
 	pthread_mutex_lock(&c->watch->lock);
 	c->state = state;
-	c->since_ns = clock_mono_ns();
 	c->number = number;
 	c->until_ns = until_ns;
 	c->told_ns = 0;

@@ -11,7 +11,7 @@
  *   RUNNING   a statement runs and its body is over: ended when the client closes the connection, or at `until`
  *   IDLE      between two requests: WATCH_IDLE_SECONDS, or until its place is needed
  *
- * With more than `places` connections the OPEN, REFUSED or IDLE one that has been so for longest goes.
+ * Of more than `places` that are OPEN, REFUSED or IDLE the one that has been so for longest goes (base/conn_guard.h).
  */
 #include <stdint.h>
 

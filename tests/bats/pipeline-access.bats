@@ -220,8 +220,8 @@ recording() { "$(bin clickhouse_protobuflist)" -rows 3 -loops 2 >"$1"; }
 }
 
 @test "connections that say nothing make room for those that do" {
-  # From inside, by one process: 70 connections that have sent half a request line.
-  start holder bash -c 'for i in $(seq 70); do exec {fd}<>/dev/tcp/127.0.0.1/18123 && printf "GET / HT" >&"$fd"; done; echo open; sleep 120'
+  # From inside, by one process: 140 connections that have sent half a request line.
+  start holder bash -c 'for i in $(seq 140); do exec {fd}<>/dev/tcp/127.0.0.1/18123 && printf "GET / HT" >&"$fd"; done; echo open; sleep 120'
   wait_for 10 grep -q open "$PIPE/holder.log"
   [ "$(inside curl -sS -m 2 "$URL/ping")" = Ok. ]
   [ "$(inside curl -sS -m 2 -u "default:$XTCP2_CLICKHOUSE_PASSWORD" "$URL/?query=SELECT+1")" = 1 ]
