@@ -121,7 +121,7 @@ E2
     has() { [ "$(namespaces)" -ge "$1" ]; }
     wait_for 5 has 1
     before=$(threads)
-    [ "$before" -eq 5 ]
+    [ "$before" -eq 6 ]
     "$NSTEST" -initial 60 -loops 0 >/dev/null & maker=$!
     wait_for 20 has 61
     [ "$(threads)" -eq "$before" ]
