@@ -132,12 +132,13 @@ E2
     wait_for 5 ready
     # 64 connections that send their requests a byte a second, and 1,000 that say nothing; new ones for those that end.
     coproc SLOW { exec "$(bin slow_http)" 9088 64 1000 3>&-; }
+    slow=$SLOW_PID
     read -r -t 20 line <&"${SLOW[0]}"
     [ "$line" = "64 dripping, 1000 idle" ]
     for path in metrics healthz readyz metrics healthz readyz; do
       get -o body -w '%{http_code} %{time_total}\n' "http://127.0.0.1:9088/$path" | tee -a times
     done
-    kill "$SLOW_PID"
+    kill "$slow"
     [ "$(awk '$1 == 200 && $2 < 1' times | wc -l)" -eq 6 ]
     get http://127.0.0.1:9088/metrics | awk '$1 == "xtcp2_http_connections_closed_total" { exit !($2 > 500) }'
 E2

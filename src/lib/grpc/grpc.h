@@ -83,6 +83,11 @@ int grpc_send_chunk(struct grpc_call *call, struct grpc_chunk *chunk);
 /* Ends the call once what is queued is sent; text may be NULL with OK. Later calls for it are ignored. */
 void grpc_finish(struct grpc_call *call, enum grpc_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/*
+ * Whether the peer may ask for something costly again now; else the call ends with
+ * RESOURCE_EXHAUSTED, counted. what: "polls", for the text.
+ */
+bool grpc_costly(struct grpc_call *call, const char *what);
 /* grpc_send() and grpc_finish(OK). */
 void grpc_reply(struct grpc_call *call, const ProtobufCMessage *message);
 

@@ -164,6 +164,17 @@ int grpc_send_chunk(struct grpc_call *call, struct grpc_chunk *chunk)
 	return r;
 }
 
+bool grpc_costly(struct grpc_call *call, const char *what)
+{
+	if (h2_stream_costly(call_of(call)->stream))
+		return true;
+	stat_add(STAT_GRPC_REFUSED_COSTLY, 1);
+	grpc_finish(call, GRPC_RESOURCE_EXHAUSTED,
+		    "more than %d %s per second asked for (%d at once): ask again later", H2_COSTLY_PER_S,
+		    what, H2_COSTLY_BURST);
+	return false;
+}
+
 void grpc_reply(struct grpc_call *call, const ProtobufCMessage *message)
 {
 	if (grpc_send(call, message) == -ENOMEM)

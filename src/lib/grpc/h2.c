@@ -13,19 +13,26 @@
 #include "grpc/h2_internal.h"
 #include "stats/stats.h"
 
-#define ACCEPT_ROUND 64	 /* connections accepted an event */
-#define TICK_S	     5	 /* how often silence is looked for */
-#define LISTEN_QUEUE 256 /* backlog of listen(2) */
+#define ACCEPT_ROUND 64	  /* connections accepted an event */
+#define TICK_S	     5	  /* how often silence is looked for */
+#define LISTEN_QUEUE 1024 /* backlog of listen(2) */
 
 int h2_server_adopt(struct h2_server *s, int fd)
 {
 	_cleanup_close_ int owned = fd;
 
+	struct peer *limits;
+
 	if (s->conn_count >= H2_CONNECTIONS_MAX)
 		return -EUSERS;
-	int r = h2_conn_new(s, fd);
+	int r = h2_pace_admit(s, fd, &limits);
 	if (r < 0)
 		return r;
+	r = h2_conn_new(s, fd, limits);
+	if (r < 0) {
+		peer_leave(limits);
+		return r;
+	}
 	take_fd(owned);
 	if (s->conn_count == 1)
 		loop_timer_set(&s->tick, TICK_S * NS_PER_SEC, TICK_S * NS_PER_SEC);
@@ -44,6 +51,7 @@ static void refuse(struct h2_server *s, const char *why)
 static void listener_event(struct loop_watch *w, uint32_t events)
 {
 	struct h2_server *s = w->data;
+	int64_t begin = h2_pace_clock();
 
 	for (int i = 0; i < ACCEPT_ROUND; i++) {
 		int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -57,13 +65,17 @@ static void listener_event(struct loop_watch *w, uint32_t events)
 				refuse(s, strerror(errno));
 				loop_modify(s->loop, w, 0);
 				loop_timer_set(&s->tick, TICK_S * NS_PER_SEC, TICK_S * NS_PER_SEC);
+				return;
 			}
-			return;
+			break;
 		}
 		int r = h2_server_adopt(s, fd);
 		if (r < 0)
-			refuse(s, r == -EUSERS ? "too many connections" : strerror(-r));
+			refuse(s, r == -EUSERS	 ? "too many connections"
+				  : r == -EDQUOT ? "too many connections of one peer"
+						 : strerror(-r));
 	}
+	h2_pace_accepted(s, w, begin);
 }
 
 /* 0, or the reason to close the connection. Sends the PING that asks a silent peer. */
@@ -81,6 +93,14 @@ static const char *conn_check(struct h2_conn *c, int64_t now)
 	return NULL;
 }
 
+void h2_server_listeners(struct h2_server *s, uint32_t events)
+{
+	if (s->listener.fd >= 0)
+		loop_modify(s->loop, &s->listener, events);
+	if (s->unix_listener.fd >= 0)
+		loop_modify(s->loop, &s->unix_listener, events);
+}
+
 static void tick_event(struct loop_watch *w, uint32_t events)
 {
 	struct h2_server *s = w->data;
@@ -95,10 +115,7 @@ static void tick_event(struct loop_watch *w, uint32_t events)
 			h2_conn_close(c);
 		}
 	}
-	if (s->listener.fd >= 0)
-		loop_modify(s->loop, &s->listener, EPOLLIN);
-	if (s->unix_listener.fd >= 0)
-		loop_modify(s->loop, &s->unix_listener, EPOLLIN);
+	h2_server_listeners(s, EPOLLIN);
 	if (s->conn_count == 0)
 		loop_timer_set(w, 0, 0);
 }
@@ -115,10 +132,13 @@ struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner,
 	s->unix_listener =
 	    (struct loop_watch){.fd = -1, .name = "grpc unix listener", .fn = listener_event, .data = s};
 	s->listener = (struct loop_watch){.fd = -1, .name = "grpc listener", .fn = listener_event, .data = s};
+	s->resume.fd = -1;
 	s->tick = (struct loop_watch){.fd = -1, .name = "grpc keepalive", .fn = tick_event, .data = s};
 	int r = h2_session_setup(s);
 	if (r == 0)
 		r = loop_timer_open(loop, &s->tick);
+	if (r == 0)
+		r = h2_pace_open(s);
 	if (r < 0) {
 		h2_server_free(s, 0);
 		errno = -r;
@@ -265,6 +285,7 @@ void h2_server_free(struct h2_server *s, int drain_ms)
 	while (!LIST_EMPTY(&s->conns))
 		h2_conn_close(LIST_FIRST(&s->conns));
 	loop_timer_close(s->loop, &s->tick);
+	loop_timer_close(s->loop, &s->resume);
 	nghttp2_session_callbacks_del(s->callbacks);
 	nghttp2_option_del(s->option);
 	free(s);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/loop.h"
 #include "base/privilege.h"
 #include "base/str.h"
@@ -25,6 +26,21 @@
 #define H2_PING_TIMEOUT_S   20	  /* ... and closed when nothing comes back for this long */
 #define H2_PREFACE_S	    20	  /* a connection that has not sent its SETTINGS by then is closed */
 #define H2_RESPONSE_HEADERS 16	  /* most fields of a response's header or trailer list */
+
+/* Of one peer (a user on a UNIX socket, an address over TCP), whose connections share it. */
+#define H2_CONNECTIONS_PEER_MAX 768
+#define H2_CONNECTS_PER_S	50   /* connections, this many a second after the first ... */
+#define H2_CONNECTS_BURST	1000 /* ... these; more are refused */
+#define H2_COSTLY_PER_S		20   /* calls that h2_stream_costly() is asked about */
+#define H2_COSTLY_BURST		100
+#define H2_CPU_PERCENT		5		  /* of a processor for what it sends, after ... */
+#define H2_CPU_BURST_NS		(500 * NS_PER_MS) /* ... this much; it is not read until that is made good */
+/* Of one connection; beyond them it is closed with ENHANCE_YOUR_CALM. */
+#define H2_CONTROL_PER_S	200 /* PING, SETTINGS, RST_STREAM and others that carry nothing, after ... */
+#define H2_CONTROL_BURST	500
+/* A PING is not counted where this much was sent since the last: clients measure the path by them. */
+#define H2_PING_BYTES		512
+#define H2_HEADERS_GOAWAY	(4 * H2_HEADERS_MAX) /* bytes of a header list */
 
 struct h2_server;
 struct h2_stream;
@@ -82,6 +98,8 @@ void h2_server_free(struct h2_server *s, int drain_ms);
 int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers, size_t count, bool body);
 /* The trailer list; only from inside produce(), together with *eof. */
 int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count);
+/* Takes one of the peer's tokens for calls that cost much; false when there is none. */
+bool h2_stream_costly(struct h2_stream *stream);
 /* There are bytes to produce (again). */
 void h2_stream_wake(struct h2_stream *stream);
 /* Ends the stream at once with ENHANCE_YOUR_CALM, whatever was still to be sent; closed() follows. */

@@ -47,6 +47,7 @@ void h2_conn_close(struct h2_conn *c)
 	while (!LIST_EMPTY(&c->streams))
 		stream_free(LIST_FIRST(&c->streams));
 	LIST_REMOVE(c, link);
+	peer_leave(c->limits);
 	stat_set(STAT_GRPC_CONNECTIONS, --s->conn_count);
 	loop_remove(s->loop, &c->watch);
 	tls_free(c->tls);
@@ -60,8 +61,8 @@ void h2_conn_close(struct h2_conn *c)
 static int conn_arm(struct h2_conn *c)
 {
 	bool pending = c->out.len > 0;
-	uint32_t events =
-	    (pending ? 0 : EPOLLIN) | (pending || nghttp2_session_want_write(c->session) ? EPOLLOUT : 0);
+	uint32_t events = (pending || c->paused ? 0 : EPOLLIN) |
+			  (pending || nghttp2_session_want_write(c->session) ? EPOLLOUT : 0);
 
 	if (events == c->armed)
 		return 0;
@@ -144,6 +145,7 @@ int h2_conn_write(struct h2_conn *c)
 			conn_alive(c);
 		c->blocked = false;
 		round += (size_t)n;
+		c->ping_bytes += (size_t)n;
 		c->sent += (size_t)n;
 		if (c->sent == c->out.len) {
 			buf_reset(&c->out);
@@ -223,15 +225,19 @@ static void conn_event(struct loop_watch *w, uint32_t events)
 	int r = 0;
 
 	if (!c->open) {
+		int64_t begin = h2_pace_clock();
 		r = conn_handshake(c);
+		h2_pace_did_read(c, h2_pace_clock() - begin);
 		if (r < 0)
 			h2_conn_close(c);
 		if (r < 0 || !c->open)
 			return;
 	}
-	if (events & EPOLLIN)
+	if (events & EPOLLIN && h2_pace_may_read(c)) {
+		int64_t begin = h2_pace_clock();
 		r = h2_conn_read(c);
-	else if (events & (EPOLLHUP | EPOLLERR))
+		h2_pace_did_read(c, h2_pace_clock() - begin);
+	} else if (events & (EPOLLHUP | EPOLLERR))
 		r = -ECONNRESET;
 	if (r == 0)
 		r = h2_conn_write(c);
@@ -289,7 +295,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	if (stream->header_bytes <= H2_HEADERS_MAX)
 		c->server->owner->header(stream->call, (struct str){(const char *)name, (uint32_t)name_len},
 					 (struct str){(const char *)value, (uint32_t)value_len});
-	return 0;
+	return h2_pace_headers(stream);
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *data)
@@ -300,9 +306,12 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	switch (frame->hd.type) {
 	case NGHTTP2_SETTINGS:
 		c->settled = true;
-		return 0;
+		return h2_pace_control(c);
 	case NGHTTP2_HEADERS:
 	case NGHTTP2_DATA:
+		if (frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 &&
+		    !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			return h2_pace_control(c);
 		stream = stream_of(session, frame->hd.stream_id);
 		if (!stream || !stream->call)
 			return 0;
@@ -369,6 +378,7 @@ int h2_session_setup(struct h2_server *s)
 	if (nghttp2_session_callbacks_new(&s->callbacks) != 0 || nghttp2_option_new(&s->option) != 0)
 		return -ENOMEM;
 	nghttp2_session_callbacks_set_on_begin_headers_callback(s->callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_begin_frame_callback(s->callbacks, h2_pace_frame);
 	nghttp2_session_callbacks_set_on_header_callback(s->callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(s->callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(s->callbacks, on_data);
@@ -431,13 +441,13 @@ static int peer_identify(struct h2_conn *c)
 	return c->server->tls && !c->tls ? -ENOMEM : 0;
 }
 
-int h2_conn_new(struct h2_server *s, int fd)
+int h2_conn_new(struct h2_server *s, int fd, struct peer *limits)
 {
 	struct h2_conn *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct h2_conn){.server = s, .armed = EPOLLIN, .opened_ns = clock_mono_ns()};
+	*c = (struct h2_conn){.server = s, .limits = limits, .armed = EPOLLIN, .opened_ns = clock_mono_ns()};
 	c->watch = (struct loop_watch){.fd = fd, .name = "grpc connection", .fn = conn_event, .data = c};
 	c->heard_ns = c->opened_ns;
 	int r = session_start(c);

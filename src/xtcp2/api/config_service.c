@@ -95,6 +95,9 @@ static void trigger_poll(struct grpc_call *call, const ProtobufCMessage *message
 {
 	XtcpConfig__V1__TriggerPollResponse response = XTCP_CONFIG__V1__TRIGGER_POLL_RESPONSE__INIT;
 	const struct grpc_backend *b = backend_of(call);
+
+	if (!grpc_costly(call, "polls"))
+		return;
 	int r = b->trigger(b->data);
 
 	/* -EBUSY: a cycle runs and the one asked for comes right behind it. */
@@ -125,6 +128,8 @@ static void trigger_poll_burst(struct grpc_call *call, const ProtobufCMessage *m
 			    duration_format(timeout, text));
 		return;
 	}
+	if (!grpc_costly(call, "polls"))
+		return;
 	int r = b->burst(b->data, request->count, interval);
 	if (r < 0) {
 		grpc_finish(call, GRPC_INTERNAL, "cannot begin a burst: %s", strerror(-r));

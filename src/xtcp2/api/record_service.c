@@ -240,7 +240,7 @@ static void poll_flat_records(struct grpc_call *call, const ProtobufCMessage *re
 {
 	struct listener *l = call->user ? call->user : listener_new(call, true);
 
-	if (!l)
+	if (!l || !grpc_costly(call, "polls"))
 		return;
 	if (l->requests >= RECORD_REQUESTS_MAX) {
 		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "more than %d polls asked for and not done",
