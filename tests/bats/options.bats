@@ -21,7 +21,7 @@ refused() {
   [ -z "$output" ] || { echo "stdout of $*: $output"; return 1; }
   # shellcheck disable=SC2053 # a pattern on purpose
   [[ $stderr == $line ]] || { printf 'of %s\nwanted %s\ngot    %s\n' "$*" "$line" "$stderr"; return 1; }
-  [[ $stderr != *$'\n'* ]]
+  [[ $stderr != *$'\n'* ]] || { printf 'of %s\nmore than a line: %s\n' "$*" "$stderr"; return 1; }
 }
 
 # What the configuration ends up with for an option.
