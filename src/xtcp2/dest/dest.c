@@ -14,11 +14,8 @@
 #include "base/thread.h"
 #include "dest/state.h"
 
-/*
- * What dest_stop() gives the thread beyond the deadline before it leaves it behind: longer than
- * librdkafka takes to give back what it holds and to end (kafka_disconnect(), a second each).
- */
-#define STOP_GRACE_NS		(5 * NS_PER_SEC / 2)
+/* What dest_stop() gives the thread beyond the deadline before it leaves it behind, and what its operations ask. */
+#define STOP_GRACE_NS		(1 * NS_PER_SEC)
 /* A body whose capacity exceeds its content by more than this is shrunk before it waits in the queue. */
 #define SLACK_MAX		(16u << 10)
 /* For members of dest_config that are 0: the defaults of -destQueueBytes and -produceTimeout. */
@@ -184,7 +181,8 @@ size_t dest_stop(struct dest *d, int64_t deadline_ns)
 	if (!d->started)
 		return dest_close_queue(d, STAT_RECORDS_DEADLINE);
 	d->started = false;
-	if (wait_done(d, deadline_ns > INT64_MAX - STOP_GRACE_NS ? INT64_MAX : deadline_ns + STOP_GRACE_NS)) {
+	int64_t grace_ns = STOP_GRACE_NS + d->ops->grace_ns;
+	if (wait_done(d, deadline_ns > INT64_MAX - grace_ns ? INT64_MAX : deadline_ns + grace_ns)) {
 		pthread_join(d->thread, NULL);
 		return d->left;
 	}

@@ -38,6 +38,8 @@
 
 /* What rd_kafka_purge() left over is waited for this long: reports that are on their way between threads. */
 #define PURGE_MS	  1000
+/* What rd_kafka_destroy() may take: it wakes by itself after a second. */
+#define DESTROY_MS	  1200
 /* Room for headers within message.max.bytes. */
 #define MESSAGE_OVERHEAD  1024
 /* The least that librdkafka may hold: two envelopes of the largest size. */
@@ -369,7 +371,7 @@ static void kafka_disconnect(struct dest_io *io)
 			k->in_flight_bytes);
 	show_in_flight(k);
 	stat_set(STAT_KAFKA_BROKERS_UP, 0);
-	/* This takes a second when a thread of librdkafka's misses its signal (2.8 does). */
+	/* DESTROY_MS when a thread of librdkafka's misses its signal (2.8 does). */
 	rd_kafka_destroy(k->rk);
 	k->rk = NULL;
 	k->purging = false;
@@ -385,6 +387,7 @@ static void kafka_free(struct dest_io *io)
 
 const struct dest_ops dest_kafka_ops = {
     .state_size = sizeof(struct kafka_dest),
+    .grace_ns = DESTROY_MS * NS_PER_MS,
     .lazy = true,
     .parse = kafka_parse,
     .connect = kafka_connect,

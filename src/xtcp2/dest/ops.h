@@ -34,6 +34,7 @@ struct dest_io {
 struct dest_ops {
 	size_t state_size; /* of the zeroed struct that starts with struct dest_io */
 	bool whole_spec;   /* parse() is given "http://..." rather than what follows the scheme's colon */
+	int64_t grace_ns;  /* what disconnect() may take beyond what dest_stop() waits for all */
 	bool lazy; /* connecting proves nothing: up only when an envelope is sent, or dest_set_up() says so */
 	/* Reads the address, which lives as long as the state; no network, no blocking. 0, or -errno with a
 	 * clause ("has no port") in why. */
