@@ -5,6 +5,10 @@
 bats_require_minimum_version 1.5.0
 load lib
 
+setup_file() {
+  "$BATS_TEST_DIRNAME/../../ci/clients" >"$BATS_FILE_TMPDIR/clients.log" 2>&1 || { cat "$BATS_FILE_TMPDIR/clients.log"; return 1; }
+}
+
 setup() {
   XTCP2=$(bin xtcp2) CTL=$(bin xtcp2ctl) CLIENT=$(bin xtcp2client)
   SOURCE=$(readlink -f "$BATS_TEST_DIRNAME/../..")

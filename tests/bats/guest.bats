@@ -28,7 +28,7 @@ vm_with() {
 @test "what workflows and documents ask of ci/vm is there: flavors and options" {
   local word line flavors options
   flavors=$(ci/vm --list)
-  options=$({ ci/vm --help; "$(bin xtcp2-vmrun)" run --help; } 2>&1 | grep -oE -- '--[a-z][a-z-]+')
+  options=$({ ci/vm --help; "$(bin xtcp2-vmrun)" run --help; } 2>&1 | grep -oE '(^|[ [])--?[a-z][a-z-]+' | sed -E 's/^[^-]*-+/--/')
   grep -rhoE '(ci/vm|microvm-x86_64-[a-z-]+ --) [^`"'"'"'|;,)#]*' .github/workflows docs/*.md README.md | while read -r line; do
     for word in ${line#ci/vm}; do
       case $word in
