@@ -22,7 +22,7 @@ inside() {
 # The same with an empty /run/netns of its own.
 private_netns_names() {
   unshare -n -m -- bash -euo pipefail -c "mount --make-rprivate / && mkdir -p /run/netns && mount -t tmpfs names /run/netns
-    ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; $(cat)"
+    ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; trap 'kill \$(jobs -p) 2>/dev/null || :' EXIT; $(cat)"
 }
 
 @test "no arguments: records on stdout as JSON lines, the log on stderr" {
