@@ -95,7 +95,7 @@ int confine_become(const struct confine_identity *who)
 	((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_EXECUTE)
 #define FS_MAKE_FILE                                                             \
 	((uint64_t)LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
-	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_READ_DIR)
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR)
 #define FS_ALL ((UINT64_C(1) << 13) - 1)
 
 /* struct landlock_ruleset_attr with the network's word, which headers before 6.7 lack. */
@@ -158,7 +158,10 @@ static int allow_data(const struct landlock *l, const char *data)
 {
 	DIR *dir = opendir(data);
 	char path[PATH_MAX + NAME_MAX + 2];
-	int rc = dir ? allow(l, data, FS_MAKE_FILE) : -errno;
+
+	if (!dir)
+		return -errno;
+	int rc = allow(l, data, FS_MAKE_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
 
 	for (const struct dirent *e; !rc && (e = readdir(dir));) {
 		if (e->d_name[0] == '.' || e->d_type != DT_DIR)
@@ -166,8 +169,7 @@ static int allow_data(const struct landlock *l, const char *data)
 		snprintf(path, sizeof(path), "%s/%s", data, e->d_name);
 		rc = allow(l, path, FS_ALL | FS_REFER | FS_TRUNCATE);
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	snprintf(path, sizeof(path), "%s/status", data);
 	return rc ? rc : allow(l, path, FS_ALL | FS_TRUNCATE);
 }

@@ -43,7 +43,7 @@ void exchange_body(struct exchange *x, const char *data, size_t len);
 enum MHD_Result exchange_answer(struct exchange *x);
 void exchange_free(struct exchange *x);
 
-/* Ends the statement with this number, wherever it is; returns at once. For watch_start(). */
-void exchange_end_statement(void *context, uint64_t number);
+/* Ends the statement with this number; data: the exchange_context, as watch_start() hands it over. Returns at once. */
+void exchange_end_statement(void *data, uint64_t number);
 
 #endif
