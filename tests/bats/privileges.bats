@@ -275,6 +275,24 @@ E
 E
 }
 
+@test "a file that only root could open is written further after a start over" {
+  inside <<'E'
+    ip netns add red
+    ip netns exec red sh -c "ip link set lo up; exec \"$SERVER\" -count 2" >ready &
+    wait_for 5 grep -q READY ready
+    install -m 600 /dev/null mine
+    "$XTCP2" -frequency 100ms -timeout 90ms -dest file:mine -promListen= -grpcPort 0 2>/run/log & DAEMON=$!
+    wait_for 10 has_record mine '.netns == "red"'
+    for round in 1 2; do
+      echo "{\"tag\": \"round-$round\"}" >set.json
+      "$CTL" reconfigure -file set.json
+      wait_for 10 has_record mine ".tag == \"round-$round\""
+    done
+    daemon_stop
+    ! grep -v ' 0 lost$' /run/log | grep ' lost$'
+E
+}
+
 @test "calls that are not in the list fail, are counted, and are logged once each" {
   inside <<'E'
     daemon_start -dest null -promListen= # a build without a filter says so

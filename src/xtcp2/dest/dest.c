@@ -2,6 +2,7 @@
 #include "dest/dest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,10 +126,19 @@ size_t dest_close_queue(struct dest *d, enum stat_id reason)
 	return lost.envelopes;
 }
 
-void dest_prepare(struct dest *d, uid_t owner, gid_t group)
+void dest_prepare(struct dest *d, uid_t owner, gid_t group, int given)
 {
 	if (d->ops->prepare)
-		d->ops->prepare(d->io, owner, group);
+		d->ops->prepare(d->io, owner, group, given);
+	else if (given >= 0)
+		close(given);
+}
+
+int dest_kept_fd(struct dest *d)
+{
+	int fd = d->ops->kept && !d->abandoned ? d->ops->kept(d->io) : -1;
+
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 int dest_start(struct dest *d)

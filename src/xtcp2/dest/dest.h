@@ -57,7 +57,14 @@ struct dest *dest_new(const char *spec, const struct dest_config *config, char *
  * opens now what is opened by name, files and pipes; what it makes belongs to
  * owner:group. Later attempts have the rights that the process has then.
  */
-void dest_prepare(struct dest *d, uid_t owner, gid_t group);
+void dest_prepare(struct dest *d, uid_t owner, gid_t group, int given);
+
+/*
+ * After dest_stop(): a copy of the open file, which the caller owns; -1 for none.
+ * For dest_prepare() of the process that follows this one, which has fewer rights
+ * than whoever opened it; -1 there, too, when there is none.
+ */
+int dest_kept_fd(struct dest *d);
 
 /* Starts the sending thread. 0 or -errno. */
 int dest_start(struct dest *d);

@@ -85,7 +85,7 @@ static int file_take(struct file_dest *f, int fd)
 	return 0;
 }
 
-static void file_prepare(struct dest_io *io, uid_t owner, gid_t group)
+static void file_prepare(struct dest_io *io, uid_t owner, gid_t group, int given)
 {
 	struct file_dest *f = (struct file_dest *)io;
 	int fd = open(f->path, FILE_FLAGS | O_CREAT | O_EXCL, 0644);
@@ -95,7 +95,20 @@ static void file_prepare(struct dest_io *io, uid_t owner, gid_t group)
 		dest_why(io, errno, "chown");
 	if (fd < 0 && errno == EEXIST)
 		fd = open(f->path, FILE_FLAGS);
+	if (fd < 0 && (errno == EACCES || errno == EPERM) && given >= 0) {
+		fd = given;
+		given = -1;
+	}
 	file_take(f, fd);
+	if (given >= 0)
+		close(given);
+}
+
+static int file_kept(struct dest_io *io)
+{
+	const struct file_dest *f = (const struct file_dest *)io;
+
+	return f->regular ? f->fd : -1;
 }
 
 /* Makes sure that what is open is what PATH names, or the next best thing; 0 or -errno. */
@@ -172,6 +185,7 @@ const struct dest_ops dest_file_ops = {
     .state_size = sizeof(struct file_dest),
     .parse = file_parse,
     .prepare = file_prepare,
+    .kept = file_kept,
     .connect = file_connect,
     .send = file_send,
     .disconnect = file_disconnect,

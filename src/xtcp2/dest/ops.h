@@ -40,8 +40,11 @@ struct dest_ops {
 	 * clause ("has no port") in why. */
 	int (*parse)(struct dest_io *io, const char *address);
 	/* Optional: opens what may need the rights of the user who started the program; what it makes is
-	 * given to owner:group. Before the thread starts, once. A failure is connect()'s to report. */
-	void (*prepare)(struct dest_io *io, uid_t owner, gid_t group);
+	 * given to owner:group. Before the thread starts, once. A failure is connect()'s to report. given
+	 * (owned, or -1) is what kept() was in the process before: of use where nothing can be opened. */
+	void (*prepare)(struct dest_io *io, uid_t owner, gid_t group, int given);
+	/* Optional: the descriptor, borrowed, that may be given to prepare() of a next process; -1 for none. */
+	int (*kept)(struct dest_io *io);
 	/* NULL when there is nothing to connect. 0 or -errno, with why. */
 	int (*connect)(struct dest_io *io, int64_t deadline_ns);
 	/* Sends a whole envelope until the deadline. */

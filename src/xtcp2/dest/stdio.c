@@ -77,8 +77,10 @@ static void stdio_open_pipe(struct stdio_dest *s)
 }
 
 /* The pipe belongs to who made it. */
-static void stdio_prepare(struct dest_io *io, uid_t owner, gid_t group)
+static void stdio_prepare(struct dest_io *io, uid_t owner, gid_t group, int given)
 {
+	if (given >= 0)
+		close(given);
 	stdio_open_pipe((struct stdio_dest *)io);
 }
 

@@ -252,7 +252,7 @@ static void stop_sockets(struct daemon *d)
 /* What a destination opens by name. In a trial there are no rights left that it would need. */
 static int open_dest(struct daemon *d)
 {
-	dest_prepare(d->dest, d->user.uid, d->user.gid);
+	dest_prepare(d->dest, d->user.uid, d->user.gid, handover_take(d->received, d->config->dest));
 	return 0;
 }
 
@@ -300,6 +300,9 @@ static void stop_sender(struct daemon *d)
 	d->unsent = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) > 0;
 	if (d->up)
 		log_ledger(d);
+	/* The next process may not be able to open it; a name of two lines cannot be handed over. */
+	if (d->successor && !strchr(d->config->dest, '\n'))
+		d->dest_fd = dest_kept_fd(d->dest);
 	loop_remove(d->loop, &d->dest_ended);
 }
 
@@ -411,6 +414,7 @@ static void daemon_init(struct daemon *d, struct config *config, struct handover
 	*d = (struct daemon){
 	    .config = config,
 	    .received = received,
+	    .dest_fd = -1,
 	    .name = name,
 	    .signals = {.fd = -1, .name = "signals", .fn = on_signal, .data = d},
 	    .watchdog = {.fd = -1, .name = "watchdog", .fn = on_watchdog, .data = d},
@@ -458,6 +462,8 @@ int daemon_run(struct config *config, struct handover *received, char *name)
 	if (d.successor)
 		directories_give(&d.directories, &left);
 	stop(&d);
+	if (d.dest_fd >= 0)
+		handover_leave(&left, config->dest, d.dest_fd);
 	if (status == 0 && d.unsent && !d.reader_gone)
 		status = 1;
 	if (d.successor) {

@@ -74,7 +74,7 @@ static FILE *replay_open(const struct config *config, const struct privilege_use
 		log_err("replay", "%s: %s", config->replay, input_strerror(errno));
 		return NULL;
 	}
-	dest_prepare(dest, user->uid, user->gid);
+	dest_prepare(dest, user->uid, user->gid, -1);
 	if (setup_capture_directory(config, user) == 0 && setup_no_privileges(config, user) == 0 &&
 	    syscalls_restrict(config->seccomp, false) == 0)
 		return f;

@@ -24,6 +24,7 @@ struct daemon {
 	struct hidden *hidden; /* NULL without -hiddenThreads and -hiddenSockets */
 	struct netns_table *table;
 	struct dest *dest;
+	int dest_fd; /* the destination's file, for the process that follows; -1 for none */
 	struct poll *poll;
 	struct close_events *close_events; /* the next three: NULL without -closeEvents */
 	struct known_sockets *known;
