@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Roots of other Debian releases, for ci/fresh and ci/newest. Sourced after guest/debian/lib.bash.
 
-# Of apt's settings those that decide whether and how archives are reached.
-apt_settings() { apt-config dump | grep -E '^Acquire::(Check-|Retries|ForceIPv|[a-z]+::(Proxy|CaInfo|Verify|Timeout))' || :; }
-
 # make_root RELEASE DIR PACKAGE,...: apt and the packages, nothing else. It trusts the certificates that this machine
 # was told to trust and reaches archives as this one does. Fails with mmdebstrap's last lines.
 make_root() {

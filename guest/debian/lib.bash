@@ -30,7 +30,7 @@ host_release() {
   # shellcheck source=/dev/null
   name=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
   # sid calls itself by the name of the release to come.
-  ! command -v apt-get >/dev/null || ! apt-get indextargets --format '$(CODENAME)' 2>/dev/null | grep -x sid >/dev/null || name=sid
+  ! grep -rqsE '^(deb .*|Suites:.*) (sid|unstable)( |$)' /etc/apt/sources.list /etc/apt/sources.list.d || name=sid
   [[ " ${releases[*]} " == *" ${name:-none} "* ]] && echo "$name" || echo trixie
 }
 
@@ -47,6 +47,9 @@ runs_in_guest() {
       die "${1##*/} needs $library, which the $release guest lacks: another --release, or its package in guest/debian/packages.$release"
   done
 }
+
+# Of apt's settings those that decide whether and how archives are reached.
+apt_settings() { apt-config dump | grep -E '^Acquire::(Check-|Retries|ForceIPv|[a-z]+::(Proxy|CaInfo|Verify|Timeout))' || :; }
 
 # need_packages NAME...: installs the Debian packages that are missing, or with install=false
 # ends with one line naming the command.

@@ -357,6 +357,7 @@ E
 E
 }
 
+# bats test_tags=machine
 @test "hidden namespaces of an ordinary user are found, in nested user namespaces as well" {
   sandbox <<'E'
     drive_start -hiddenSockets

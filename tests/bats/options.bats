@@ -10,6 +10,8 @@ setup() {
   cd "$BATS_TEST_TMPDIR" || return 1
   local name
   for name in "${!XTCP_@}"; do unset "$name"; done
+  # Root that cannot become an ordinary user says so, which is not what these tests are about.
+  export XTCP_USER=root
 }
 
 # refused LINE ARGUMENTS...: exit status 2, nothing on stdout, LINE and nothing else on stderr.

@@ -72,6 +72,7 @@ E2
 E2
 }
 
+# bats test_tags=machine
 @test "a capture directory of somebody else is refused" {
   [ "$(id -u)" -eq 0 ] || skip "needs root"
   inside <<'E2'
@@ -159,6 +160,7 @@ E2
 
 @test "-check: the status that the start would have, one line, nobody told" {
   cd "$BATS_TEST_TMPDIR"
+  export XTCP_USER=root
   run fresh_netns "$XTCP2" -check -dest file:out -marshal csv
   [ "$status" -eq 0 ] && [ ! -e out ]
   run fresh_netns "$XTCP2" -check -d 5 -dest bogus:x
