@@ -23,21 +23,7 @@
 stdenv.mkDerivation (finalAttrs: {
   pname = "xtcp2";
   version = "2.0.0";
-  # Only what the build reads: text elsewhere in the tree rebuilds nothing.
-  src = lib.fileset.toSource {
-    root = ../..;
-    fileset = lib.fileset.unions [
-      ../../data
-      ../../guest/kernel-append
-      ../../meson.build
-      ../../meson_options.txt
-      ../../nix/microvms/flavors.json
-      ../../pipeline
-      ../../proto
-      ../../src
-      ../../tests
-    ];
-  };
+  src = import ./source.nix lib;
   outputs = [
     "out"
     "man"
