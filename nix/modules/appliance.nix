@@ -14,6 +14,20 @@
   ...
 }:
 let
+  # Disks of virtual machines and computers, beside those that NixOS's initrd looks for anyway (AHCI, NVMe, SCSI).
+  disks = [
+    "virtio_pci"
+    "virtio_blk"
+    "virtio_scsi"
+    "usb_storage"
+    "uas"
+  ]
+  ++ lib.optionals pkgs.stdenv.hostPlatform.isx86 [
+    "hv_storvsc"
+    "mptspi"
+    "vmw_pvscsi"
+    "xen_blkfront"
+  ];
   efi = lib.toUpper pkgs.stdenv.hostPlatform.efiArch;
   uki = config.system.boot.loader.ukiFile;
 in
@@ -22,7 +36,7 @@ in
 
   services.xtcp2.enable = true;
   systemd.services = {
-    xtcp2.serviceConfig.EnvironmentFile = "-/run/xtcp2-appliance/env";
+    xtcp2.serviceConfig.EnvironmentFile = [ "-/run/xtcp2-appliance/env" ];
     xtcp2-settings = {
       description = "Settings of xtcp2 from the boot partition and the kernel command line";
       wantedBy = [ "multi-user.target" ];
@@ -37,6 +51,7 @@ in
     # Nobody logs in; whoever wants to can say otherwise.
     "getty@tty1".enable = lib.mkDefault false;
     "serial-getty@ttyS0".enable = lib.mkDefault false;
+    "serial-getty@ttyAMA0".enable = lib.mkDefault false;
   };
   services.openssh.enable = lib.mkDefault false;
   users.mutableUsers = false;
@@ -44,13 +59,14 @@ in
 
   boot = {
     initrd.systemd.enable = true;
+    initrd.availableKernelModules = disks;
     initrd.supportedFilesystems = [
       "erofs"
       "ext4"
     ];
     kernelParams = [
       "console=tty0"
-      "console=ttyS0,115200"
+      "console=${if pkgs.stdenv.hostPlatform.isAarch64 then "ttyAMA0" else "ttyS0"},115200"
     ];
     loader.grub.enable = false;
   };

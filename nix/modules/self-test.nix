@@ -9,7 +9,7 @@
 }:
 let
   guest = pkgs.xtcp2-guest.override { xtcp2 = config.services.xtcp2.package; };
-  # Modules that a guest loads at boot; "root" rows are there for whoever asks, as all are here.
+  # Modules that both guests load at boot; "root" rows are there for whoever asks, as all are here.
   bootModules = lib.concatMap (
     row:
     let

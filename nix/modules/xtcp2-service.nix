@@ -45,17 +45,35 @@ let
     });
 
   settings = lib.filterAttrs (_: value: value != null) cfg.settings;
-  configFile = (pkgs.formats.json { }).generate "xtcp2.json" settings;
-  portOf = address: lib.toInt (lib.last (lib.splitString ":" address));
+  json = pkgs.formats.json { };
+  written = json.generate "xtcp2.json" settings;
+  # The daemon itself says whether it takes the file: it knows its names better than a module of another release.
+  configFile =
+    if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
+      pkgs.runCommand "xtcp2.json" { } "${lib.getExe cfg.package} -config ${written} -conf >/dev/null && cp ${written} $out"
+    else
+      written;
+  # A listener that is off has neither address nor port.
+  portOf = address: lib.optional (address != "") (lib.toInt (lib.last (lib.splitString ":" address)));
 in
 {
   options.services.xtcp2 = {
     enable = lib.mkEnableOption "xtcp2, records of every TCP socket of every network namespace";
 
-    package = lib.mkPackageOption pkgs "xtcp2" { };
+    # Built from the host's own nixpkgs, which may be one that takes no overlays.
+    package = mkOption {
+      type = types.package;
+      default = pkgs.callPackage ../../pkgs/xtcp2/package.nix { };
+      defaultText = lib.literalMD "the package of this flake, with the packages of the host";
+      description = "Which xtcp2 runs.";
+    };
 
     settings = mkOption {
-      type = types.submodule { options = lib.listToAttrs (map settingOf (import ../lib/options.nix)); };
+      type = types.submodule {
+        # For options that the daemon of `package` has and this module does not know yet.
+        freeformType = json.type;
+        options = lib.listToAttrs (map settingOf (import ../lib/options.nix));
+      };
       default = { };
       example = {
         dest = "kafka:broker:9092";
@@ -63,7 +81,8 @@ in
         frequency = "30s";
       };
       description = ''
-        Options of the daemon by the names of their flags ({command}`xtcp2 -help`). They end
+        Options of the daemon by the names of their flags ({command}`xtcp2 -help`); the build
+        asks the daemon whether it takes them. They end
         up in the Nix store, which everybody can read: give credentials in
         {option}`services.xtcp2.environmentFile`.
       '';
@@ -112,11 +131,11 @@ in
       environment =
         lib.optionalAttrs (settings != { }) { XTCP_CONFIG = "${configFile}"; }
         // lib.optionalAttrs (cfg.extraArgs != [ ]) { XTCP2_ARGS = toString cfg.extraArgs; };
-      serviceConfig = lib.mkIf (cfg.environmentFile != null) { EnvironmentFile = cfg.environmentFile; };
+      serviceConfig = lib.mkIf (cfg.environmentFile != null) { EnvironmentFile = [ cfg.environmentFile ]; };
     };
-    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall [
-      (if cfg.settings.promListen == null then 9088 else portOf cfg.settings.promListen)
-      (if cfg.settings.grpcPort == null then 8889 else cfg.settings.grpcPort)
-    ];
+    networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall (
+      (if cfg.settings.promListen == null then [ 9088 ] else portOf cfg.settings.promListen)
+      ++ lib.remove 0 [ (if cfg.settings.grpcPort == null then 8889 else cfg.settings.grpcPort) ]
+    );
   };
 }

@@ -7,7 +7,7 @@
 load lib
 
 # Everything the guest is told to do. The sets of extra options stand in chaos_options.
-MODES=(pass fail lie disagree oops forge artifact flood records panic exit hang off reset no_bye badcrc gap stay)
+MODES=(pass fail lie disagree oops forge artifact flood records panic panic_nodriver exit hang off reset reset_nodriver no_bye badcrc gap stay)
 
 # A guest that hangs must not be waited for longer than a boot can take.
 chaos_options() {
@@ -18,11 +18,13 @@ chaos_options() {
 }
 
 # Boots one machine; leaves its report, output and exit status in $CHAOS/MODE*.
+# MODE_nodriver is the same in an image without the driver of pvpanic.
 chaos_run() {
-  local status=0
+  local status=0 image=$CHAOS/image
+  [[ $1 != *_nodriver ]] || image=$CHAOS/image-nodriver
   # shellcheck disable=SC2046  # options are words
-  "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
-    --report "$CHAOS/$1" --append "chaos=$1" $(chaos_options "$1") >"$CHAOS/$1.out" 2>&1 || status=$?
+  "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$image" --accel tcg --ports auto \
+    --report "$CHAOS/$1" --append "chaos=${1%_nodriver}" $(chaos_options "$1") >"$CHAOS/$1.out" 2>&1 || status=$?
   echo "$status" >"$CHAOS/$1.status"
 }
 
@@ -34,9 +36,13 @@ make_image() {
     "$src"/src/vmrun/{result_line,crc32c}.c -o "$CHAOS/root/init"
   (cd "$CHAOS/root" && echo init | cpio --quiet -H newc -o) >"$CHAOS/init.cpio"
   cat "$CHAOS/kernel/modules.cpio" "$CHAOS/init.cpio" >"$CHAOS/image/initrd.img"
+  (mkdir "$CHAOS/nodriver" && cd "$CHAOS/nodriver" && cpio --quiet -id <"$CHAOS/kernel/modules.cpio" &&
+    sed -i /pvpanic/d modules && rm m/pvpanic* && find . | cpio --quiet -H newc -o) >"$CHAOS/nodriver.cpio"
   mv "$CHAOS/kernel/vmlinuz" "$CHAOS/image/vmlinuz"
   head -c 4096 /dev/zero >"$CHAOS/image/root.erofs"
   echo '{}' >"$CHAOS/image/manifest.json"
+  cp -r "$CHAOS/image" "$CHAOS/image-nodriver"
+  cat "$CHAOS/nodriver.cpio" "$CHAOS/init.cpio" >"$CHAOS/image-nodriver/initrd.img"
 }
 
 setup_file() {
@@ -135,6 +141,16 @@ run_image() {
   grep -q '== registers' "$CHAOS/panic/autopsy.txt"
   grep -q '<failure message="kernel panic' "$CHAOS/panic/junit.xml"
   ended 2 exit 'Attempted to kill init'
+}
+
+@test "vmrun: without a pvpanic driver the console tells a panic from a reset" {
+  # As the kernel of nixpkgs is: the device is there, and nobody drives it.
+  ended 2 panic_nodriver 'NO VERDICT: kernel panic: .*Kernel panic - not syncing'
+  run ! grep -q GUEST_PANICKED "$CHAOS/panic_nodriver/events.jsonl"
+  grep -q '"event":"SHUTDOWN".*"guest-reset"' "$CHAOS/panic_nodriver/events.jsonl"
+  grep -q '<failure message="kernel panic' "$CHAOS/panic_nodriver/junit.xml"
+  ended 2 reset_nodriver 'NO VERDICT: the guest went down in the middle of its self-test'
+  grep -q '"event":"SHUTDOWN".*"guest-reset"' "$CHAOS/reset_nodriver/events.jsonl"
 }
 
 @test "vmrun: a guest that hangs is no verdict and has an autopsy with backtraces" {
