@@ -181,7 +181,9 @@ static int do_get(int argc, char **argv)
 
 	flags_parse(flags, argc, argv, "prints the configuration in force as JSON, without credentials");
 	int r = get_config(&response);
-	return r ? r : print_config(response->config);
+	if (r || !response)
+		return r ? r : 1;
+	return print_config(response->config);
 }
 
 static int do_set_poll_frequency(int argc, char **argv)

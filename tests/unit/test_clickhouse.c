@@ -266,8 +266,8 @@ static void files_are_found_by_name(void **state)
 	    "SELECT `file`('x')",
 	    "SELECT \"file\"('x')",
 	    "SELECT `fi\\x6ce`('x')",
-	    "SELECT \xe2\x80\x9c"
-	    "file\xe2\x80\x9d('x')",
+	    ("SELECT \xe2\x80\x9c"
+	     "file\xe2\x80\x9d('x')"),
 	    "SELECT * APPLY file FROM t",
 	    "SELECT 1 INTO OUTFILE 'x'",
 	    "INSERT INTO t FROM INFILE 'x' FORMAT CSV",
