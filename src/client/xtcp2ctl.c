@@ -69,7 +69,7 @@ static void on_timer(struct loop_watch *w, uint32_t events)
 	loop_stop(x->loop);
 }
 
-static int complain(const struct exchange *x, const char *method)
+static void complain(const struct exchange *x, const char *method)
 {
 	char text[DURATION_TEXT_MAX];
 
@@ -86,7 +86,6 @@ static int complain(const struct exchange *x, const char *method)
 	else
 		fprintf(stderr, "xtcp2ctl: %s: %s (%s)\n", method, x->call.text,
 			grpc_code_name(x->call.code));
-	return 1;
 }
 
 static int exchange_run(struct exchange *x, struct grpc_client *client, const ProtobufCMessage *request)
@@ -140,7 +139,8 @@ static int invoke(const char *method, const ProtobufCMessage *request,
 	}
 	if (x.response)
 		protobuf_c_message_free_unpacked(x.response, NULL);
-	return complain(&x, method);
+	complain(&x, method);
+	return 1;
 }
 
 static void message_freep(void *p)
@@ -181,9 +181,7 @@ static int do_get(int argc, char **argv)
 
 	flags_parse(flags, argc, argv, "prints the configuration in force as JSON, without credentials");
 	int r = get_config(&response);
-	if (r || !response)
-		return r ? r : 1;
-	return print_config(response->config);
+	return r ? r : print_config(response->config);
 }
 
 static int do_set_poll_frequency(int argc, char **argv)
