@@ -53,9 +53,7 @@ stdenv.mkDerivation (finalAttrs: {
   ];
   checkInputs = [ cmocka ];
   doCheck = true;
-  mesonFlags = [
-    (lib.mesonBool "tests" finalAttrs.finalPackage.doCheck)
-  ];
+  mesonFlags = [ (lib.mesonBool "tests" finalAttrs.finalPackage.doCheck) ];
 
   meta = {
     description = "Records of every TCP socket of every network namespace of a Linux host";

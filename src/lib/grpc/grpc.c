@@ -229,7 +229,8 @@ static size_t in_take(struct call *c, size_t want, const uint8_t *data, size_t l
 {
 	size_t n = want - c->in.len < len ? want - c->in.len : len;
 
-	if (c->grpc->in_bytes + n > GRPC_REQUEST_ALL_MAX) {
+	size_t most = GRPC_REQUEST_ALL_MAX + (c->pub.access == ACCESS_ADMIN ? GRPC_REQUEST_MORE : 0);
+	if (c->grpc->in_bytes + n > most) {
 		stat_add(STAT_GRPC_REFUSED_REQUESTS, 1);
 		grpc_finish(&c->pub, GRPC_RESOURCE_EXHAUSTED, "too many requests are being received");
 		return 0;

@@ -15,6 +15,7 @@
 
 #define GRPC_REQUEST_MAX     (256 << 10) /* bytes of one request message; beyond it RESOURCE_EXHAUSTED */
 #define GRPC_REQUEST_ALL_MAX (16 << 20)	 /* bytes of all requests being received */
+#define GRPC_REQUEST_MORE    (1 << 20)	 /* beyond that, for those of administrators */
 #define GRPC_ANSWERS_MAX \
 	(1 << 20) /* bytes of answers that wait for one call (records have bounds of their own) */
 #define GRPC_ANSWERS_ALL_MAX \

@@ -17,13 +17,25 @@
 #define TICK_S	     5	  /* how often silence is looked for */
 #define LISTEN_QUEUE 1024 /* backlog of listen(2) */
 
+/* Whether there is no room for this peer. */
+static bool is_full(const struct h2_server *s, int fd)
+{
+	int domain = AF_UNSPEC;
+	char name[64];
+
+	if (s->conn_count < H2_CONNECTIONS_MAX)
+		return false;
+	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
+	return s->conn_count >= H2_CONNECTIONS_MAX + H2_CONNECTIONS_MORE || domain != AF_UNIX ||
+	       access_of_unix(s->access, fd, name, sizeof(name)).access < ACCESS_ADMIN;
+}
+
 int h2_server_adopt(struct h2_server *s, int fd)
 {
 	_cleanup_close_ int owned = fd;
-
 	struct peer *limits;
 
-	if (s->conn_count >= H2_CONNECTIONS_MAX)
+	if (is_full(s, fd))
 		return -EUSERS;
 	int r = h2_pace_admit(s, fd, &limits);
 	if (r < 0)
@@ -237,7 +249,7 @@ uint16_t h2_server_port(const struct h2_server *s)
 /* One round over all connections with something left to send; closes those that are done. */
 static void drain_round(struct h2_server *s, int timeout_ms)
 {
-	struct pollfd fds[H2_CONNECTIONS_MAX];
+	struct pollfd fds[H2_CONNECTIONS_MAX + H2_CONNECTIONS_MORE];
 	nfds_t n = 0;
 
 	for (struct h2_conn *c = LIST_FIRST(&s->conns), *next; c; c = next) {

@@ -18,9 +18,11 @@
 #include "base/str.h"
 #include "grpc/access.h"
 
-#define H2_CONNECTIONS_MAX  1024  /* beyond it a connection is closed at once and counted */
-#define H2_STREAMS_MAX	    100	  /* concurrent requests of one connection, announced in SETTINGS */
-#define H2_STREAMS_ALL_MAX  4096  /* concurrent requests of all connections; beyond it REFUSED_STREAM */
+#define H2_CONNECTIONS_MAX  1024 /* beyond it a connection is closed at once and counted */
+#define H2_CONNECTIONS_MORE 16	/* of administrators on the UNIX socket, beyond that: nobody locks them out */
+#define H2_STREAMS_MAX	    100 /* concurrent requests of one connection, announced in SETTINGS */
+#define H2_STREAMS_ALL_MAX \
+	4096 /* concurrent requests of all connections; beyond it REFUSED_STREAM, for administrators H2_STREAMS_MAX later */
 #define H2_HEADERS_MAX	    16384 /* bytes of a request's header list, counted as RFC 9113 6.5.2 does */
 #define H2_SILENCE_S	    60	  /* a connection silent this long is asked with a PING ... */
 #define H2_PING_TIMEOUT_S   20	  /* ... and closed when nothing comes back for this long */

@@ -14,15 +14,12 @@
  * nghttp2, which must not lose its session under its feet.
  */
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/sockaddr.h"
 #include "grpc/h2_internal.h"
 #include "stats/stats.h"
 
@@ -162,63 +159,6 @@ static bool conn_over(const struct h2_conn *c)
 	       !nghttp2_session_want_write(c->session);
 }
 
-/* The type of a TLS record that begins a handshake (RFC 8446 5.1). */
-#define TLS_HANDSHAKE_RECORD 22
-
-/*
- * Whether the peer's first byte is none of TLS. It is then told so in the words
- * of HTTP/1, which clients of HTTP/2 and people both show.
- */
-static bool answer_plaintext(struct h2_conn *c)
-{
-	static const char text[] =
-	    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
-	    "xtcp2: this port speaks gRPC over TLS only; use TLS (xtcp2client -tls)\n";
-	uint8_t data[READ_BYTES];
-
-	if (recv(c->watch.fd, data, 1, MSG_PEEK | MSG_DONTWAIT) != 1 || data[0] == TLS_HANDSHAKE_RECORD)
-		return false;
-	/* Unread input would turn the close into a reset, which may overtake the answer. */
-	recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
-	send(c->watch.fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	shutdown(c->watch.fd, SHUT_WR);
-	return true;
-}
-
-static void log_handshake(struct h2_conn *c, struct log_limit *limit, const char *reason)
-{
-	uint64_t more;
-
-	stat_add(STAT_GRPC_TLS_FAILED, 1);
-	if (log_limit_pass(limit, H2_LOG_EVERY_NS, &more))
-		log_notice("grpc", "%s: no TLS connection: %s (%llu more like it)", c->peer, reason,
-			   (unsigned long long)more);
-}
-
-/* 0 when the connection is open or the peer must first say more, or -errno. */
-static int conn_handshake(struct h2_conn *c)
-{
-	uint32_t events = EPOLLIN;
-
-	if (!c->greeted && answer_plaintext(c)) {
-		log_handshake(c, &c->server->plaintext_log, "the client speaks plaintext");
-		return -EPROTO;
-	}
-	c->greeted = true;
-	int r = tls_handshake(c->tls, &events);
-	if (r == -EAGAIN) {
-		c->armed = events;
-		return loop_modify(c->server->loop, &c->watch, events);
-	}
-	if (r < 0) {
-		log_handshake(c, &c->server->tls_log, tls_reason(c->tls));
-		return r;
-	}
-	c->access = access_of_tls(c->server->access, c->tls);
-	c->open = true;
-	return 0;
-}
-
 static void conn_event(struct loop_watch *w, uint32_t events)
 {
 	struct h2_conn *c = w->data;
@@ -226,7 +166,7 @@ static void conn_event(struct loop_watch *w, uint32_t events)
 
 	if (!c->open) {
 		int64_t begin = h2_pace_clock();
-		r = conn_handshake(c);
+		r = h2_handshake(c);
 		h2_pace_did_read(c, h2_pace_clock() - begin);
 		if (r < 0)
 			h2_conn_close(c);
@@ -266,7 +206,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
 	if (!is_request(frame))
 		return 0;
-	struct h2_stream *stream = s->stream_count < H2_STREAMS_ALL_MAX ? calloc(1, sizeof(*stream)) : NULL;
+	/* What others have taken does not keep an administrator out. */
+	size_t most = H2_STREAMS_ALL_MAX + (c->access.access == ACCESS_ADMIN ? H2_STREAMS_MAX : 0);
+	struct h2_stream *stream = s->stream_count < most ? calloc(1, sizeof(*stream)) : NULL;
 	if (!stream) {
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
 					  NGHTTP2_REFUSED_STREAM);
@@ -413,34 +355,6 @@ static int session_start(struct h2_conn *c)
 	return 0;
 }
 
-/* Who the peer is, in name and in what it may do. 0 or -ENOMEM. */
-static int peer_identify(struct h2_conn *c)
-{
-	struct sockaddr_storage addr = {0};
-	socklen_t len = sizeof(addr);
-	char host[INET6_ADDRSTRLEN] = "", port[6] = "";
-	int domain = AF_UNSPEC, one = 1;
-
-	getsockopt(c->watch.fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
-	if (domain == AF_UNIX) {
-		c->access = access_of_unix(c->server->access, c->watch.fd, c->peer, sizeof(c->peer));
-		return 0;
-	}
-	setsockopt(c->watch.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (getpeername(c->watch.fd, (struct sockaddr *)&addr, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		snprintf(c->peer, sizeof(c->peer), "peer");
-	else
-		snprintf(c->peer, sizeof(c->peer), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-	/* Over TLS that is known when the handshake is over. */
-	if (c->server->tls)
-		c->tls = tls_new(c->server->tls, c->watch.fd, NULL);
-	else
-		c->access = access_of_plain(c->server->access, sockaddr_is_loopback(&addr));
-	return c->server->tls && !c->tls ? -ENOMEM : 0;
-}
-
 int h2_conn_new(struct h2_server *s, int fd, struct peer *limits)
 {
 	struct h2_conn *c = calloc(1, sizeof(*c));
@@ -452,7 +366,7 @@ int h2_conn_new(struct h2_server *s, int fd, struct peer *limits)
 	c->heard_ns = c->opened_ns;
 	int r = session_start(c);
 	if (r == 0)
-		r = peer_identify(c);
+		r = h2_identify(c);
 	if (r == 0)
 		r = loop_add(s->loop, &c->watch, c->armed);
 	if (r < 0) {

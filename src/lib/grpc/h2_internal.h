@@ -73,6 +73,10 @@ int h2_session_setup(struct h2_server *s);
 /* A connection over fd, in the server's list and on its loop, which leaves limits in the end;
  * both are the caller's again when it fails. 0 or -errno. */
 int h2_conn_new(struct h2_server *s, int fd, struct peer *limits);
+/* Who the peer is, in name and in what it may do; begins TLS where the server has it. 0 or -ENOMEM. */
+int h2_identify(struct h2_conn *c);
+/* Goes on with TLS. 0 when the connection is open, or the peer must first say more; else -errno. */
+int h2_handshake(struct h2_conn *c);
 /* Ends its streams, closes the socket, frees it. Never inside a callback of nghttp2. */
 void h2_conn_close(struct h2_conn *c);
 /* Reads once. 0, or -errno when the connection is of no more use. */
