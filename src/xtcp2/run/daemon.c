@@ -98,9 +98,9 @@ static void on_poll_done(void *data, const struct poll_result *result)
 	struct daemon *d = data;
 
 	d->loops++;
-	grpc_server_poll_done(d->grpc);
-	/* The poll has opened what is new and knows the cookies. */
+	/* The poll has opened what is new and knows the cookies. No poll runs yet: a client may begin one next. */
 	namespaces_follow(d);
+	grpc_server_poll_done(d->grpc);
 	if (d->config->max_loops && d->loops >= d->config->max_loops) {
 		loop_stop(d->loop);
 		return;
