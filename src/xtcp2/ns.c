@@ -17,6 +17,7 @@
 #include "base/privilege.h"
 #include "netns/hidden.h"
 #include "netns/netns.h"
+#include "record/states.h"
 #include "source/source.h"
 
 /* Directories in -netnsDirs. */
@@ -114,7 +115,7 @@ int main(int argc, char **argv)
 	log_init(LOG_LEVEL_WARN);
 	limits_raise_files();
 	privileges_settle(&options);
-	source_decode_defaults(&config.decode);
+	decode_defaults(&config.decode);
 	tcp_states_parse("default", &config.states, bad, sizeof(bad));
 
 	options.hidden = hidden_new(false, false);

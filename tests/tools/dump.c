@@ -39,6 +39,7 @@
 #include "netns/hidden.h"
 #include "netns/netns.h"
 #include "record/encoder.h"
+#include "record/states.h"
 #include "source/source.h"
 #include "stats/stats.h"
 
@@ -240,7 +241,7 @@ int main(int argc, char **argv)
 	     word = strtok_r(NULL, ",", &save))
 		directories[n++] = word;
 
-	source_decode_defaults(&config.decode);
+	decode_defaults(&config.decode);
 	if (deserializers_parse("default", &config.decode.attributes, &config.ext, error, sizeof(error)) <
 		0 ||
 	    tcp_states_parse(states_text, &config.states, error, sizeof(error)) < 0 ||

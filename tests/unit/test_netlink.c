@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "record/states.h"
 #include "source/source.h"
 #include "stats/stats.h"
 

@@ -44,6 +44,12 @@ int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode
 		     struct record *record, struct decode_counts *counts);
 
 /*
+ * Set the options to the layout of the running kernel's tcp_info (it asks uname(2)) and all attributes on; the caller
+ * sets `attributes` from deserializers_parse() afterwards.
+ */
+void decode_defaults(struct decode_options *options);
+
+/*
  * -deserializers: "default", "all", "none" or a comma-separated list of names
  * (info cong meminfo skmem bbr dctcp vegas tos tc shut classid cgroup sockopt).
  * Sets the attribute mask and the idiag_ext byte that asks the kernel for them.

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "record/encoder.h"
+#include "record/states.h"
 #include "run/refusal.h"
 #include "source/source.h"
 
@@ -39,7 +40,7 @@ int setup_source(const struct config *config, struct source_config *source)
 	char bad[64];
 	uint64_t size = config->packet_size * config->packet_size_mply;
 
-	source_decode_defaults(&source->decode);
+	decode_defaults(&source->decode);
 	if (deserializers_parse(config->deserializers, &source->decode.attributes, &source->ext, bad,
 				sizeof(bad)) < 0) {
 		struct buf names = {0};

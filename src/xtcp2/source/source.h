@@ -63,24 +63,10 @@ struct source_ops {
 /* The second receives through io_uring, and as the first does where the kernel refuses that. */
 extern const struct source_ops source_netlink, source_netlink_uring;
 
-/*
- * What the running kernel's tcp_info looks like (uname(2)), all attributes on;
- * the caller sets `attributes` from deserializers_parse() afterwards.
- */
-void source_decode_defaults(struct decode_options *options);
-
 /* Sets the four container fields; NULL for no container. */
 void source_set_container(struct record *record, const struct container *c);
 
 /* Adds what decoding met to the stats. */
 void source_count_decode(const struct decode_counts *counts);
-
-/*
- * -states: "default" (all but BOUND_INACTIVE, which costs the kernel a walk of a
- * second table), "all", a mask ("0x1ffe"), or a comma-separated list of names in
- * any case, with '_', '-' or neither between their parts. Returns 0, or -EINVAL
- * with the word that is no state in bad (size bytes).
- */
-int tcp_states_parse(const char *text, uint32_t *mask, char *bad, size_t size);
 
 #endif
