@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enrich/container.h"
 #include "fuzz.h"
-#include "netns/container.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "enrich/docker.h"
 #include "fuzz.h"
-#include "netns/docker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

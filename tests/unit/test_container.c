@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "netns/container.h"
+#include "enrich/container.h"
 
 #define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER64 "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"

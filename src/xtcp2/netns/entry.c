@@ -19,7 +19,6 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "netns/container.h"
 
 void entry_free(struct entry *e)
 {
@@ -27,7 +26,8 @@ void entry_free(struct entry *e)
 		return;
 	netns_exit_end(&e->exit);
 	netns_close(&e->ns);
-	container_unref(e->ns.container);
+	if (e->ns.enrichment)
+		e->ns.enrichment_free(e->ns.enrichment);
 	free(e->ns.name);
 	free(e->ns.path);
 	free(e->other_path);

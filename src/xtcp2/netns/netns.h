@@ -38,7 +38,7 @@
 /* Longest name kept; longer ones are cut. Names are file names, hence NAME_MAX. */
 #define NETNS_NAME_MAX 256
 
-struct container;
+struct enrichment;
 struct hidden;
 
 enum netns_state { NETNS_SEEN, NETNS_OPEN, NETNS_DUMPING, NETNS_BLOCKED, NETNS_GONE };
@@ -58,11 +58,9 @@ struct netns {
 	char *path;	 /* what to open(2) to enter it; owned */
 	uint32_t processes; /* how many the last scan saw in it */
 	pid_t pid;	    /* one of them, 0 for none */
-	/* Of netns/container.h, none unless asked for: */
-	struct container *container;	       /* owned */
-	pid_t asked_pid;		       /* the process whose cgroup was looked at last */
-	bool container_asked, container_known; /* its name: on the way, there */
-	uint8_t container_attempts;
+	/* State of a later stage (enrich/enrichment.h); owned, freed by the function beside it. NULL for none. */
+	struct enrichment *enrichment;
+	void (*enrichment_free)(struct enrichment *enrichment);
 	uint32_t seen;	   /* number of the scan that saw it last */
 	uint32_t failures; /* attempts to enter it that failed in a row */
 	int64_t retry_ns;  /* BLOCKED: not before this CLOCK_MONOTONIC time */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "netns/container.h"
+#include "enrich/container.h"
 #include "netns/hidden.h"
 #include "run/refusal.h"
 #include "run/state.h"

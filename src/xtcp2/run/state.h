@@ -5,7 +5,7 @@
 #include "api/grpc_server.h"
 #include "api/http.h"
 #include "base/loop.h"
-#include "netns/docker.h"
+#include "enrich/docker.h"
 #include "poll/closer.h"
 #include "poll/poll.h"
 #include "run/directories.h"

@@ -34,7 +34,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
-#include "netns/container.h"
+#include "enrich/container.h"
 #include "netns/nsid.h"
 #include "record/kernel_abi.h"
 #include "record/nl.h"
@@ -177,7 +177,7 @@ static void set_place(struct close_events *c, int32_t nsid, struct record *r)
 	r->netns = str_of(p->name);
 	r->netns_inode = p->ino;
 	r->netns_cookie = p->cookie;
-	source_set_container(r, p->container);
+	container_to_record(p->container, r);
 	r->nsid = nsid >= 0 ? (uint32_t)nsid : 0;
 }
 

@@ -44,6 +44,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "enrich/enrichment.h"
 #include "record/nl.h"
 #include "source/capture.h"
 #include "source/known_sockets.h"
@@ -417,7 +418,7 @@ static void set_meta(struct source *s, const struct netns *ns, struct record *re
 	record->netns_inode = ns->ino;
 	record->nsid = ns->nsid > 0 ? (uint32_t)ns->nsid : 0;
 	record->netlinker_id = s->worker;
-	source_set_container(record, ns->container);
+	container_to_record(enrichment_container(ns), record);
 }
 
 static void publish(struct source *s)

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "netns/container.h"
+#include "enrich/enrichment.h"
 #include "netns/nsid.h"
 
 /*
@@ -175,9 +175,10 @@ void place_set(struct place *place, const struct netns *ns)
 	place->ino = ns->ino;
 	if (ns->cookie || !ns->own)
 		place->cookie = ns->cookie;
-	if (place->container != ns->container) {
+	struct container *container = enrichment_container(ns);
+	if (place->container != container) {
 		container_unref(place->container);
-		place->container = container_ref(ns->container);
+		place->container = container_ref(container);
 	}
 }
 

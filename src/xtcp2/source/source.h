@@ -63,9 +63,6 @@ struct source_ops {
 /* The second receives through io_uring, and as the first does where the kernel refuses that. */
 extern const struct source_ops source_netlink, source_netlink_uring;
 
-/* Sets the four container fields; NULL for no container. */
-void source_set_container(struct record *record, const struct container *c);
-
 /* Adds what decoding met to the stats. */
 void source_count_decode(const struct decode_counts *counts);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "netns/docker.h"
+#include "enrich/docker.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -14,16 +14,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "netns/container.h"
+#include "enrich/enrichment.h"
 #include "stats/stats.h"
 
-/* Questions that wait, and answers that nobody has taken yet. */
+/* Requests that wait, and answers that docker_follow() has not taken yet. */
 #define QUEUE_MAX 256
 
-/* How often one container is asked for. */
+/* Attempts per container. */
 #define ATTEMPTS_MAX 3
 
-/* A local socket answers in a millisecond; one that does not is not waited for. */
+/* A local socket answers in a millisecond; a daemon that hangs is given up after this long. */
 #define REQUEST_TIMEOUT_MS 2000L
 
 /* The description of a container is some 10 KiB. */
@@ -40,7 +40,7 @@ struct answer {
 
 struct docker {
 	char *socket_path;
-	CURL *curl; /* the thread's */
+	CURL *curl; /* used by the thread alone */
 	struct buf body;
 	pthread_t thread;
 	bool started;
@@ -51,7 +51,7 @@ struct docker {
 	char asked[QUEUE_MAX][CONTAINER_ID_MAX + 1];
 	struct answer answers[QUEUE_MAX];
 	size_t asked_count, answer_count;
-	size_t on_the_way; /* asked, or in the thread's hands, or answered */
+	size_t on_the_way; /* asked, being requested by the thread, or answered */
 };
 
 static size_t on_body(char *data, size_t size, size_t n, void *user)
@@ -83,14 +83,14 @@ bool docker_parse(const char *json, size_t len, char name_out[static CONTAINER_N
 	const char *name = json_string_value(json_object_get(root, "Name"));
 	const char *image = json_string_value(json_object_get(json_object_get(root, "Config"), "Image"));
 
-	/* The API has a slash before the name. */
+	/* The API puts a slash before the name. */
 	copy_text(name_out, name && name[0] == '/' ? name + 1 : name);
 	copy_text(image_out, image);
 	json_decref(root);
 	return name_out[0] || image_out[0];
 }
 
-/* One request; the connection is kept for the next one. */
+/* Make one request; the connection is kept for the next one. */
 static void ask(struct docker *d, struct answer *a)
 {
 	static struct log_limit limit;
@@ -188,29 +188,27 @@ void docker_free(struct docker *d)
 	free(d);
 }
 
-/* Gives the answer to the namespaces of its container. */
+/* Give the answer to the namespaces of its container. */
 static void apply(const struct answer *a, struct netns *const *entries, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct netns *ns = entries[i];
-		if (!ns->container || strcmp(ns->container->id, a->id) != 0)
+		struct enrichment *e = entries[i]->enrichment;
+		if (!e || !e->container || strcmp(e->container->id, a->id) != 0)
 			continue;
-		ns->container_asked = false;
-		ns->container_known = a->good;
-		struct container *named = a->good ? container_named(ns->container, a->name, a->image) : NULL;
+		e->name_asked = false;
+		e->name_known = a->good;
+		struct container *named = a->good ? container_named(e->container, a->name, a->image) : NULL;
 		if (named) {
-			container_unref(ns->container);
-			ns->container = named;
+			container_unref(e->container);
+			e->container = named;
 		}
 	}
 }
 
-static bool wanted(const struct netns *ns)
+static bool wanted(const struct enrichment *e)
 {
-	return ns->container && !ns->container_asked && !ns->container_known &&
-	       ns->container_attempts < ATTEMPTS_MAX &&
-	       (strcmp(ns->container->runtime, "docker") == 0 ||
-		strcmp(ns->container->runtime, "podman") == 0);
+	return e && e->container && !e->name_asked && !e->name_known && e->name_attempts < ATTEMPTS_MAX &&
+	       (strcmp(e->container->runtime, "docker") == 0 || strcmp(e->container->runtime, "podman") == 0);
 }
 
 void docker_follow(struct docker *d, struct netns *const *entries, size_t count)
@@ -223,12 +221,12 @@ void docker_follow(struct docker *d, struct netns *const *entries, size_t count)
 	d->on_the_way -= d->answer_count;
 	d->answer_count = 0;
 	for (size_t i = 0; i < count && d->on_the_way < QUEUE_MAX; i++) {
-		struct netns *ns = entries[i];
-		if (!wanted(ns))
+		struct enrichment *e = entries[i]->enrichment;
+		if (!wanted(e))
 			continue;
-		ns->container_asked = true;
-		ns->container_attempts++;
-		strcpy(d->asked[d->asked_count++], ns->container->id);
+		e->name_asked = true;
+		e->name_attempts++;
+		strcpy(d->asked[d->asked_count++], e->container->id);
 		d->on_the_way++;
 	}
 	pthread_cond_signal(&d->wake);

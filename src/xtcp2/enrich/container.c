@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "netns/container.h"
+#include "enrich/container.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,15 +8,16 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "enrich/enrichment.h"
 #include "stats/stats.h"
 
-/* Files read in one call: some 20 us each. The rest has its turn after the next scan. */
+/* Files read per call: some 20 us each. The others are read after the next scan. */
 #define RESOLVE_MAX 256
 
 /* A line of /proc/PID/cgroup is a path; version 1 has a dozen of them. */
 #define CGROUP_TEXT_MAX 16384
 
-/* A part of a path: what is before and after the identifier tells the runtime. */
+/* Patterns of one part of the path: the text before and after the identifier tells the runtime. */
 static const struct pattern {
 	const char *before, *after;
 	bool name; /* the identifier is a name; else 64 hexadecimal digits */
@@ -32,7 +33,7 @@ static const struct pattern {
     {"lxc.payload.", "", true, "lxc"},
 };
 
-/* A part that is nothing but an identifier: the part before it tells the runtime, by its beginning. */
+/* Where a part is nothing but an identifier, the beginning of the part before it tells the runtime. */
 static const struct parent {
 	const char *begins;
 	bool whole, name;
@@ -40,7 +41,7 @@ static const struct parent {
 } parents[] = {
     {"docker", true, false, "docker"},
     {"cri-containerd", true, false, "containerd"},
-    {"default", true, false, "containerd"}, /* containerd's own name spaces */
+    {"default", true, false, "containerd"}, /* this row and the next: names of containerd's own name spaces */
     {"k8s.io", true, false, "containerd"},
     {"crio", true, false, "cri-o"},
     {"libpod_parent", true, false, "podman"},
@@ -113,8 +114,8 @@ bool container_parse(const char *text, struct container *c)
 	struct part parent = {text, 0};
 	bool found = false;
 
-	/* Parts end at '/', ':' (containerd writes SLICE:cri-containerd:ID) or the line;
-	 * the innermost counts. */
+	/* A part ends at '/', ':' (containerd writes SLICE:cri-containerd:ID) or the end of the line; the
+	 * innermost match counts. */
 	for (const char *p = text; *p; p++) {
 		struct part part = {p, strcspn(p, "/:\n")};
 		if (part.len > 0 && (match_pattern(part, c) || match_parent(parent, part, c)))
@@ -155,7 +156,19 @@ void container_unref(struct container *c)
 		free(c);
 }
 
-/* Whether the process is still in the namespace: its number may be another's by now. */
+void container_to_record(const struct container *c, struct record *r)
+{
+	static const struct container none = {.runtime = ""};
+
+	if (!c)
+		c = &none;
+	r->container_id = str_of(c->id);
+	r->container_runtime = str_of(c->runtime);
+	r->container_name = str_of(c->name);
+	r->container_image = str_of(c->image);
+}
+
+/* Whether the process is still in the namespace: its number may have gone to another process. */
 static bool still_there(const struct netns *ns)
 {
 	char path[64];
@@ -165,12 +178,12 @@ static bool still_there(const struct netns *ns)
 	return stat(path, &st) == 0 && st.st_ino == ns->ino && st.st_dev == ns->dev;
 }
 
-static void resolve(struct netns *ns)
+static void resolve(struct netns *ns, struct enrichment *e)
 {
 	char path[64], text[CGROUP_TEXT_MAX];
 	struct container found = {0};
 
-	ns->asked_pid = ns->pid;
+	e->asked_pid = ns->pid;
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", ns->pid);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
@@ -178,8 +191,8 @@ static void resolve(struct netns *ns)
 		return;
 	text[n] = '\0';
 	if (container_parse(text, &found) && still_there(ns))
-		ns->container = container_named(&found, "", "");
-	stat_add(STAT_CONTAINERS, ns->container != NULL);
+		e->container = container_named(&found, "", "");
+	stat_add(STAT_CONTAINERS, e->container != NULL);
 }
 
 void containers_resolve(struct netns *const *entries, size_t count)
@@ -188,9 +201,10 @@ void containers_resolve(struct netns *const *entries, size_t count)
 
 	for (size_t i = 0; i < count && left > 0; i++) {
 		struct netns *ns = entries[i];
-		if (ns->own || ns->container || ns->pid == 0 || ns->asked_pid == ns->pid)
+		struct enrichment *e = ns->own || ns->pid == 0 ? NULL : enrichment_make(ns);
+		if (!e || e->container || e->asked_pid == ns->pid)
 			continue;
-		resolve(ns);
+		resolve(ns, e);
 		left--;
 	}
 }
