@@ -141,7 +141,9 @@ E2
     set_to '{"tag": "after"}'
     wait_for 10 starts 2
     made=$(sed -n 's/.* polls, \([0-9]*\) records, .* 0 lost$/\1/p' log)
-    [ "$(jq -s 'map(select(.tag != "after")) | length' out)" -eq "$made" ]
+    # A copy: a file that grows while it is read has no end on a busy machine.
+    cp out seen
+    [ "$(grep -vc '"tag":"after"' seen)" -eq "$made" ]
 E2
 }
 
