@@ -190,7 +190,7 @@ E2
     last_says 'send an admin token'
     statuses 127.0.0.1:8889 token=adminadminadmin1 | answers_are admin
     statuses 127.0.0.1:8889 token=adminadminadmin >all; answers_are unauthenticated <all
-    last_says "not one of the daemon's -grpcTokenFile"
+    last_says "not in the daemon's -grpcTokenFile"
     [ "$(statuses_js 127.0.0.1:8889 token=adminadminadmin1 | xargs)" = 'Get OK Check OK Set INVALID_ARGUMENT TriggerPoll OK' ]
     [ "$(statuses_js 127.0.0.1:8889 token=readreadreadread | xargs)" = 'Get OK Check OK Set PERMISSION_DENIED TriggerPoll PERMISSION_DENIED' ]
     "$CLIENTS/grpcurl" -plaintext -H 'authorization: Bearer adminadminadmin1' 127.0.0.1:8889 xtcp_config.v1.ConfigService/TriggerPoll
@@ -206,7 +206,7 @@ E2
     daemon_start -grpcTokenFile tokens -grpcListen 0.0.0.0 -grpcInsecure
     statuses 127.0.0.1:8889 token=adminadminadmin1 | answers_are admin
     statuses 192.0.2.1:8889 token=adminadminadmin1 >all; answers_are unauthenticated <all
-    last_says 'over TLS (-grpcTls) or from this machine only'
+    last_says 'over TLS (-grpcTls) or from this host only'
     not env XTCP2_TOKEN=adminadminadmin1 "$CTL" trigger-poll -target 192.0.2.1 2>err; grep -q 'not sent to 192.0.2.1 port 8889 in the clear' err
     daemon_end
 E2
@@ -224,7 +224,7 @@ E2
     echo 'admin' >tokens
     refused 'line 1: must be "admin TOKEN"' -grpcTokenFile tokens
     : >tokens
-    refused 'tokens: no token in it' -grpcTokenFile tokens
+    refused 'tokens: contains no token' -grpcTokenFile tokens
     refused 'No such file' -grpcTokenFile nowhere
     mkfifo fifo; chmod 600 fifo
     refused 'fifo: is no regular file' -grpcTokenFile fifo

@@ -14,9 +14,9 @@
 #include "grpc/tls.h"
 #include "grpc/token.h"
 
-/* Groups that -grpcReaders and -grpcAdmins may name, each. */
+/* Most groups in each of -grpcReaders and -grpcAdmins. */
 #define GROUPS_MAX	32
-/* Supplementary groups of a peer that are looked at; the kernel's own limit is 65536. */
+/* Most supplementary groups of a peer; the kernel's limit. */
 #define PEER_GROUPS_MAX 65536
 
 struct groups {
@@ -32,9 +32,9 @@ struct access_policy {
 	struct tokens *tokens; /* NULL without -grpcTokenFile */
 };
 
-/* Begin and end */
+/* Life cycle */
 
-/* Looks up each name of the list. 0 or -EINVAL with one sentence in error. */
+/* Look up each name in the list. Return 0, or -EINVAL with one sentence in error. */
 static int groups_parse(struct groups *g, const char *flag, const char *list, char *error, size_t size)
 {
 	_cleanup_free_ char *copy = strdup(list);
@@ -131,13 +131,13 @@ static enum access greater(enum access a, enum access b)
 	return a > b ? a : b;
 }
 
-/* By the supplementary groups that the peer had when it connected. */
+/* Return the access that the peer's supplementary groups grant, as of connect(2). */
 static enum access access_of_groups(const struct access_policy *p, int fd)
 {
 	enum access access = ACCESS_NONE;
 	socklen_t len = 0;
 
-	/* Asked without room, the kernel tells how much it takes. */
+	/* With an empty buffer, the kernel returns the size needed. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE ||
 	    len > PEER_GROUPS_MAX * sizeof(gid_t))
 		return access;
@@ -172,7 +172,7 @@ struct access_peer access_of_plain(const struct access_policy *p, bool loopback)
 	return (struct access_peer){.way = ACCESS_WAY_PLAIN, .access = p->everybody, .loopback = loopback};
 }
 
-/* Whether the certificate has a name of -grpcTlsAdmins. */
+/* Return whether the certificate has a name listed in -grpcTlsAdmins. */
 static bool is_tls_admin(const struct access_policy *p, const struct tls *tls)
 {
 	for (const char *name = p->tls_admins; *name;) {
@@ -203,11 +203,11 @@ static void refuse_token(const struct access_policy *p, bool in_the_clear, struc
 	snprintf(
 	    answer->text, sizeof(answer->text), "%s",
 	    in_the_clear
-		? "a token is taken over TLS (-grpcTls) or from this machine only; this one has been seen by the network"
-		: "the token is not one of the daemon's -grpcTokenFile");
+		? "tokens are accepted over TLS (-grpcTls) or from this host only; this one came in plaintext"
+		: "the token is not in the daemon's -grpcTokenFile");
 }
 
-/* Who may, and how they come in: "to read, send a token, or connect to the UNIX socket ... as ..." */
+/* Write the ways to get access: "to read, send a token, or connect to the UNIX socket ... as ..." */
 static void refusal(const struct access_policy *p, const struct access_peer *peer, enum access needs,
 		    struct access_answer *answer)
 {
@@ -234,7 +234,7 @@ static void refusal(const struct access_policy *p, const struct access_peer *pee
 		 admin ? "-grpcAdmins" : "-grpcReaders or -grpcAdmins");
 }
 
-/* What follows "Bearer ", or NULL. */
+/* Return the text after "Bearer ", or NULL. */
 static const char *bearer(const char *authorization)
 {
 	static const char scheme[] = "Bearer ";

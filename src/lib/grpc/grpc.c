@@ -2,19 +2,19 @@
 /*
  * Theory of operation
  *
- * A call lives from the first header field of its stream to the moment the
- * transport says that the stream is gone; whatever ends it first (a status, the
- * deadline, the client's RST_STREAM, a lost connection) goes that way.
+ * A call lives from the first header field of its stream until the transport
+ * reports the stream closed, whatever ended it (a status, the deadline, the
+ * client's RST_STREAM, a lost connection).
  *
- * Answers wait as references to chunks in the call's queue, from where the
- * transport pulls them when socket and flow-control windows have room. Queues
- * are bounded in bytes, each and all together (grpc_queue.c): what a slow client
- * has no room for it misses whole, counted, and told in the trailers. Nobody
- * ever waits for a client.
+ * Answers are queued per call as references to chunks; the transport pulls them
+ * when the socket and the flow-control windows have room. Queues are bounded in
+ * bytes, per call and in total (grpc_queue.c): messages that do not fit are
+ * dropped whole, counted, and reported in the trailers. No thread waits for a
+ * client.
  *
- * Unary and server-streaming methods are called when the client half-closes, so
- * that "exactly one request" is known to hold; bidirectional ones with each
- * message. Requests are small here: their size and their sum are bounded.
+ * Unary and server-streaming methods are called when the client half-closes,
+ * when "exactly one request" is certain; bidirectional methods are called for
+ * each message. The size of a request and the sum of all requests are bounded.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,10 +25,10 @@
 #include "grpc/grpc_internal.h"
 #include "stats/stats.h"
 
-/* A line about refusals at most this often. */
+/* Log refusals at most once per interval. */
 #define LOG_EVERY_NS (60 * NS_PER_SEC)
 
-/* Deadlines: one timer, set to the earliest */
+/* Deadlines: one timer, set to the earliest deadline */
 
 static void deadline_arm(struct grpc *g, int64_t deadline_ns)
 {
@@ -118,7 +118,7 @@ static void on_header(void *call, struct str name, struct str value)
 	}
 }
 
-/* Finds service and method of "/service/method"; ends the call when there is none. */
+/* Find the service and method of "/service/method"; end the call if there is none. */
 static bool dispatch(struct call *c)
 {
 	const char *slash = c->path[0] == '/' ? strchr(c->path + 1, '/') : NULL;
@@ -141,7 +141,7 @@ static bool dispatch(struct call *c)
 	return false;
 }
 
-/* The one place where access is checked; ends the call when the peer has not what its method needs. */
+/* Check access, here only; end the call if the peer lacks the access its method needs. */
 static bool admit(struct call *c)
 {
 	enum access needs = c->method->needs ? c->method->needs : ACCESS_ADMIN;
@@ -191,7 +191,7 @@ static void in_drop(struct call *c)
 	buf_free(&c->in);
 }
 
-/* Unpacks the one message in c->in and hands it to the method. */
+/* Unpack the message in c->in and pass it to the method. */
 static void deliver(struct call *c)
 {
 	ProtobufCMessage *message = protobuf_c_message_unpack(
@@ -207,13 +207,13 @@ static void deliver(struct call *c)
 	protobuf_c_message_free_unpacked(message, NULL);
 }
 
-/* Whether the prefix announces a message that will be taken; ends the call when not. */
+/* Return whether the prefix announces an acceptable message; end the call if not. */
 static bool prefix_ok(struct call *c)
 {
 	uint32_t len = grpc_prefix_len(c->in.data);
 
 	if (c->in.data[0] != 0)
-		grpc_finish(&c->pub, GRPC_INTERNAL, "compressed message although no grpc-encoding was named");
+		grpc_finish(&c->pub, GRPC_INTERNAL, "compressed message without a grpc-encoding field");
 	else if (len > GRPC_REQUEST_MAX)
 		grpc_finish(&c->pub, GRPC_RESOURCE_EXHAUSTED,
 			    "request of %u bytes is larger than the limit of %d", len, GRPC_REQUEST_MAX);
@@ -224,7 +224,7 @@ static bool prefix_ok(struct call *c)
 	return false;
 }
 
-/* Takes up to `want` bytes in all into c->in; returns how many of data that were. */
+/* Append data to c->in until it holds `want` bytes; return the number of bytes consumed. */
 static size_t in_take(struct call *c, size_t want, const uint8_t *data, size_t len)
 {
 	size_t n = want - c->in.len < len ? want - c->in.len : len;

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Rooms are multiples of this: batches differ by less, so that one fits where another was. */
+/* Capacities are multiples of this: batches differ by less, so that chunks can be reused. */
 #define ROOM_STEP (size_t)(4 << 10)
 
 int grpc_chunk_pool_init(struct grpc_chunk_pool *pool)
@@ -13,7 +13,7 @@ int grpc_chunk_pool_init(struct grpc_chunk_pool *pool)
 	return -pthread_mutex_init(&pool->lock, NULL);
 }
 
-/* With the lock; NULL when it is empty. */
+/* Remove the first chunk; NULL if the pool is empty. The caller holds the lock. */
 static struct grpc_chunk *pop(struct grpc_chunk_pool *pool)
 {
 	struct grpc_chunk *chunk = pool->head;
@@ -40,8 +40,7 @@ void grpc_chunk_pool_destroy(struct grpc_chunk_pool *pool)
 	pthread_mutex_destroy(&pool->lock);
 }
 
-/* A kept chunk of at least len bytes.
- * One that is too small for this use goes: rooms fit what is asked for by and by. */
+/* Take a chunk of at least len bytes, or NULL. One that is too small is freed: capacities adapt to demand. */
 static struct grpc_chunk *pool_take(struct grpc_chunk_pool *pool, size_t len)
 {
 	pthread_mutex_lock(&pool->lock);

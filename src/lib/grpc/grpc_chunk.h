@@ -2,12 +2,12 @@
 #ifndef GRPC_GRPC_CHUNK_H
 #define GRPC_GRPC_CHUNK_H
 /*
- * Bytes of one or more whole gRPC messages, prefixes included, as they go on
- * the wire. Counted references, so that one encoding serves many calls. The
- * first owner may be another thread; from grpc_send_chunk() on, the main thread
- * only. A pool keeps what is done with for the next chunk: memory that goes
- * back to the kernel after each poll would be faulted in again by the next, a
- * page at a time, on the worker's thread.
+ * A chunk holds one or more whole gRPC messages, prefixes included, as sent on
+ * the wire. It is reference-counted, so that one encoding serves many calls. Any
+ * thread may create it; after grpc_send_chunk() only the main thread uses it. A
+ * pool keeps freed chunks for reuse: memory returned to the kernel after each
+ * poll would be faulted in again by the next one, page by page, on the worker's
+ * thread.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -17,10 +17,10 @@
 struct grpc_chunk_pool;
 
 struct grpc_chunk {
-	struct grpc_chunk *next; /* for whoever queues chunks; not used by gRPC */
+	struct grpc_chunk *next; /* for the owner's list and the pool; not used while queued for a call */
 	struct grpc_chunk_pool *pool;
 	uint32_t refs, messages;
-	/* of grpc_queue.c: the calls that wait for it, and its place among all that wait */
+	/* grpc_queue.c: the number of calls it is queued for, and its link in the budget's list */
 	uint32_t waits;
 	TAILQ_ENTRY(grpc_chunk) order;
 	size_t len, cap;
@@ -28,8 +28,8 @@ struct grpc_chunk {
 };
 
 /*
- * Zeroed but for the lock. Any thread takes from it and gives back. The last one
- * given back is the next one taken: it may still be in a cache.
+ * All zero except for the lock. Any thread may use it. Last in, first out: the chunk
+ * freed last may still be in a processor cache.
  */
 struct grpc_chunk_pool {
 	pthread_mutex_t lock;
@@ -37,14 +37,14 @@ struct grpc_chunk_pool {
 	size_t bytes, bytes_max;
 };
 
-/* Keeps nothing until grpc_chunk_pool_keep(). 0 or -errno. */
+/* Initialize a pool that keeps nothing until grpc_chunk_pool_keep(). Return 0 or -errno. */
 int grpc_chunk_pool_init(struct grpc_chunk_pool *pool);
-/* Sets how many bytes it may keep; frees what is more. */
+/* Set the number of bytes the pool may keep; free the excess. */
 void grpc_chunk_pool_keep(struct grpc_chunk_pool *pool, size_t bytes_max);
-/* When no chunk of it is left. */
+/* Destroy the pool; none of its chunks may be in use. */
 void grpc_chunk_pool_destroy(struct grpc_chunk_pool *pool);
 
-/* len bytes of room, one reference; pool may be NULL. NULL without memory. */
+/* Allocate a chunk for len bytes with one reference; pool may be NULL. Return NULL without memory. */
 struct grpc_chunk *grpc_chunk_new(struct grpc_chunk_pool *pool, size_t len, uint32_t messages);
 void grpc_chunk_unref(struct grpc_chunk *chunk);
 

@@ -34,7 +34,7 @@ const char *grpc_code_name(unsigned code)
 	return code < ARRAY_SIZE(code_names) ? code_names[code] : "UNKNOWN";
 }
 
-/* Finest first: formatting takes the first that fits. */
+/* Finest first: grpc_timeout_format() uses the first that fits. */
 static const struct {
 	char unit;
 	int64_t ns;
@@ -64,7 +64,7 @@ int grpc_timeout_parse(struct str text, int64_t *ns)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(timeout_units); i++) {
 		if (timeout_units[i].unit == text.p[text.len - 1]) {
-			/* Eight digits of hours are 11,000 years, more than 63 bits of nanoseconds. */
+			/* Eight digits of hours are 11,000 years, which overflow 63 bits of nanoseconds. */
 			if (__builtin_mul_overflow(value, timeout_units[i].ns, ns))
 				*ns = INT64_MAX;
 			return 0;

@@ -2,8 +2,8 @@
 #ifndef GRPC_GRPC_PROTO_H
 #define GRPC_GRPC_PROTO_H
 /*
- * What both ends of gRPC over HTTP/2 share: status codes, the message prefix,
- * the grpc-timeout and grpc-message fields. Pure functions, any thread.
+ * gRPC over HTTP/2, for client and server: status codes, the message prefix, the
+ * grpc-timeout and grpc-message fields. Pure functions, any thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ enum grpc_code {
 	GRPC_CODE_MAX_ = 17,
 };
 
-/* "INVALID_ARGUMENT"; "UNKNOWN" for a number that is none. Static storage. */
+/* Return the code's name, such as "INVALID_ARGUMENT"; "UNKNOWN" for other numbers. Static storage. */
 const char *grpc_code_name(unsigned code);
 
 /* The prefix of a message: a compressed flag and the length, big-endian. */
@@ -51,19 +51,19 @@ static inline uint32_t grpc_prefix_len(const uint8_t p[static GRPC_PREFIX])
 	return (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
 }
 
-/* grpc-timeout: 1 to 8 digits and a unit of H M S m u n. 0 or -EINVAL. */
+/* Parse grpc-timeout: 1 to 8 digits and a unit of H M S m u n. Return 0 or -EINVAL. */
 int grpc_timeout_parse(struct str text, int64_t *ns);
 /* The longest text grpc_timeout_format() writes, with its NUL. */
 #define GRPC_TIMEOUT_TEXT 10
-/* The finest unit whose number fits eight digits, rounded up. */
+/* Format a timeout in the finest unit that fits eight digits, rounded up. */
 void grpc_timeout_format(int64_t ns, char text[static GRPC_TIMEOUT_TEXT]);
 
-/* grpc-message: bytes outside printable ASCII, and '%', become %XX. Appends. */
+/* Append text as a grpc-message: '%' and bytes outside printable ASCII become %XX. */
 void grpc_percent_encode(struct buf *b, const char *text);
-/* The reverse; a '%' that no two hex digits follow stands for itself. Appends. */
+/* Append the decoded text; a '%' without two hex digits after it is kept. */
 void grpc_percent_decode(struct buf *b, struct str text);
 
-/* "application/grpc", alone or with "+proto", and parameters. */
+/* Return whether value is "application/grpc", with or without "+proto" and parameters. */
 bool grpc_content_type_ok(struct str value);
 
 #endif

@@ -2,19 +2,18 @@
 /*
  * Theory of operation
  *
- * What waits for a call stands in the call's own queue, and all queues share
- * budgets: one for records, one for answers. A chunk counts once, with all the
- * memory it takes, however many calls wait for it. A budget lists its chunks in
- * the order in which they came, and every queue holds its own in that order:
- * the oldest chunk of a budget is the first of each queue that has it.
+ * Each call has its own queue, and all queues share two budgets: one for records,
+ * one for answers. A chunk counts once, with all the memory it takes, however
+ * many queues hold it. A budget lists its chunks in order of arrival, and every
+ * queue holds its chunks in the same order: the oldest chunk of a budget is the
+ * first of each queue that holds it.
  *
- * When a new chunk finds no room, the oldest goes, as in the queue to a
- * destination, from every call that has not read it yet. So a client that
- * lags by less than the budget loses nothing, whatever the others hold, and
- * those that do not read at all hold one budget together, not one each.
- * Records go whole, counted and told in the trailers: of a chunk that is partly
- * on the wire, the message begun is kept and the rest goes. Answers are not to
- * be done without: the call that has not read its own is reset.
+ * When there is no room for a new chunk, the oldest is dropped from every queue
+ * that still holds it. So a client that lags by less than the budget loses
+ * nothing, whatever the others hold, and clients that do not read at all share
+ * one budget. Records are dropped whole, counted and reported in the trailers: if
+ * a chunk is partly sent, the message begun is kept and the rest is dropped.
+ * Answers cannot be dropped: a call that has not read its answer is reset.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -23,9 +22,9 @@
 #include "grpc/grpc_internal.h"
 #include "stats/stats.h"
 
-/* Chunks that may wait for one call: bounds the queue itself, however small they are. */
+/* Most chunks queued per call: bounds the queue itself, however small the chunks are. */
 #define QUEUE_CHUNKS_MAX 8192
-/* Memory goes back to the kernel when a call ends and this much less than before waits. */
+/* Return memory to the kernel when a call ends and the queues have shrunk by this much. */
 #define TRIM_BYTES	 (size_t)(8 << 20)
 
 static struct grpc_budget *budget_of(const struct call *c)
@@ -33,7 +32,7 @@ static struct grpc_budget *budget_of(const struct call *c)
 	return c->method && c->method->missed_trailer ? &c->grpc->records : &c->grpc->answers;
 }
 
-/* What the chunk costs. */
+/* Return the bytes of memory that the chunk takes. */
 static size_t cost(const struct grpc_chunk *chunk)
 {
 	return sizeof(*chunk) + chunk->cap;
@@ -56,7 +55,7 @@ static void budget_add(struct call *c, struct grpc_chunk *chunk)
 	budget_changed(c->grpc);
 }
 
-/* One call less waits for the chunk, and its reference goes. */
+/* Release the call's hold on the chunk, and its reference. */
 static void budget_drop(struct call *c, struct grpc_chunk *chunk)
 {
 	struct grpc_budget *b = budget_of(c);
@@ -88,9 +87,9 @@ static void call_reset(struct call *c)
 }
 
 /*
- * What is still to be sent of the message that is partly on the wire, in a chunk
- * of its own, outside of the budget as it is one message a call. *gone: messages
- * sent with it. NULL when nothing is, or without memory.
+ * Copy the unsent rest of a partly sent message into a chunk of its own, outside the
+ * budget as it is at most one message per call. *gone: messages sent, including this
+ * one. Return NULL if no message is partly sent, or without memory.
  */
 static struct grpc_chunk *message_rest(const struct grpc_chunk *chunk, size_t sent, uint32_t *gone)
 {
@@ -106,7 +105,7 @@ static struct grpc_chunk *message_rest(const struct grpc_chunk *chunk, size_t se
 	return rest;
 }
 
-/* Whether chunk, the oldest of its budget, waits for the call: then it is the first behind such a rest. */
+/* Return whether the call holds chunk, the oldest of its budget: then first, or behind a message_rest(). */
 static bool waits_for(const struct call *c, const struct grpc_chunk *chunk)
 {
 	size_t i = c->head;
@@ -116,7 +115,7 @@ static bool waits_for(const struct call *c, const struct grpc_chunk *chunk)
 	return i < c->count && c->queue[i] == chunk;
 }
 
-/* Takes chunk away from a call that it waits for: somebody else needs the room. */
+/* Drop chunk from a call's queue to make room. */
 static void evict(struct call *c, struct grpc_chunk *chunk)
 {
 	uint32_t gone;
@@ -146,7 +145,7 @@ static void evict(struct call *c, struct grpc_chunk *chunk)
 	}
 }
 
-/* Whether `more` bytes fit now; the oldest chunks have gone for it. */
+/* Make room for `more` bytes by dropping the oldest chunks; return whether they fit. */
 static bool budget_room(struct grpc *g, struct grpc_budget *b, size_t more)
 {
 	struct grpc_chunk *oldest;
@@ -155,7 +154,7 @@ static bool budget_room(struct grpc *g, struct grpc_budget *b, size_t more)
 	if (more > b->bytes_max)
 		return false;
 	while (b->bytes + more > b->bytes_max && (oldest = TAILQ_FIRST(&b->chunks))) {
-		/* Held here, as a pointer to compare with outlives the last queue that has it. */
+		/* Hold a reference: the pointer is compared after the last queue has released the chunk. */
 		oldest->refs++;
 		LIST_FOREACH(c, &g->calls, link)
 		{
@@ -167,7 +166,7 @@ static bool budget_room(struct grpc *g, struct grpc_budget *b, size_t more)
 	return true;
 }
 
-/* Room for one more pointer. False without memory, or with too many. */
+/* Make room for one more pointer. Return false without memory or at QUEUE_CHUNKS_MAX. */
 static bool queue_grow(struct call *c)
 {
 	if (c->head == c->count)
@@ -227,7 +226,7 @@ void grpc_queue_free(struct call *c)
 	while (c->head < c->count)
 		head_drop(c);
 	free(c->queue);
-	/* The allocator keeps what is freed between blocks in use until it is told. */
+	/* The allocator keeps memory freed between blocks in use until malloc_trim(). */
 	if (b->peak - b->bytes >= TRIM_BYTES) {
 		malloc_trim(0);
 		b->peak = b->bytes;

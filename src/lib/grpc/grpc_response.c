@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes back on a call: messages, header and trailer lists, the status; it waits in grpc_queue.c. */
+/* Responses: messages, header and trailer lists, the status. grpc_queue.c queues them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -22,12 +22,12 @@ static const struct h2_header initial_fields[] = {
     FIELD("grpc-accept-encoding", "identity"),
 };
 
-/* Texts that a trailer list points at. */
+/* Strings that a trailer list points to. */
 struct trailer_text {
 	char code[4], missed[24];
 };
 
-/* Appends grpc-status, grpc-message and the missed count to fields[n...]; returns the new count. */
+/* Append grpc-status, grpc-message and the missed count to fields[n...]; return the new count. */
 static size_t put_trailers(struct call *c, struct h2_header *fields, size_t n, struct trailer_text *text)
 {
 	snprintf(text->code, sizeof(text->code), "%d", c->code);
@@ -51,7 +51,7 @@ void grpc_start(struct grpc_call *call)
 	h2_stream_respond(c->stream, initial_fields, ARRAY_SIZE(initial_fields), true);
 }
 
-/* A whole answer in one header list ("Trailers-Only"). */
+/* Send a whole response in one header list ("Trailers-Only"). */
 static void respond_status(struct call *c)
 {
 	struct h2_header fields[H2_RESPONSE_HEADERS];
@@ -124,8 +124,8 @@ int grpc_send(struct grpc_call *call, const ProtobufCMessage *message)
 	size_t len = protobuf_c_message_get_packed_size(message);
 	if (c->queued > 0 && c->queued + len > GRPC_ANSWERS_MAX) {
 		stat_add(STAT_GRPC_REFUSED_ANSWERS, 1);
-		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED,
-			    "%zu bytes of answers wait for the client to read them", c->queued);
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "the client has not read %zu bytes of answers",
+			    c->queued);
 		return -ENOBUFS;
 	}
 	struct grpc_chunk *chunk = grpc_chunk_new(NULL, GRPC_PREFIX + len, 1);
@@ -170,7 +170,7 @@ bool grpc_costly(struct grpc_call *call, const char *what)
 		return true;
 	stat_add(STAT_GRPC_REFUSED_COSTLY, 1);
 	grpc_finish(call, GRPC_RESOURCE_EXHAUSTED,
-		    "more than %d %s per second asked for (%d at once): ask again later", H2_COSTLY_PER_S,
+		    "more than %d %s per second requested (%d at once): try again later", H2_COSTLY_PER_S,
 		    what, H2_COSTLY_BURST);
 	return false;
 }

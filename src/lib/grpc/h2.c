@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The server of h2.h: listening, accepting, keeping time, ending.
- * What happens on a connection is in h2_conn.c. */
+/* The HTTP/2 server: listening, accepting, keepalive, shutdown. h2_conn.c serves each connection. */
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
@@ -13,11 +12,11 @@
 #include "grpc/h2_internal.h"
 #include "stats/stats.h"
 
-#define ACCEPT_ROUND 64	  /* connections accepted an event */
-#define TICK_S	     5	  /* how often silence is looked for */
+#define ACCEPT_ROUND 64	  /* connections accepted per event */
+#define TICK_S	     5	  /* interval between checks for silent peers */
 #define LISTEN_QUEUE 1024 /* backlog of listen(2) */
 
-/* Whether there is no room for this peer. */
+/* Return whether the server has no room for the peer of fd. */
 static bool is_full(const struct h2_server *s, int fd)
 {
 	int domain = AF_UNSPEC;
@@ -70,8 +69,8 @@ static void listener_event(struct loop_watch *w, uint32_t events)
 		if (fd < 0) {
 			/*
 			 * Out of descriptors or memory: the connection stays in
-			 * the backlog; the tick looks again, so that a
-			 * level-triggered watch does not spin meanwhile.
+			 * the backlog until the next tick, so that the
+			 * level-triggered watch does not spin.
 			 */
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 				refuse(s, strerror(errno));
@@ -90,17 +89,17 @@ static void listener_event(struct loop_watch *w, uint32_t events)
 	h2_pace_accepted(s, w, begin);
 }
 
-/* 0, or the reason to close the connection. Sends the PING that asks a silent peer. */
+/* Send a PING to a silent peer. Return the reason to close the connection, or NULL. */
 static const char *conn_check(struct h2_conn *c, int64_t now)
 {
 	if (!c->settled && now - c->opened_ns > H2_PREFACE_S * NS_PER_SEC)
-		return "no HTTP/2 preface came";
+		return "no HTTP/2 preface received";
 	if (c->ping_ns && now - c->ping_ns > H2_PING_TIMEOUT_S * NS_PER_SEC)
 		return "no answer to a keepalive ping";
 	if (!c->ping_ns && now - c->heard_ns > H2_SILENCE_S * NS_PER_SEC) {
 		c->ping_ns = now;
 		if (nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL) != 0 || h2_conn_write(c) < 0)
-			return "it does not take a keepalive ping";
+			return "cannot send a keepalive ping";
 	}
 	return NULL;
 }
@@ -159,7 +158,7 @@ struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner,
 	return s;
 }
 
-/* A listening socket for one address. Returns the descriptor or -errno. */
+/* Open a listening socket for one address. Return the descriptor or -errno. */
 static int listen_on(const struct addrinfo *ai)
 {
 	int one = 1, zero = 0;
@@ -246,7 +245,7 @@ uint16_t h2_server_port(const struct h2_server *s)
 	return (uint16_t)strtoul(port, NULL, 10);
 }
 
-/* One round over all connections with something left to send; closes those that are done. */
+/* Run one round over the connections with output left; close those that are done. */
 static void drain_round(struct h2_server *s, int timeout_ms)
 {
 	struct pollfd fds[H2_CONNECTIONS_MAX + H2_CONNECTIONS_MORE];
@@ -254,7 +253,7 @@ static void drain_round(struct h2_server *s, int timeout_ms)
 
 	for (struct h2_conn *c = LIST_FIRST(&s->conns), *next; c; c = next) {
 		next = LIST_NEXT(c, link);
-		/* Unread input would turn the close into a reset, which may overtake the last frames. */
+		/* Unread input would turn close(2) into a reset, which may overtake the last frames. */
 		int r = h2_conn_read(c);
 		if (r < 0 || h2_conn_write(c) < 0 || (LIST_EMPTY(&c->streams) && c->out.len == 0))
 			h2_conn_close(c);
@@ -279,7 +278,7 @@ void h2_server_free(struct h2_server *s, int drain_ms)
 	}
 	if (s->unix_listener.fd >= 0) {
 		loop_remove(s->loop, &s->unix_listener);
-		/* One that was made here goes with its name. */
+		/* A socket that unix_socket_listen() made is closed with its name. */
 		if (s->unix_socket.fd < 0)
 			close(s->unix_listener.fd);
 		s->unix_listener.fd = -1;

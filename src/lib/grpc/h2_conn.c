@@ -2,16 +2,16 @@
 /*
  * Theory of operation
  *
- * nghttp2 does the protocol; this file gives it sockets, time and limits. A
- * connection reads at most one buffer and writes at most one round an event, so
- * that no peer keeps the loop to itself. Output is pulled: nghttp2 is asked for
- * frames only while the socket takes them, so bytes wait in the owner's queues
- * (which are bounded) and not here: a connection holds one batch of frames at
- * most. A connection whose socket does not take its output is not read either:
- * a peer that floods without reading stops itself.
+ * nghttp2 implements the protocol; this file adds sockets, timers and limits. A
+ * connection reads at most one buffer and writes at most one round per event, so
+ * that no peer monopolizes the loop. Output is pulled: nghttp2 supplies frames
+ * only while the socket accepts them, so data stays in the owner's queues (which
+ * are bounded), and a connection holds at most one batch of frames. A connection
+ * whose socket is full is not read either: a peer that floods without reading
+ * stops itself.
  *
- * Closing happens in event and timer callbacks only, never inside a callback of
- * nghttp2, which must not lose its session under its feet.
+ * Connections are closed in event and timer callbacks only, never inside a
+ * callback of nghttp2, which still uses the session.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,10 +23,10 @@
 #include "grpc/h2_internal.h"
 #include "stats/stats.h"
 
-#define READ_BYTES  16384  /* one read(2) an event */
-#define WRITE_BATCH 65536  /* frames are gathered up to here for one send(2) */
-#define WRITE_ROUND 262144 /* bytes sent an event before other connections get their turn */
-#define FIELD_COST  32	   /* what RFC 9113 6.5.2 adds to each header field */
+#define READ_BYTES  16384  /* one read(2) per event */
+#define WRITE_BATCH 65536  /* bytes of frames gathered for one send(2) */
+#define WRITE_ROUND 262144 /* bytes sent per event before other connections get their turn */
+#define FIELD_COST  32	   /* bytes that RFC 9113 6.5.2 adds per header field */
 
 static void stream_free(struct h2_stream *stream)
 {
@@ -54,7 +54,7 @@ void h2_conn_close(struct h2_conn *c)
 	free(c);
 }
 
-/* Tells epoll what the connection waits for now. 0 or -errno. */
+/* Set the events that epoll reports for the connection. Return 0 or -errno. */
 static int conn_arm(struct h2_conn *c)
 {
 	bool pending = c->out.len > 0;
@@ -94,7 +94,7 @@ int h2_conn_read(struct h2_conn *c)
 	return -EPROTO;
 }
 
-/* Moves frames of nghttp2 into `out` up to one batch. 0 or -errno. */
+/* Move frames of nghttp2 into `out`, up to one batch. Return 0 or -errno. */
 static int conn_gather(struct h2_conn *c)
 {
 	while (c->out.len < WRITE_BATCH) {
@@ -136,8 +136,8 @@ int h2_conn_write(struct h2_conn *c)
 			c->blocked = true;
 			break;
 		}
-		/* Room in a socket that was full is the peer reading: a sign of life, and the only one while
-		 * we do not read. */
+		/* If a full socket has room again, the peer reads: the only sign of life while the
+		 * connection is not read. */
 		if (c->blocked)
 			conn_alive(c);
 		c->blocked = false;
@@ -152,7 +152,7 @@ int h2_conn_write(struct h2_conn *c)
 	return conn_arm(c);
 }
 
-/* Whether there is nothing more to say on either side (after GOAWAY, protocol errors). */
+/* Return whether neither side has more to send (after GOAWAY or a protocol error). */
 static bool conn_over(const struct h2_conn *c)
 {
 	return c->out.len == 0 && !nghttp2_session_want_read(c->session) &&
@@ -182,7 +182,7 @@ static void conn_event(struct loop_watch *w, uint32_t events)
 	if (r == 0)
 		r = h2_conn_write(c);
 	else if (r == -EPROTO)
-		h2_conn_write(c); /* the GOAWAY that says why, if the socket takes it */
+		h2_conn_write(c); /* the GOAWAY with the reason, if the socket has room */
 	if (r < 0 || conn_over(c))
 		h2_conn_close(c);
 }
@@ -206,7 +206,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
 	if (!is_request(frame))
 		return 0;
-	/* What others have taken does not keep an administrator out. */
+	/* The streams of others do not lock an administrator out. */
 	size_t most = H2_STREAMS_ALL_MAX + (c->access.access == ACCESS_ADMIN ? H2_STREAMS_MAX : 0);
 	struct h2_stream *stream = s->stream_count < most ? calloc(1, sizeof(*stream)) : NULL;
 	if (!stream) {
@@ -289,7 +289,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 	return 0;
 }
 
-/* A response that ended while the peer still sends: tell it to stop, as RFC 9113 8.1 allows. */
+/* Tell a peer that still sends after its response has ended to stop, as RFC 9113 8.1 allows. */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
 	int32_t id = frame->hd.stream_id;
@@ -330,9 +330,9 @@ int h2_session_setup(struct h2_server *s)
 	return 0;
 }
 
-/* A connection comes */
+/* New connections */
 
-/* Output appeared outside of the connection's own event: the next round of the loop writes it. */
+/* Schedule output that was produced outside the connection's own event for the loop's next round. */
 static void conn_kick(struct h2_conn *c)
 {
 	if (!(c->armed & EPOLLOUT)) {
@@ -383,7 +383,7 @@ int h2_conn_new(struct h2_server *s, int fd, struct peer *limits)
 	return 0;
 }
 
-/* Streams answer */
+/* Responses */
 
 static size_t to_nv(nghttp2_nv nv[static H2_RESPONSE_HEADERS], const struct h2_header *headers, size_t count)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is at the other end of a connection: its name, its access, TLS with it. */
+/* The identity of a connection's peer: its name, its access, its TLS handshake. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -10,7 +10,7 @@
 #include "grpc/h2_internal.h"
 #include "stats/stats.h"
 
-/* Input of a plaintext client that is read before it is answered. */
+/* Bytes read from a plaintext client before it is answered. */
 #define ANSWER_READ_BYTES 4096
 
 int h2_identify(struct h2_conn *c)
@@ -32,7 +32,7 @@ int h2_identify(struct h2_conn *c)
 		snprintf(c->peer, sizeof(c->peer), "peer");
 	else
 		snprintf(c->peer, sizeof(c->peer), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-	/* Over TLS that is known when the handshake is over. */
+	/* With TLS, the access is known after the handshake. */
 	if (c->server->tls)
 		c->tls = tls_new(c->server->tls, c->watch.fd, NULL);
 	else
@@ -44,8 +44,8 @@ int h2_identify(struct h2_conn *c)
 #define TLS_HANDSHAKE_RECORD 22
 
 /*
- * Whether the peer's first byte is none of TLS. It is then told so in the words
- * of HTTP/1, which clients of HTTP/2 and people both show.
+ * Return whether the peer's first byte is not TLS; if so, answer in HTTP/1, which
+ * HTTP/2 clients and people can both read.
  */
 static bool answer_plaintext(struct h2_conn *c)
 {
@@ -56,7 +56,7 @@ static bool answer_plaintext(struct h2_conn *c)
 
 	if (recv(c->watch.fd, data, 1, MSG_PEEK | MSG_DONTWAIT) != 1 || data[0] == TLS_HANDSHAKE_RECORD)
 		return false;
-	/* Unread input would turn the close into a reset, which may overtake the answer. */
+	/* Unread input would turn close(2) into a reset, which may overtake the answer. */
 	recv(c->watch.fd, data, sizeof(data), MSG_DONTWAIT);
 	send(c->watch.fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	shutdown(c->watch.fd, SHUT_WR);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef GRPC_H2_INTERNAL_H
 #define GRPC_H2_INTERNAL_H
-/* What h2.c (the server: sockets, time, limits) and h2_conn.c (one connection, its streams) share. */
+/* Shared by h2.c (the server), h2_conn.c (connections and streams), h2_identity.c and h2_pace.c. */
 #include <netinet/in.h>
 #include <nghttp2/nghttp2.h>
 #include <sys/queue.h>
@@ -14,7 +14,7 @@
 #include "grpc/peer.h"
 #include "grpc/tls.h"
 
-/* A line about refused connections at most this often. */
+/* Log refused connections at most once per interval. */
 #define H2_LOG_EVERY_NS (60 * NS_PER_SEC)
 
 struct h2_stream {
@@ -32,19 +32,19 @@ struct h2_conn {
 	struct h2_server *server;
 	struct loop_watch watch;
 	nghttp2_session *session;
-	struct buf out; /* frames on their way to the socket, the first `sent` bytes are gone */
+	struct buf out; /* frames to send; the first `sent` bytes are sent */
 	size_t sent;
 	uint32_t armed;			      /* events epoll watches for */
-	int64_t opened_ns, heard_ns, ping_ns; /* ping_ns: when the unanswered PING went out, or 0 */
+	int64_t opened_ns, heard_ns, ping_ns; /* ping_ns: when the unanswered PING was sent, or 0 */
 	bool settled;			      /* the peer's SETTINGS came */
-	bool blocked;			      /* the socket took no more at the last try */
-	struct tls *tls;		      /* NULL for a connection in the clear */
-	bool greeted;			      /* the first byte was looked at */
-	bool open;			      /* frames may go: the handshake, if there is one, is over */
+	bool blocked;			      /* the socket was full at the last send */
+	struct tls *tls;		      /* NULL for plaintext */
+	bool greeted;			      /* the first byte was checked */
+	bool open;			      /* frames may be sent: any handshake is complete */
 	struct access_peer access;
-	struct peer *limits; /* what all its peer's connections share */
+	struct peer *limits; /* shared by all connections of the peer */
 	struct bucket control;
-	size_t ping_bytes; /* sent, and not yet used up by PINGs that are not counted */
+	size_t ping_bytes; /* bytes sent, less H2_PING_BYTES per PING that is not counted */
 	bool paused;	   /* not read until the peer has credit again */
 	char peer[INET6_ADDRSTRLEN + 10];
 };
@@ -62,48 +62,48 @@ struct h2_server {
 	struct peers peers;
 	struct bucket accepting;
 	struct loop_watch resume;
-	int64_t resume_ns; /* what the timer is set to, or 0 */
+	int64_t resume_ns; /* expiry of the timer, or 0 */
 	size_t conn_count, stream_count;
-	struct tls_context *tls; /* NULL: TCP in the clear */
+	struct tls_context *tls; /* NULL: plaintext TCP */
 	struct log_limit refused_log, tls_log, plaintext_log;
 };
 
-/* Fills callbacks and option of a new server. 0 or -ENOMEM. */
+/* Set callbacks and option of a new server. Return 0 or -ENOMEM. */
 int h2_session_setup(struct h2_server *s);
-/* A connection over fd, in the server's list and on its loop, which leaves limits in the end;
- * both are the caller's again when it fails. 0 or -errno. */
+/* Create a connection over fd, in the server's list and on its loop. It owns fd and its place in limits; on
+ * failure both stay with the caller. Return 0 or -errno. */
 int h2_conn_new(struct h2_server *s, int fd, struct peer *limits);
-/* Who the peer is, in name and in what it may do; begins TLS where the server has it. 0 or -ENOMEM. */
+/* Set the peer's name and access; begin TLS if the server uses it. Return 0 or -ENOMEM. */
 int h2_identify(struct h2_conn *c);
-/* Goes on with TLS. 0 when the connection is open, or the peer must first say more; else -errno. */
+/* Continue the TLS handshake. Return 0 if it is complete or waits for the peer, else -errno. */
 int h2_handshake(struct h2_conn *c);
-/* Ends its streams, closes the socket, frees it. Never inside a callback of nghttp2. */
+/* End the connection's streams, close its socket, free it. Never call this inside a callback of nghttp2. */
 void h2_conn_close(struct h2_conn *c);
-/* Reads once. 0, or -errno when the connection is of no more use. */
+/* Read once. Return 0, or -errno if the connection must be closed. */
 int h2_conn_read(struct h2_conn *c);
-/* Sends until the socket is full, the round is over or there is nothing left. 0 or -errno. */
+/* Send until the socket is full, the round is over or no output is left. Return 0 or -errno. */
 int h2_conn_write(struct h2_conn *c);
-/* Watches the listening sockets for these events. */
+/* Watch the listening sockets for these events. */
 void h2_server_listeners(struct h2_server *s, uint32_t events);
 
-/* h2_pace.c: what peers may cost. */
+/* h2_pace.c: rate limits per peer and connection. */
 
-/* The timer of a new server. 0 or -errno. */
+/* Open the timer of a new server. Return 0 or -errno. */
 int h2_pace_open(struct h2_server *s);
-/* Processor time of this thread. */
+/* Return the processor time of this thread in nanoseconds. */
 int64_t h2_pace_clock(void);
-/* Whether the peer of fd may have one more connection; *peer is then its own. 0 or -EDQUOT. */
+/* Admit one more connection of the peer of fd and set *peer to its limits. Return 0 or -EDQUOT. */
 int h2_pace_admit(struct h2_server *s, int fd, struct peer **peer);
-/* Charges for a round of accept(2); may stop to listen for a while. */
+/* Charge for a round of accept(2); may pause listening. */
 void h2_pace_accepted(struct h2_server *s, struct loop_watch *listener, int64_t begin);
-/* Whether the connection may be read; else it is paused, and resumed by itself. */
+/* Return whether the connection may be read; if not, pause it until a timer resumes it. */
 bool h2_pace_may_read(struct h2_conn *c);
 void h2_pace_did_read(struct h2_conn *c, int64_t took);
-/* One more control frame: 0, or what the callback of nghttp2 must return. */
+/* Count a control frame. Return 0, or the value that the callback of nghttp2 must return. */
 int h2_pace_control(struct h2_conn *c);
-/* nghttp2_on_begin_frame_callback: counts those. */
+/* Count control frames: nghttp2_on_begin_frame_callback. */
 int h2_pace_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *data);
-/* With each header field: 0, or what the callback of nghttp2 must return. */
+/* Check the stream's header bytes. Return 0, or the value that the callback of nghttp2 must return. */
 int h2_pace_headers(struct h2_stream *stream);
 
 #endif

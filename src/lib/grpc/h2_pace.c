@@ -2,17 +2,17 @@
 /*
  * Theory of operation
  *
- * What peers may cost. A connection that sends control frames (PING, SETTINGS,
- * RST_STREAM, PRIORITY, empty DATA, what nobody knows) faster than any client has
- * reason to, or a header list far beyond the announced one, is closed with
- * ENHANCE_YOUR_CALM. A peer that connects too often, or has too many connections,
- * is refused. And whatever a peer does, serving what all its connections send gets
- * H2_CPU_PERCENT of one processor: beyond it they are not read until that is
- * made good, so a flood nobody has thought of waits in the peer's own sockets.
- * Accepting has such a share of its own, as those who connect are not known yet.
+ * This file limits the cost of peers. A connection that sends control frames
+ * (PING, SETTINGS, RST_STREAM, PRIORITY, empty DATA, unknown types) faster than
+ * any client needs to, or a header list far beyond the announced limit, is closed
+ * with ENHANCE_YOUR_CALM. A peer that connects too often, or has too many
+ * connections, is refused. Whatever a peer sends, serving the input of all its
+ * connections gets H2_CPU_PERCENT of one processor: beyond it they are not read
+ * until the debt is paid, so an unforeseen flood stays in the peer's own sockets.
+ * accept(2) has a separate share, as the peers are not known yet.
  *
- * Processor time is this thread's, not the clock's: a busy machine is no reason
- * to slow anybody down.
+ * The processor time of this thread counts, not wall-clock time: a busy machine
+ * slows no peer down.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,9 +21,9 @@
 #include "grpc/h2_internal.h"
 #include "stats/stats.h"
 
-/* A second of this many per cent is what a nanosecond of processor time costs. */
+/* The wall-clock time that earns this much processor time at H2_CPU_PERCENT. */
 #define PACE_COST(ns_) ((ns_)*100 / H2_CPU_PERCENT)
-/* Paused connections are looked at again no sooner: a timer that fires less often costs less. */
+/* Shortest pause of a connection: bounds the cost of the timer. */
 #define RESUME_NS      (10 * NS_PER_MS)
 #define RATE(per_s_)   (NS_PER_SEC / (per_s_))
 
@@ -32,7 +32,7 @@ int64_t h2_pace_clock(void)
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* Sets the timer, unless it is set to something sooner. */
+/* Set the timer, unless it expires sooner. */
 static void resume_in(struct h2_server *s, int64_t now, int64_t wait)
 {
 	wait = wait > RESUME_NS ? wait : RESUME_NS;
@@ -80,7 +80,7 @@ bool h2_pace_may_read(struct h2_conn *c)
 	return false;
 }
 
-/* Twice: what is read makes as much to write, as a rule. Records that are written cost nothing here. */
+/* Charge twice the time: input usually causes as much output. Records sent are not charged. */
 void h2_pace_did_read(struct h2_conn *c, int64_t took)
 {
 	bucket_charge(&c->limits->cpu, clock_mono_ns(), 2 * PACE_COST(took));
@@ -101,7 +101,7 @@ static void resume_event(struct loop_watch *w, uint32_t events)
 		c->paused = wait > 0;
 		if (wait > 0)
 			next = wait < next ? wait : next;
-		else if (h2_conn_write(c) < 0) /* which tells epoll what is waited for now */
+		else if (h2_conn_write(c) < 0) /* which sets the events for epoll */
 			h2_conn_close(c);
 	}
 	wait = bucket_wait(&s->accepting, now, PACE_COST(H2_CPU_BURST_NS));
@@ -113,7 +113,7 @@ static void resume_event(struct loop_watch *w, uint32_t events)
 		resume_in(s, now, next);
 }
 
-/* The peer has had enough of our patience: ends the session inside a callback of nghttp2. */
+/* End the session with ENHANCE_YOUR_CALM inside a callback of nghttp2. */
 static int calm(struct h2_conn *c, const char *why)
 {
 	log_debug("grpc", "%s: %s", c->peer, why);
@@ -122,13 +122,13 @@ static int calm(struct h2_conn *c, const char *why)
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-/* Frames that carry nothing. SETTINGS and DATA are looked at when they are whole. */
+/* Return whether a frame carries no content. SETTINGS and DATA are checked when they are complete. */
 static bool is_control(const nghttp2_frame_hd *hd)
 {
 	switch (hd->type) {
 	case NGHTTP2_HEADERS:
 	case NGHTTP2_CONTINUATION:  /* nghttp2 counts these */
-	case NGHTTP2_WINDOW_UPDATE: /* as many as what we send is worth; beyond that, processor time */
+	case NGHTTP2_WINDOW_UPDATE: /* bounded by the data sent; beyond that, by processor time */
 	case NGHTTP2_SETTINGS:
 	case NGHTTP2_DATA:
 		return false;
@@ -158,8 +158,7 @@ int h2_pace_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *da
 
 int h2_pace_headers(struct h2_stream *stream)
 {
-	return stream->header_bytes <= H2_HEADERS_GOAWAY ? 0
-							 : calm(stream->conn, "header fields without end");
+	return stream->header_bytes <= H2_HEADERS_GOAWAY ? 0 : calm(stream->conn, "header list too long");
 }
 
 bool h2_stream_costly(struct h2_stream *stream)

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "grpc/health/v1/health.pb-c.h"
 
-/* How often readiness is looked at while somebody watches. */
+/* Interval between checks of readiness while there are watchers. */
 #define WATCH_INTERVAL_NS NS_PER_SEC
 
 typedef Grpc__Health__V1__HealthCheckRequest request_t;
@@ -82,7 +82,7 @@ static void watch(struct grpc_call *call, const ProtobufCMessage *message)
 	const request_t *request = (const request_t *)message;
 
 	if (!service_known(h, request->service)) {
-		/* The interface wants this stream kept open; the table of services never changes. */
+		/* The specification keeps this stream open; the table of services never changes. */
 		tell(call, STATUS(SERVICE_UNKNOWN));
 		return;
 	}

@@ -2,8 +2,8 @@
 #ifndef GRPC_HEALTH_H
 #define GRPC_HEALTH_H
 /*
- * grpc.health.v1.Health, tied to one readiness: every service of this server,
- * and the server as a whole (""), serve exactly while the program is ready.
+ * grpc.health.v1.Health: every service of this server, and the server as a whole
+ * (""), are SERVING exactly while the program is ready.
  */
 #include "base/buf.h"
 #include "base/loop.h"
@@ -13,13 +13,14 @@ struct health;
 
 extern const struct grpc_method health_methods[];
 
-/* Returns whether the program is ready and appends what is missing to why; does not block. */
+/* Return whether the program is ready; append what is missing to why. Must not block. */
 typedef bool health_ready_fn(void *data, struct buf *why);
 
-/* ready is called with data on the main thread. services: the table whose names are known; borrowed. NULL with errno. */
+/* Create the service. ready is called with data on the main thread; services is the table of known names,
+ * borrowed. Return NULL with errno on failure. */
 struct health *health_new(struct loop *loop, health_ready_fn *ready, void *data,
 			  const struct grpc_service *services);
-/* After the calls are gone. NULL is fine. */
+/* Free the service after its calls have ended. NULL is fine. */
 void health_free(struct health *h);
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { KIND_UNKNOWN, KIND_USER, KIND_LOOPBACK, KIND_IPV4, KIND_IPV6 };
 
-#define IPV6_PREFIX 8 /* bytes of an address that tell peers apart */
+#define IPV6_PREFIX 8 /* bytes of an address that distinguish peers */
 
 static void key_ipv4(struct peer *k, uint32_t address)
 {
@@ -51,7 +51,7 @@ static void key_of(struct peer *k, int fd)
 	}
 }
 
-/* The entry of the key, a new one in the place of who was quiet for longest, or the one of all others. */
+/* Return the key's entry: existing, new (replacing the one idle for longest), or the shared one. */
 static struct peer *find(struct peers *p, const struct peer *key)
 {
 	struct peer *quiet = NULL;

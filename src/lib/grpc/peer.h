@@ -2,12 +2,12 @@
 #ifndef GRPC_PEER_H
 #define GRPC_PEER_H
 /*
- * Who is at the other end of connections, for limits that many connections share.
- * On a UNIX socket a peer is a user, by the kernel's word; over TCP an address:
- * all of loopback is one, and so is an IPv6 /64, as a host may use any address of
- * it. A peer is remembered when its connections have ended, or a new connection
- * would begin with full buckets; of PEERS_MAX the one that was quiet for longest
- * makes place. When all have connections, those that come share one entry.
+ * Peers, for limits that several connections share. On a UNIX socket a peer is a
+ * user, as the kernel reports it; over TCP an address: all of loopback is one
+ * peer, and so is an IPv6 /64, as a host may use any address in it. A peer is
+ * kept after its connections have ended, else a new connection would begin with
+ * full buckets; beyond PEERS_MAX the one idle for longest is replaced. If all
+ * have connections, new peers share one entry.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 #define PEERS_MAX 256
 
 struct peer {
-	uint8_t key[20]; /* what kind of peer, and which */
+	uint8_t key[20]; /* the kind of peer and its identity */
 	size_t connections;
 	int64_t seen_ns;
 	struct bucket connects, costly, cpu;
@@ -29,9 +29,9 @@ struct peers {
 	size_t count;
 };
 
-/* The peer of a connected socket, with one connection more. */
+/* Return the peer of a connected socket and count one more connection for it. */
 struct peer *peer_enter(struct peers *p, int fd);
-/* One less. */
+/* Count one connection less. */
 void peer_leave(struct peer *peer);
 
 #endif

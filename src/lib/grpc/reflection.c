@@ -2,14 +2,13 @@
 /*
  * Theory of operation
  *
- * The descriptors are read as wire format, without being unpacked: a file is a
- * borrowed run of bytes, which is also what goes out. A symbol is looked for by
- * walking the files: its full name is matched piece by piece against packages,
- * messages, enums, services, their members. Files are few and calls rare, so
- * there is no index.
+ * The descriptors stay in wire format: a file is a borrowed run of bytes, sent as
+ * it is. A symbol is found by walking the files and matching its full name piece
+ * by piece against packages, messages, enums, services and their members. Files
+ * are few and calls rare, so there is no index.
  *
- * An answer holds the file asked for and all that it imports, directly or not:
- * clients then need one round trip.
+ * An answer holds the requested file and all its direct and indirect imports, so
+ * that clients need one round trip.
  */
 #include "grpc/reflection.h"
 
@@ -21,7 +20,7 @@
 #include "base/protowire.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 
-/* Files of one descriptor set; ours has six. */
+/* Most files in a descriptor set; the daemon's has six. */
 #define FILES_MAX 32
 
 /* Field numbers of google/protobuf/descriptor.proto */
@@ -56,7 +55,7 @@ static bool str_equal(struct str a, struct str b)
 	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
-/* The first length-delimited field of that number; empty when there is none. */
+/* Return the first length-delimited field of that number; empty if there is none. */
 static struct str field_bytes(struct str message, uint32_t number)
 {
 	struct protowire r = protowire_of(message);
@@ -71,7 +70,7 @@ static struct str field_bytes(struct str message, uint32_t number)
 
 /* Symbols */
 
-/* Takes `name` and the dot behind it off *rest; an empty *rest afterwards is the whole symbol. */
+/* Remove `name` and the dot after it from *rest; if *rest is then empty, the whole symbol matched. */
 static bool take_piece(struct str *rest, struct str name)
 {
 	if (name.len == 0 || rest->len < name.len || memcmp(rest->p, name.p, name.len) != 0)
@@ -83,7 +82,7 @@ static bool take_piece(struct str *rest, struct str name)
 	return true;
 }
 
-/* Which fields of a descriptor hold descriptors with names of their own, and of what kind. */
+/* The fields of a descriptor that hold named descriptors, and their kind. */
 enum kind { KIND_FILE, KIND_MESSAGE, KIND_SERVICE, KIND_LEAF };
 
 static const struct member {
@@ -106,7 +105,7 @@ static const struct member *member_of(enum kind in, uint32_t number)
 	return NULL;
 }
 
-/* Whether the descriptor defines the symbol. Recursion is as deep as messages nest in our own schemas. */
+/* Return whether the descriptor defines the symbol. The nesting of our own schemas bounds the recursion. */
 static bool defines(struct str descriptor, enum kind kind, struct str symbol)
 {
 	struct protowire r = protowire_of(descriptor);
@@ -144,7 +143,7 @@ static const struct file *file_of_name(const struct reflection *r, struct str na
 
 /* Answers */
 
-/* Appends the file and what it imports to out[n...], each once; returns the new n. */
+/* Append the file and its imports to out[n...], each once; return the new n. */
 static size_t with_imports(const struct reflection *r, const struct file *file,
 			   ProtobufCBinaryData out[FILES_MAX], size_t n)
 {
@@ -165,7 +164,7 @@ static size_t with_imports(const struct reflection *r, const struct file *file,
 	return n;
 }
 
-/* The answers take the response by value: what they hang into it is their own and ends with them. */
+/* These functions take the response by value: members they set point to their own variables. */
 static void answer_error(struct grpc_call *call, response_t response, enum grpc_code code, char *text)
 {
 	Grpc__Reflection__V1__ErrorResponse error = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
@@ -184,7 +183,7 @@ static void answer_file(struct grpc_call *call, response_t response, const struc
 	ProtobufCBinaryData out[FILES_MAX];
 
 	if (!file) {
-		answer_error(call, response, GRPC_NOT_FOUND, "no schema file here has or defines that name");
+		answer_error(call, response, GRPC_NOT_FOUND, "no schema file has or defines that name");
 		return;
 	}
 	files.n_file_descriptor_proto = with_imports(call->service, file, out, 0);
@@ -220,7 +219,7 @@ static void answer_extensions(struct grpc_call *call, response_t response, char 
 	    GRPC__REFLECTION__V1__EXTENSION_NUMBER_RESPONSE__INIT;
 
 	if (!file_of_symbol(call->service, str_of(type))) {
-		answer_error(call, response, GRPC_NOT_FOUND, "no schema file here defines that type");
+		answer_error(call, response, GRPC_NOT_FOUND, "no schema file defines that type");
 		return;
 	}
 	none.base_type_name = type;
@@ -254,7 +253,7 @@ static void info(struct grpc_call *call, const ProtobufCMessage *message)
 		answer_services(call, response);
 		return;
 	default:
-		answer_error(call, response, GRPC_INVALID_ARGUMENT, "the request names nothing to look up");
+		answer_error(call, response, GRPC_INVALID_ARGUMENT, "the request asks for nothing");
 	}
 }
 

@@ -2,9 +2,9 @@
 #ifndef GRPC_REFLECTION_H
 #define GRPC_REFLECTION_H
 /*
- * Server reflection, from a serialized FileDescriptorSet: lists the services of
- * the server and gives the schema files that define a name. v1 and v1alpha have
- * the same messages, so both names are served by one table of methods.
+ * Server reflection from a serialized FileDescriptorSet: list the services of the
+ * server and return the schema files that define a name. v1 and v1alpha have the
+ * same messages, so one table of methods serves both.
  */
 #include "grpc/grpc.h"
 
@@ -12,9 +12,10 @@ struct reflection;
 
 extern const struct grpc_method reflection_methods[];
 
-/* set (with its imports) and services are borrowed. NULL with errno; EBADMSG when set is damaged. */
+/* Create the service. set (with its imports) and services are borrowed. Return NULL with errno on failure;
+ * EBADMSG if set is damaged. */
 struct reflection *reflection_new(struct str set, const struct grpc_service *services);
-/* After the calls are gone. NULL is fine. */
+/* Free the service after its calls have ended. NULL is fine. */
 void reflection_free(struct reflection *r);
 
 #endif

@@ -27,7 +27,7 @@ static const unsigned char alpn_h2[] = {2, 'h', '2'};
 
 /* Contexts */
 
-/* What the library says about its last error, without its codes. */
+/* Return the library's description of its last error, without its codes. */
 static const char *library_reason(void)
 {
 	unsigned long code = ERR_peek_last_error();
@@ -36,7 +36,7 @@ static const char *library_reason(void)
 	return ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : reason ? reason : "unknown error";
 }
 
-/* A key with a passphrase is refused rather than asked for on a terminal. */
+/* Refuse a key with a passphrase rather than prompt on a terminal. */
 static int no_passphrase(char *buffer, int size, int writing, void *data)
 {
 	return -1;
@@ -75,7 +75,7 @@ static int use_files(SSL_CTX *ssl, const struct tls_options *o, char *error, siz
 	return 0;
 }
 
-/* Takes h2 from what the client offers, nothing else. */
+/* Select h2 from the client's offer, nothing else. */
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 			   const unsigned char *in, unsigned in_len, void *data)
 {
@@ -121,7 +121,7 @@ struct tls_context *tls_server_context(const struct tls_options *options, char *
 		return NULL;
 	SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, NULL);
 	if (*options->ca) {
-		/* Who presents none may still have a token. */
+		/* A client without a certificate may still send a token. */
 		SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
 		SSL_CTX_set_client_CA_list(context->ssl, SSL_load_client_CA_file(options->ca));
 	}
@@ -151,7 +151,7 @@ void tls_context_free(struct tls_context *context)
 
 /* Connections */
 
-/* Whom a client expects: its certificate must have that name. */
+/* Require the server's certificate to have that name. */
 static int expect(SSL *ssl, const char *name)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
@@ -223,7 +223,7 @@ int tls_handshake(struct tls *t, uint32_t *events)
 	SSL_get0_alpn_selected(t->ssl, &protocol, &len);
 	if (len == alpn_h2[0] && memcmp(protocol, alpn_h2 + 1, len) == 0)
 		return 0;
-	snprintf(t->reason, sizeof(t->reason), "no HTTP/2 was agreed on (ALPN h2)");
+	snprintf(t->reason, sizeof(t->reason), "the peer does not offer HTTP/2 (ALPN h2)");
 	return -EPROTO;
 }
 
@@ -232,7 +232,7 @@ const char *tls_reason(const struct tls *t)
 	return t->reason;
 }
 
-/* Turns a result of SSL_read() or SSL_write() into one of recv(2) or send(2). */
+/* Convert a result of SSL_read() or SSL_write() to one of recv(2) or send(2). */
 static ssize_t result(struct tls *t, int done, size_t n)
 {
 	if (done == 1)
@@ -277,7 +277,7 @@ bool tls_peer_verified(const struct tls *t)
 	return SSL_get0_peer_certificate(t->ssl) != NULL && SSL_get_verify_result(t->ssl) == X509_V_OK;
 }
 
-/* A byte of NUL inside is compared like any other. */
+/* Compare by length: an embedded NUL byte must match too. */
 static bool string_is(const ASN1_STRING *s, const char *name, size_t len)
 {
 	return s && (size_t)ASN1_STRING_length(s) == len && memcmp(ASN1_STRING_get0_data(s), name, len) == 0;

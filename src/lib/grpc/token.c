@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/secret_file.h"
 
-/* Longest line, its end included. */
+/* Longest line, with its newline. */
 #define LINE_MAX_LEN (TOKEN_LEN_MAX + 32)
 
 struct token {
@@ -30,7 +30,7 @@ static void digest_of(const char *token, uint8_t digest[static SHA256_DIGEST_LEN
 	SHA256((const unsigned char *)token, strlen(token), digest);
 }
 
-/* One line without its end. NULL, or what is wrong with it. */
+/* Parse one line without its newline. Return NULL, or the fault in it. */
 static const char *take_line(struct tokens *t, char *line)
 {
 	static const struct {
@@ -76,7 +76,7 @@ static int read_lines(struct tokens *t, FILE *f, const char *path, char *error, 
 	}
 	OPENSSL_cleanse(line, sizeof(line));
 	if (!wrong && t->count == 0)
-		snprintf(error, size, "%.200s: no token in it", path);
+		snprintf(error, size, "%.200s: contains no token", path);
 	return wrong || t->count == 0 ? -EINVAL : 0;
 }
 
