@@ -77,8 +77,8 @@ struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner,
 /* Listen on a numeric address: "127.0.0.1", "::1", "[::1]", "" for all; port 0 picks a free one. Return 0, or
  * -errno with a sentence in error. */
 int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, char *error, size_t size);
-/* Accept on fd, a listening TCP or UNIX socket; take ownership of it, even on failure. Return 0, or -errno with
- * a sentence in error. */
+/* Accept on fd, a listening TCP or UNIX socket; take ownership of it, even on failure. Return 0, or -errno
+ * with a sentence in error. */
 int h2_server_listen_on(struct h2_server *s, int fd, char *error, size_t size);
 struct tls_context;
 /* Require TLS on TCP connections from now on. tls is borrowed. */
@@ -96,7 +96,7 @@ int h2_server_adopt(struct h2_server *s, int fd);
  */
 void h2_server_free(struct h2_server *s, int drain_ms);
 
-/* Send the header list. With body, produce() supplies the body; else the response ends. Return 0 or -errno. */
+/* Send the header list; with body, produce() supplies the body, else the response ends. Return 0 or -errno. */
 int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers, size_t count, bool body);
 /* Set the trailer list; only inside produce(), together with *eof. */
 int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count);

@@ -2,9 +2,8 @@
 #ifndef API_BACKEND_H
 #define API_BACKEND_H
 /*
- * What the gRPC services ask of the daemon. All functions are called on the
- * main thread, with `data`, and do not block. Those that return int give 0 or
- * -errno.
+ * The daemon's functions for the gRPC services. All are called on the main
+ * thread, with `data`, and do not block. Those that return int return 0 or -errno.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,35 +13,36 @@
 struct config;
 struct poll_tap;
 
-/* Embedded by who asks for a new configuration. One of these is called, once, unless give_up() comes before. */
+/* Embedded by the requester of a configuration. One callback is called, once, unless give_up() comes first. */
 struct backend_attempt {
-	/* It starts. The answer goes out while the server drains. */
+	/* The configuration starts. The answer is sent while the server drains. */
 	void (*taken)(struct backend_attempt *attempt, const struct config *config);
-	/* It does not, and nothing changes. flag is "" when it is about no option. */
+	/* The configuration does not start; nothing changes. flag is the option at fault, "" for none. */
 	void (*refused)(struct backend_attempt *attempt, const char *flag, const char *sentence);
 };
 
 struct grpc_backend {
 	void *data;
-	/* The configuration in force, borrowed until the next call of any of these. */
+	/* Return the configuration in force, borrowed until the next call of any of these functions. */
 	const struct config *(*config)(void *data);
-	/* From the next tick on; the values were checked. config() shows them afterwards. */
+	/* Set the frequency from the next tick on; the caller has checked the values. Updates config(). */
 	int (*set_frequency)(void *data, int64_t frequency_ns, int64_t timeout_ns);
-	/* A cycle now. -EBUSY while one runs: it is remembered and run next. */
+	/* Run a cycle now. Return -EBUSY while one runs; the new one then runs next. */
 	int (*trigger)(void *data);
-	/* count cycles, the first now. */
+	/* Run count cycles, the first now. */
 	int (*burst)(void *data, uint32_t count, int64_t interval_ns);
 	/*
-	 * Try this configuration and start over with it when it is found to
-	 * start; attempt is told, later. With 0 it takes ownership of config
-	 * (config_delete()); -EBUSY while another one is tried, or -errno.
+	 * Try the configuration and restart with it if the trial succeeds; the
+	 * callbacks of attempt report the result later. Return 0 and take
+	 * ownership of config (config_delete()); -EBUSY during another trial, or
+	 * -errno.
 	 */
 	int (*reconfigure)(void *data, struct config *config, struct backend_attempt *attempt);
-	/* The attempt is not interested any more: nothing is told, nothing changes. */
+	/* Abandon the attempt: no callback is called, nothing changes. */
 	void (*give_up)(void *data, struct backend_attempt *attempt);
-	/* From the next cycle on, records go to tap as well; NULL takes it away. */
+	/* Send records to tap as well, from the next cycle on; NULL removes it. */
 	void (*set_tap)(void *data, struct poll_tap *tap);
-	/* Ready in the sense of /readyz; appends what is missing to why. */
+	/* Return whether the daemon is ready, as /readyz does; append what is missing to why. */
 	bool (*ready)(void *data, struct buf *why);
 };
 

@@ -17,7 +17,7 @@
 /* The fields of XtcpConfig that are not plain values of an option. */
 #define FIELD_DAEMON_VERSION 186
 #define FIELD_DESERIALIZERS  200
-/* Those that may name a file. */
+/* Fields that may name a file. */
 #define FIELD_CAPTURE_PATH   100
 #define FIELD_DEST	     130
 #define FIELD_PROTO_FILE     143
@@ -68,13 +68,13 @@ static bool deserializer_known(const char *name)
 	return false;
 }
 
-/* An unpacked empty message: free_unpacked() then frees whatever was put into it. */
+/* Return an unpacked empty message, so that free_unpacked() frees everything added to it. */
 static void *message_new(const ProtobufCMessageDescriptor *d)
 {
 	return protobuf_c_message_unpack(d, NULL, 0, (const uint8_t *)"");
 }
 
-/* The list as -deserializers spells it, in b. */
+/* Write the list to b in the syntax of -deserializers. */
 static int deserializers_from_message(const deserializers_t *m, struct buf *b, char *error, size_t size)
 {
 	if (!m) {
@@ -117,10 +117,10 @@ static void put_number(const ProtobufCFieldDescriptor *f, void *at, uint64_t val
 	}
 }
 
-/* How a string is shown: to an administrator, to who may only read. */
+/* Write a string option in the form for administrators or for clients with read access. */
 typedef void show_fn(const struct config *c, const struct option_info *o, struct buf *b);
 
-/* What stands for the name of a file. */
+/* Placeholder for the name of a file. */
 #define HIDDEN "(hidden)"
 
 static void show_to_reader(const struct config *c, const struct option_info *o, struct buf *b)
@@ -189,7 +189,7 @@ message_t *config_to_reader_message(const struct config *c)
 
 /* message -> struct config */
 
-/* Writes the field's value as text an option takes. 0, or -EINVAL with a sentence in error. */
+/* Write the field's value as the text of an option. Return 0, or -EINVAL with a sentence in error. */
 static int field_text(const ProtobufCFieldDescriptor *f, const void *at, struct buf *b, char *error,
 		      size_t size)
 {
@@ -225,7 +225,7 @@ static int field_text(const ProtobufCFieldDescriptor *f, const void *at, struct 
 	}
 }
 
-/* Whether a field that no option stands for says nothing. */
+/* Return whether a field without an option is empty. */
 static bool field_empty(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
 {
 	const char *at = (const char *)m + f->offset;
@@ -246,7 +246,7 @@ static bool field_empty(const ProtobufCMessage *m, const ProtobufCFieldDescripto
 	}
 }
 
-/* Whether text is what a client was shown instead of a value with a password or a path in it. */
+/* Return whether text is what a client was shown in place of a value with a password or a path. */
 static bool is_shown_text(const struct config *c, const struct option_info *o, const char *text)
 {
 	static show_fn *const views[] = {config_get_public_text, show_to_reader};
@@ -262,9 +262,9 @@ static bool is_shown_text(const struct config *c, const struct option_info *o, c
 }
 
 /*
- * Sets the option from text; the sentence about a bad value begins with the
- * field's name and ends with its limits. A string that comes back as it was
- * shown stays as it is: credentials were not in it.
+ * Set the option from text; the sentence about a bad value begins with the field's
+ * name and ends with its limits. A string that the client returns as shown leaves
+ * the option unchanged: credentials were not in it.
  */
 static int set_option(struct config *c, const struct option_info *o, const char *field, const char *text,
 		      char *error, size_t size)
@@ -283,7 +283,7 @@ static int set_option(struct config *c, const struct option_info *o, const char 
 	return -EINVAL;
 }
 
-/* What spans options; the sentence about it begins with "-flag", and here with that option's field. */
+/* Check rules across options; replace the "-flag" that begins the sentence by that option's field. */
 static int check_all(const struct config *c, char *error, size_t size)
 {
 	char why[512];
@@ -306,9 +306,9 @@ static int check_all(const struct config *c, char *error, size_t size)
 }
 
 /*
- * The secrets of -kafkaConfig belong to the brokers they were given for. They do
- * not follow to others, nor get there by way of another destination. (What a URL
- * carries is replaced with it.)
+ * The secrets of -kafkaConfig belong to the brokers they were configured for. Do not
+ * send them to others, directly or by way of another destination. (Credentials in a
+ * URL are replaced with the URL.)
  */
 static int check_credentials(const struct config *c, const char *dest_before, char *error, size_t size)
 {
@@ -320,7 +320,7 @@ static int check_credentials(const struct config *c, const char *dest_before, ch
 		return 0;
 	snprintf(
 	    error, size,
-	    "dest: the credentials in -kafkaConfig were given for another destination and do not follow to this one; restart the daemon with -dest and -kafkaConfig for it");
+	    "dest: the credentials in -kafkaConfig belong to another destination; restart the daemon with -dest and -kafkaConfig for this one");
 	return -EINVAL;
 }
 

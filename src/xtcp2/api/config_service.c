@@ -11,10 +11,10 @@
 #include "base/duration.h"
 #include "control/message.h"
 
-/* Fields of XtcpConfig that SetPollFrequency sets; its own fields have the same numbers. */
+/* Fields of XtcpConfig that SetPollFrequency sets; its request uses the same numbers. */
 #define FIELD_POLL_FREQUENCY 20
 #define FIELD_POLL_TIMEOUT   30
-/* Room for one sentence about a bad value. */
+/* Bytes for one sentence about a bad value. */
 #define ERROR_MAX	     600
 
 static const struct grpc_backend *backend_of(const struct grpc_call *call)
@@ -27,7 +27,7 @@ static void config_deletep(struct config **c)
 	config_delete(*c);
 }
 
-/* The three methods that answer with a configuration do so in field 1, at the same place of the struct. */
+/* The three responses with a configuration hold it in field 1, at the same offset of the struct. */
 typedef XtcpConfig__V1__GetResponse config_response_t;
 static_assert(offsetof(XtcpConfig__V1__SetResponse, config) == offsetof(config_response_t, config) &&
 		  offsetof(XtcpConfig__V1__SetPollFrequencyResponse, config) ==
@@ -100,7 +100,7 @@ static void trigger_poll(struct grpc_call *call, const ProtobufCMessage *message
 		return;
 	int r = b->trigger(b->data);
 
-	/* -EBUSY: a cycle runs and the one asked for comes right behind it. */
+	/* -EBUSY: a cycle runs; the requested one follows it. */
 	if (r < 0 && r != -EBUSY)
 		grpc_finish(call, GRPC_UNAVAILABLE, "cannot poll: %s", strerror(-r));
 	else
@@ -140,11 +140,11 @@ static void trigger_poll_burst(struct grpc_call *call, const ProtobufCMessage *m
 	grpc_reply(call, &response.base);
 }
 
-/* A Set whose configuration is being tried. */
+/* A call of Set whose configuration is being tried. */
 struct set_attempt {
-	struct backend_attempt attempt; /* first: this is it */
+	struct backend_attempt attempt; /* first: cast to struct set_attempt */
 	struct grpc_call *call;
-	bool open; /* the backend has it */
+	bool open; /* held by the backend */
 };
 
 static struct set_attempt *set_answered(struct backend_attempt *attempt)
@@ -183,7 +183,7 @@ static void set_closed(struct grpc_call *call)
 	free(s);
 }
 
-/* Whoever comes in by this way must find it again. False, with the call ended, when not. */
+/* Return whether clients can still reach the daemon under the next configuration; end the call if not. */
 static bool stays_reachable(struct grpc_call *call, const struct config *next)
 {
 	const struct grpc_backend *b = backend_of(call);
@@ -194,8 +194,7 @@ static bool stays_reachable(struct grpc_call *call, const struct config *next)
 			    "max_loops: %" PRIu64 " would end the daemon; over gRPC it can only be set to 0",
 			    (uint64_t)next->max_loops);
 	else if (!next->grpc_port && now->grpc_port)
-		grpc_finish(call, GRPC_INVALID_ARGUMENT,
-			    "grpc_port: 0 would close the port that this call came in by");
+		grpc_finish(call, GRPC_INVALID_ARGUMENT, "grpc_port: 0 would close the port of this call");
 	else
 		return true;
 	return false;

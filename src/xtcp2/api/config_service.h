@@ -3,8 +3,8 @@
 #define API_CONFIG_SERVICE_H
 /*
  * xtcp_config.v1.ConfigService: the configuration at run time. The service's
- * data is the backend (const struct grpc_backend *). A bad value gives
- * INVALID_ARGUMENT with the field's name and its limits; nothing is then changed.
+ * data is the backend (const struct grpc_backend *). A bad value changes nothing
+ * and returns INVALID_ARGUMENT with the field's name and its limits.
  */
 #include "api/backend.h"
 #include "grpc/grpc.h"

@@ -103,14 +103,14 @@ static int listen_tcp(struct grpc_server *s, const struct grpc_server_options *o
 		log_notice(
 		    "grpc",
 		    "everybody who reaches %s port %u may read records, without a name or a password; "
-		    "-grpcListen= closes the port, -grpcReaders, -grpcTokenFile or -grpcTlsClientCa say who may",
+		    "-grpcListen= closes the port, -grpcReaders, -grpcTokenFile or -grpcTlsClientCa restrict it",
 		    options->listen, h2_server_port(h2));
 	return 0;
 }
 
 /*
- * With groups named, strangers must be able to connect: who they are is then asked
- * of the kernel for each connection, as it is in any case.
+ * With -grpcReaders or -grpcAdmins, any user must be able to connect; the peer's
+ * credentials are checked for each connection in any case.
  */
 #define SOCKET_MODE_OWN	   0660
 #define SOCKET_MODE_GROUPS 0666
@@ -130,7 +130,7 @@ static int listen_unix(struct grpc_server *s, const struct grpc_server_options *
 	else if (options->socket_needed)
 		snprintf(error, size, "-grpcSocket %s", why);
 	else
-		log_notice("grpc", "no UNIX socket, and so no control over gRPC: -grpcSocket %s", why);
+		log_notice("grpc", "no UNIX socket, so no control over gRPC: -grpcSocket %s", why);
 	return options->socket_needed ? r : 0;
 }
 

@@ -2,9 +2,9 @@
 #ifndef API_GRPC_SERVER_H
 #define API_GRPC_SERVER_H
 /*
- * The daemon's gRPC server, put together: records, configuration, reflection
- * and health over one transport. Main thread only; poll workers reach it
- * through the tap that it hands to the backend.
+ * The daemon's gRPC server: records, configuration, reflection and health over
+ * one transport. Main thread only; poll workers reach it through the tap that it
+ * gives to the backend.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,36 +20,37 @@ struct grpc_server;
 
 struct grpc_server_options {
 	const char *listen; /* numeric address; NULL for no TCP */
-	uint16_t port;	    /* 0 takes any */
-	int listen_fd;	    /* a socket that listens there already; 0 or less to open one */
+	uint16_t port;	    /* 0 picks a free one */
+	int listen_fd;	    /* a socket that already listens there; 0 or less to open one */
 	const char *socket; /* path of the UNIX socket; NULL or "" for none */
-	int socket_fd;	    /* the same for it */
-	const struct privilege_user *socket_owner; /* who it is given to; NULL for nobody; borrowed */
-	bool socket_needed;  /* a socket that cannot be made is an error, not only a line in the log */
-	size_t stream_bytes; /* bound of the records that wait for one client */
-	size_t total_bytes;  /* bound of those of all clients, a quarter of it for the hand-over */
+	int socket_fd;	    /* a UNIX socket that already listens; 0 or less to open one */
+	const struct privilege_user *socket_owner; /* the UNIX socket's owner; NULL for no change; borrowed */
+	bool socket_needed;	      /* failure to open the UNIX socket is an error, not only logged */
+	size_t stream_bytes;	      /* bound of the records queued per client */
+	size_t total_bytes;	      /* bound for all clients, a quarter of it for the hand-over */
 	const char *readers, *admins; /* groups, separated by commas; NULL or "" for none */
 	const char *token_file;	      /* NULL or "" for none */
-	/* TLS on the TCP port, unless NULL; with ca, client certificates are asked for. Borrowed until it returns. */
+	/* TLS on the TCP port, NULL for none; ca: request client certificates. Borrowed for the call. */
 	const struct tls_options *tls;
 	const char *tls_admins; /* names in client certificates, separated by commas; NULL or "" for none */
 };
 
 /*
- * backend and loop are borrowed, options only read, but for the sockets in them,
- * which are the server's from here on. Without listen and socket it
- * serves what h2_server_adopt() gives it. NULL with one sentence in error.
+ * Start the server. backend and loop are borrowed, options are only read, but the
+ * server takes ownership of the sockets in them. Without listen and socket it
+ * serves the connections of h2_server_adopt(). Return NULL with one sentence in
+ * error on failure.
  */
 struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend *backend,
 				    const struct grpc_server_options *options, char *error, size_t size);
-/* Main thread, after each poll cycle and before the next one begins. NULL is fine. */
+/* Call this on the main thread after each poll cycle, before the next one begins. NULL is fine. */
 void grpc_server_poll_done(struct grpc_server *s);
 struct h2_server *grpc_server_transport(struct grpc_server *s);
 /*
- * Ends all calls, sends what is queued for at most drain_ms (it blocks that
- * long) and GOAWAY, closes. Streams that close untap, and ask for the poll that
- * was promised to them: call it when no worker runs any more, after poll_end(),
- * but before poll_free(). NULL is fine.
+ * End all calls, send queued data for at most drain_ms (blocking) and GOAWAY,
+ * close. Streams that close remove the tap and request the poll they were
+ * promised: call this when no worker runs any more, after poll_end(), but before
+ * poll_free(). NULL is fine.
  */
 void grpc_server_free(struct grpc_server *s, int drain_ms);
 

@@ -2,14 +2,14 @@
 /*
  * Theory of operation
  *
- * libmicrohttpd does the protocol and never waits: its epoll descriptor is one
- * watch of the main loop, and a timer carries the time-outs it asks for. When
- * either fires, MHD_run() handles what is ready and returns. Answers are whole
- * before they are queued, so a client that reads slowly costs one buffer until
- * its time-out and delays nobody. Connections are bounded in number, in memory
- * and in time: libmicrohttpd's own time-out begins again with each byte, so a
- * conn_guard holds them to deadlines for a whole request and a whole answer, and
- * ends the oldest where a new one needs room.
+ * libmicrohttpd implements the protocol and never waits: its epoll descriptor is
+ * one watch of the main loop, and a timer runs its time-outs. When either fires,
+ * MHD_run() handles the ready connections and returns. Answers are complete
+ * before they are queued, so a slow reader costs one buffer until its time-out
+ * and delays nobody. Connections are bounded in number, memory and time:
+ * libmicrohttpd's own time-out restarts with each byte, so a conn_guard enforces
+ * deadlines for a whole request and a whole answer, and closes the oldest
+ * connection if a new one needs room.
  */
 #include "api/http.h"
 
@@ -28,11 +28,11 @@
 #include "base/log.h"
 #include "stats/stats.h"
 
-/* Connections at once: a few scrapers and probes, with room for strays. Beyond them the oldest goes. */
+/* Concurrent connections: a few scrapers and probes, and spare room. Beyond it the oldest is closed. */
 #define HTTP_CONNECTIONS_MAX	   256
-/* More of them: those that are on their way out, and those it is too early to send away for. */
+/* Extra connections: those being closed, and new ones while none is old enough to be closed. */
 #define HTTP_CONNECTIONS_MORE	   64
-/* A connection is closed that has not sent a request by then, first line to last header ... */
+/* A connection is closed if it has not sent a request, first line to last header, in this time, ... */
 #define HTTP_REQUEST_SECONDS	   2
 /* ... has not taken its answer, ... */
 #define HTTP_ANSWER_SECONDS	   5
@@ -40,9 +40,9 @@
 #define HTTP_IDLE_SECONDS	   10
 /* Request line and headers of one connection; a longer request is refused with 431 or 414. */
 #define HTTP_REQUEST_BYTES_MAX	   16384
-/* How long the health check waits for an answer. */
+/* Time-out of the health check. */
 #define HTTP_HEALTHCHECK_SECONDS   5
-/* The part of a health answer worth showing. */
+/* Bytes of a health answer that are shown. */
 #define HTTP_HEALTHCHECK_BYTES_MAX 4096
 
 struct http_server {
@@ -50,7 +50,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct conn_guard *guard;
 	struct loop_watch watch, timer;
-	struct http_options options; /* prom_path is ours */
+	struct http_options options; /* prom_path is owned */
 	uint16_t port;
 };
 
@@ -64,7 +64,7 @@ static void log_mhd(void *data, const char *fmt, va_list ap)
 	log_debug("http", "%s", line);
 }
 
-/* Each route fills the body and returns the status. */
+/* Routes: fill the body and return the status. */
 static unsigned int route_metrics(const struct http_server *s, struct buf *body)
 {
 	metrics_render(body);
@@ -93,7 +93,7 @@ static unsigned int route_readyz(const struct http_server *s, struct buf *body)
 }
 
 static const struct route {
-	const char *path; /* NULL: what http_options.prom_path says */
+	const char *path; /* NULL: http_options.prom_path */
 	const char *content_type;
 	unsigned int (*fill)(const struct http_server *s, struct buf *body);
 } routes[] = {
@@ -116,7 +116,7 @@ static const struct route *route_find(const struct http_server *s, const char *u
 	return NULL;
 }
 
-/* Queues the answer, taking over the body. */
+/* Queue the answer; take ownership of the body. */
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned int status, const char *content_type,
 			      struct buf *body)
 {
@@ -147,7 +147,7 @@ static void not_found(const struct http_server *s, struct buf *body)
 	buf_byte(body, '\n');
 }
 
-/* The guard's slot of a connection. */
+/* Return the guard's slot of a connection. */
 static struct conn_slot *slot_of(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -198,7 +198,7 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *
 		not_found(s, &body);
 		return answer(c, MHD_HTTP_NOT_FOUND, text, &body);
 	}
-	/* Answered at the headers already: the body of a POST is not read. */
+	/* Answer after the headers: the body of a POST is not read. */
 	if (!reads) {
 		buf_str(&body, "only GET and HEAD\n");
 		return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, text, &body);
@@ -207,7 +207,7 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *
 	return answer(c, status, route->content_type, &body);
 }
 
-/* Whether libmicrohttpd takes no more connections now. */
+/* Return whether libmicrohttpd accepts no more connections now. */
 static bool full(const struct http_server *s)
 {
 	const union MHD_DaemonInfo *info =
@@ -222,12 +222,12 @@ static void run(struct http_server *s)
 	bool was_full = full(s);
 
 	MHD_run(s->daemon);
-	/* It looks at its listening socket again when it is run, not when there is room again. */
+	/* libmicrohttpd accepts again only when it is run, not when there is room again. */
 	if (was_full && !full(s))
 		MHD_run(s->daemon);
 	int64_t next = conn_guard_sweep(s->guard);
 	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES && (next < 0 || (int64_t)ms * NS_PER_MS < next))
-		/* 0 means "again at once": a nanosecond, as a timer of 0 would be off. */
+		/* 0 means "at once": use a nanosecond, as 0 would disarm the timer. */
 		next = ms ? (int64_t)ms * NS_PER_MS : 1;
 	loop_timer_set(&s->timer, next < 0 ? 0 : next, 0);
 	stat_set(STAT_HTTP_CLOSED, conn_guard_closed(s->guard));
@@ -256,7 +256,7 @@ static struct MHD_Daemon *daemon_start(struct http_server *s, int listen_fd)
 	    (size_t)HTTP_REQUEST_BYTES_MAX, MHD_OPTION_END);
 }
 
-/* Puts MHD's descriptor and its timer into the loop. 0 or -errno. */
+/* Add MHD's descriptor and its timer to the loop. Return 0 or -errno. */
 static int watch_start(struct http_server *s)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -300,12 +300,11 @@ struct http_server *http_start(struct loop *loop, const struct http_options *opt
 		http_stop(s);
 		return NULL;
 	}
-	/* From here on libmicrohttpd owns the socket, even when it fails. */
+	/* libmicrohttpd takes ownership of the socket, even on failure. */
 	s->daemon = daemon_start(s, fd);
 	int r = s->daemon ? watch_start(s) : -ENOMEM;
 	if (r < 0) {
-		snprintf(error, size, "%s: the HTTP server does not start: %s", options->listen,
-			 strerror(-r));
+		snprintf(error, size, "%s: cannot start the HTTP server: %s", options->listen, strerror(-r));
 		http_stop(s);
 		return NULL;
 	}
@@ -326,7 +325,7 @@ void http_stop(struct http_server *server)
 	loop_remove(server->loop, &server->watch);
 	loop_timer_close(server->loop, &server->timer);
 	if (server->daemon) {
-		/* Stopping would shut the socket down, for others who have it as well. */
+		/* MHD_stop_daemon() would shut the socket down, also for other processes that hold it. */
 		MHD_socket fd = MHD_quiesce_daemon(server->daemon);
 		MHD_stop_daemon(server->daemon);
 		if (fd != MHD_INVALID_SOCKET)
@@ -347,7 +346,7 @@ static size_t collect(char *data, size_t size, size_t count, void *body)
 	return n;
 }
 
-/* "http://HOST:PORT/readyz" of a listen address; all addresses are asked at loopback. */
+/* Write "http://HOST:PORT/readyz" for a listen address; loopback for all addresses. */
 static int readyz_url(const char *listen, char *url, size_t size)
 {
 	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
@@ -381,7 +380,7 @@ int http_healthcheck(const char *listen)
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_HEALTHCHECK_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	/* The daemon is on this host: a proxy of the environment is not meant for it. */
+	/* The daemon is on this host: ignore a proxy in the environment. */
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);

@@ -15,27 +15,27 @@
 struct http_server;
 
 /*
- * Asked on the main thread for each /healthz and /readyz: appends one line a
- * fact to why and returns whether all is well. data is http_options.data.
+ * Answer /healthz or /readyz, on the main thread: append one line per fact to why
+ * and return whether all is well. data is http_options.data.
  */
 typedef bool (*http_health_fn)(void *data, struct buf *why);
 
 struct http_options {
 	const char *listen;    /* "127.0.0.1:9088", ":9088" (all addresses), "[::1]:9088" */
-	int listen_fd;	       /* listens there already, owned from here on; 0 or less to open one */
+	int listen_fd;	       /* already listens there; the server takes it; 0 or less to open one */
 	const char *prom_path; /* "/metrics" */
 	http_health_fn healthy, ready;
 	void *data;
 };
 
-/* NULL with one sentence in error (size bytes) that names the address. */
+/* Start the server. Return NULL with one sentence in error (size bytes) that names the address on failure. */
 struct http_server *http_start(struct loop *loop, const struct http_options *options, char *error,
 			       size_t size);
 void http_stop(struct http_server *server);
-/* The port it listens on, for port 0. */
+/* Return the port that the server listens on. */
 uint16_t http_port(const struct http_server *server);
 
-/* GET /readyz of a running daemon: 0 ready, 1 not ready or not there (said on stderr). Blocks up to 5 s. */
+/* Get /readyz of a running daemon; blocks up to 5 s. Return 0 if ready, else 1 with a message on stderr. */
 int http_healthcheck(const char *listen);
 
 #endif

@@ -2,11 +2,11 @@
 /*
  * Theory of operation
  *
- * The Prometheus text format wants the samples of a family together, after one
- * HELP and one TYPE. stats.def keeps rows of one metric name together, so one
- * pass over it suffices. A second pass writes the compatibility family. Cells
- * are read one by one while others add to them: samples of one scrape may
- * differ by what happened in between, as with any exporter.
+ * The Prometheus text format requires the samples of a family to be adjacent,
+ * after one HELP and one TYPE. stats.def keeps rows of one metric name together,
+ * so one pass over it suffices. A second pass writes the compatibility family.
+ * Cells are read one by one while other threads add to them: samples of one
+ * scrape are not an atomic snapshot, as with any exporter.
  */
 #include "api/metrics.h"
 
@@ -29,7 +29,7 @@ static void family(struct buf *b, const char *name, const char *type, const char
 		buf_str(b, parts[i]);
 }
 
-/* Whole cells are written exactly; scaled ones (nanoseconds) to the ninth digit. */
+/* Write integer cells exactly, scaled ones (nanoseconds) with nine decimals. */
 static void value_append(struct buf *b, const struct stat_info *info, uint64_t cell)
 {
 	if (info->scale == 1)
@@ -56,10 +56,10 @@ static void stats_render(struct buf *b)
 }
 
 /*
- * The family that dashboards of the earlier xtcp2 read. It mixes counters and
- * gauges under one name without the suffix _total, so "counter" would be both
- * untrue and refused by promtool; "untyped" is accepted, and rate() does not
- * look at the type.
+ * Write the family that dashboards of the earlier xtcp2 read. It mixes counters
+ * and gauges under one name without the suffix _total, so "counter" would be
+ * wrong and rejected by promtool; "untyped" is accepted, and rate() ignores the
+ * type.
  */
 static void compatibility_render(struct buf *b)
 {
@@ -75,7 +75,7 @@ static void compatibility_render(struct buf *b)
 	}
 }
 
-/* What /proc/self/stat tells, see proc(5). */
+/* Values from /proc/self/stat, see proc(5). */
 struct process_stat {
 	unsigned long long user_ticks, system_ticks, start_ticks, virtual_bytes;
 	long long threads, resident_pages;
@@ -92,7 +92,7 @@ static bool process_stat_read(struct process_stat *s)
 		fclose(f);
 	}
 	text[n] = '\0';
-	/* The command name may hold blanks and parentheses: fields count from after the last one. */
+	/* The command name may contain blanks and parentheses: parse after the last parenthesis. */
 	const char *fields = strrchr(text, ')');
 	return fields && sscanf(fields + 1,
 				" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %lld "
@@ -102,8 +102,9 @@ static bool process_stat_read(struct process_stat *s)
 }
 
 /*
- * Seconds since the epoch when the machine booted, as the first call sees it: what comes of it must not move with
- * the clock. From the clocks, because a unit may hide what of /proc is not about processes.
+ * Return the boot time in seconds since the epoch, as of the first call, so that
+ * it does not change with the clock. It is computed from the clocks, because a
+ * unit may hide /proc/stat.
  */
 static uint64_t boot_time(void)
 {
@@ -114,7 +115,7 @@ static uint64_t boot_time(void)
 	return seconds;
 }
 
-/* Entries of /proc/self/fd, less the one that reading it takes. */
+/* Return the number of entries in /proc/self/fd, less the descriptor that reads it. */
 static uint64_t open_descriptors(void)
 {
 	uint64_t count = 0;
@@ -144,7 +145,7 @@ static void process_render(struct buf *b)
 		family(b, "process_cpu_seconds_total", "counter", "User and system time of this process.");
 		buf_printf(b, "process_cpu_seconds_total %.9g\n",
 			   (double)(s.user_ticks + s.system_ticks) / hz);
-		process_gauge(b, "process_start_time_seconds", "When this process began, since the epoch.",
+		process_gauge(b, "process_start_time_seconds", "Start time of this process, since the epoch.",
 			      (double)boot_time() + (double)s.start_ticks / hz);
 		process_gauge(b, "process_resident_memory_bytes", "Resident memory.",
 			      (double)s.resident_pages * page);
@@ -153,14 +154,14 @@ static void process_render(struct buf *b)
 	}
 	process_gauge(b, "process_open_fds", "Open file descriptors.", (double)open_descriptors());
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-		process_gauge(b, "process_max_fds", "Most file descriptors this process may have.",
+		process_gauge(b, "process_max_fds", "Limit of open file descriptors.",
 			      (double)files.rlim_cur);
 }
 
 void metrics_render(struct buf *b)
 {
 	stats_render(b);
-	family(b, "xtcp2_build_info", "gauge", "Always 1; the labels tell what runs.");
+	family(b, "xtcp2_build_info", "gauge", "Always 1; the labels identify the build.");
 	buf_str(b, "xtcp2_build_info{version=\"" XTCP2_VERSION "\"} 1\n");
 	process_render(b);
 	compatibility_render(b);

@@ -16,21 +16,21 @@
 #include "stats/stats.h"
 #include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
 
-/* Key of field 1, length-delimited: what FlatRecordsResponse puts before the record. */
+/* Key of field 1, length-delimited, which precedes the record in FlatRecordsResponse. */
 #define RECORD_KEY 0x0a
-/* Records of a long cycle are on their way after this long, whether or not the cycle is over. */
+/* Longest time that records of a long cycle wait before they are sent. */
 #define LAG_NS	   (100 * NS_PER_MS)
-/* Bytes of chunks kept from one poll to the next while somebody listens: some 25,000 records. */
+/* Bytes of chunks kept between polls while there are streams: some 25,000 records. */
 #define KEEP_BYTES (8 << 20)
 
 /*
- * Where a PollFlatRecords stream is with its requests. FlatRecords streams are
- * always RUNNING: every cycle is theirs.
+ * State of a PollFlatRecords stream. FlatRecords streams are always RUNNING: they
+ * get every cycle.
  */
 enum phase {
 	PHASE_IDLE,    /* no request is open */
-	PHASE_WAITING, /* asked for a cycle, the one running is not it */
-	PHASE_RUNNING, /* records that come now are its own */
+	PHASE_WAITING, /* has requested a cycle that has not begun */
+	PHASE_RUNNING, /* receives the records of the running cycle */
 };
 
 struct listener {
@@ -52,17 +52,17 @@ struct record_service {
 	size_t queue_bytes, listener_count;
 	bool tapped;
 	struct grpc_chunk_pool pool;
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t lock; /* guards the members below */
 	struct grpc_chunk *first, **last;
 	size_t queued;
-	int64_t since_ns; /* when the first of the list came */
-	bool woken;	  /* the main thread is on its way to the list */
-	uint64_t missed;  /* records that found the list full */
+	int64_t since_ns; /* arrival of the first chunk in the list */
+	bool woken;	  /* the main thread was woken to empty the list */
+	uint64_t missed;  /* records dropped because the list was full */
 };
 
 /* Worker threads */
 
-/* data: as struct poll_tap says. NULL without memory or for bytes that are not that. */
+/* Frame the records in data, whose format is in struct poll_tap. Return NULL without memory or if malformed. */
 static struct grpc_chunk *frame(struct grpc_chunk_pool *pool, const uint8_t *data, size_t len, uint32_t rows)
 {
 	struct grpc_chunk *chunk = grpc_chunk_new(pool, len + (size_t)GRPC_PREFIX * rows, rows);
@@ -82,13 +82,13 @@ static struct grpc_chunk *frame(struct grpc_chunk_pool *pool, const uint8_t *dat
 		size_t row = (size_t)(r.p - start);
 		grpc_prefix_put(out, (uint32_t)row);
 		memcpy(out + GRPC_PREFIX, start, row);
-		out[GRPC_PREFIX] = RECORD_KEY; /* in the place of the envelope's key */
+		out[GRPC_PREFIX] = RECORD_KEY; /* replaces the envelope's key */
 		out += GRPC_PREFIX + row;
 	}
 	return chunk;
 }
 
-/* True when the list must not wait for the end of the cycle. With the lock. */
+/* Append chunk; return whether the list must be sent before the cycle ends. The caller holds the lock. */
 static bool list_push(struct record_service *s, struct grpc_chunk *chunk)
 {
 	int64_t now = clock_mono_ns();
@@ -126,7 +126,7 @@ static void hurry(struct poll_tap *tap)
 
 /* Main thread */
 
-/* Gives everything handed over so far to the streams. */
+/* Send all chunks in the list to the streams. */
 static void distribute(struct record_service *s)
 {
 	struct listener *l;
@@ -224,7 +224,7 @@ static void flat_records(struct grpc_call *call, const ProtobufCMessage *request
 		l->phase = PHASE_RUNNING;
 }
 
-/* Asks for the cycle of the stream's next request. */
+/* Request the cycle for the stream's next request. */
 static void listener_trigger(struct listener *l)
 {
 	const struct grpc_backend *backend = l->service->backend;
@@ -243,7 +243,7 @@ static void poll_flat_records(struct grpc_call *call, const ProtobufCMessage *re
 	if (!l || !grpc_costly(call, "polls"))
 		return;
 	if (l->requests >= RECORD_REQUESTS_MAX) {
-		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "more than %d polls asked for and not done",
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "more than %d polls are pending",
 			    RECORD_REQUESTS_MAX);
 		return;
 	}
@@ -262,7 +262,7 @@ static void poll_flat_records_end(struct grpc_call *call)
 		l->half_closed = true;
 }
 
-/* The cycle that just ended was this stream's own. */
+/* Finish the stream's request whose cycle has just ended. */
 static void listener_cycle_done(struct listener *l)
 {
 	l->phase = PHASE_IDLE;
@@ -277,8 +277,7 @@ void record_service_poll_done(struct record_service *s)
 	struct listener *l;
 
 	distribute(s);
-	/* Whatever cycle begins next, by a trigger in here or as the remembered one,
-	 * is what the waiting asked for. */
+	/* The next cycle, triggered here or queued before, serves the waiting streams. */
 	LIST_FOREACH(l, &s->listeners, link)
 	{
 		if (l->polls && l->phase == PHASE_RUNNING)
@@ -301,7 +300,7 @@ const struct grpc_method record_methods[] = {
     {
 	.name = "PollFlatRecords",
 	.kind = GRPC_BIDI,
-	.needs = ACCESS_ADMIN, /* it makes polls */
+	.needs = ACCESS_ADMIN, /* it triggers polls */
 	.request = &xtcp_flat_record__v1__poll_flat_records_request__descriptor,
 	.message = poll_flat_records,
 	.half_close = poll_flat_records_end,
