@@ -4,7 +4,7 @@
 /* One HTTP request for the small tools, on libcurl. */
 #include "base/buf.h"
 
-/* Appends text, percent-encoded, to a URL. */
+/* Append text, percent-encoded, to a URL. */
 void http_escape(struct buf *url, const char *text);
 
 struct http_call {

@@ -43,7 +43,7 @@ static rd_kafka_conf_t *configure(const struct setting *settings)
 	return conf;
 }
 
-/* Runs within rd_kafka_poll(), on the caller's thread. */
+/* Run within rd_kafka_poll(), on the caller's thread. */
 static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *m, void *opaque)
 {
 	struct kafka_producer *p = opaque;

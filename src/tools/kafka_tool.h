@@ -15,10 +15,10 @@ struct kafka_producer;
 
 /* Brokers "HOST:PORT[,HOST:PORT]". NULL with a sentence on stderr. */
 struct kafka_producer *kafka_producer_new(const char *brokers, const char *topic);
-/* Copies the message; `records` go into the ledger.
+/* Copy the message; `records` go into the ledger.
  * Waits while the queue is full. 0 or -EIO, said on stderr. */
 int kafka_produce(struct kafka_producer *p, const void *data, size_t len, uint32_t records);
-/* Waits until all is acknowledged or has failed, at most timeout_ms. */
+/* Wait until all is acknowledged or has failed, at most timeout_ms. */
 void kafka_producer_flush(struct kafka_producer *p, int timeout_ms);
 struct kafka_ledger kafka_producer_ledger(const struct kafka_producer *p);
 void kafka_producer_free(struct kafka_producer *p);
@@ -41,7 +41,7 @@ struct kafka_consume {
 	void *arg;
 };
 
-/* Until its end, SIGINT or SIGTERM. Returns the exit status; errors are said on stderr. */
+/* Until its end, SIGINT or SIGTERM. Return the exit status; errors are said on stderr. */
 int kafka_consume(const struct kafka_consume *c);
 
 #endif

@@ -69,7 +69,7 @@ static int loopback_up(void)
 	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
 
-/* Adds an open socket to those of the space; -errno when fd is one. */
+/* Add an open socket to those of the space; -errno when fd is one. */
 static int keep(struct space *s, int fd)
 {
 	if (fd < 0)
@@ -118,7 +118,7 @@ static int traffic_start(struct space *s)
 	return 0;
 }
 
-/* Creates the file that the namespace is mounted on; skips names that are taken. */
+/* Create the file that the namespace is mounted on; skip names that are taken. */
 static int name_claim(uint32_t *number, char *path, size_t size)
 {
 	for (int i = 0; i < NAME_ATTEMPTS; i++) {
@@ -133,7 +133,7 @@ static int name_claim(uint32_t *number, char *path, size_t size)
 	return -EEXIST;
 }
 
-/* Fills the new namespace that the thread is in. */
+/* Fill the new namespace that the thread is in. */
 static int space_fill(struct space *s, const char *path)
 {
 	if (mount("/proc/thread-self/ns/net", path, "none", MS_BIND, NULL) < 0)
@@ -159,7 +159,7 @@ static void space_remove(struct space *s)
 	*s = (struct space){0};
 }
 
-/* Makes a namespace with the first free name from *next on. 0 or -errno, with a line on stderr. */
+/* Make a namespace with the first free name from *next on. 0 or -errno, with a line on stderr. */
 static int space_make(struct space *s, uint32_t *next, int self_fd)
 {
 	char path[PATH_MAX];
@@ -183,7 +183,7 @@ static int space_make(struct space *s, uint32_t *next, int self_fd)
 	return r;
 }
 
-/* Sleeps; returns true when a signal asked to end. */
+/* Sleep; return true when a signal asked to end. */
 static bool sleep_or_end(const sigset_t *signals, int64_t ns)
 {
 	struct timespec ts = {.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};

@@ -113,7 +113,7 @@ static void add_row(struct reference *ref, const struct record *r)
 	buf_append(&ref->body, row.data, row.len);
 }
 
-/* Fills the body with envelope number `loop`. Returns its rows, or -errno. */
+/* Fill the body with envelope number `loop`. Return its rows, or -errno. */
 static int make_body(struct reference *ref, uint32_t loop)
 {
 	struct record r;

@@ -16,7 +16,7 @@ struct sample {
 	char hostname[64];
 };
 
-/* Fills r with socket `index` (0 ... sockets - 1) of poll `poll`. Texts live as long as s. */
+/* Fill r with socket `index` (0 ... sockets - 1) of poll `poll`. Texts live as long as s. */
 void sample_record(struct sample *s, uint32_t poll, uint32_t index, struct record *r);
 
 #endif

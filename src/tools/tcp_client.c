@@ -185,7 +185,7 @@ static void step_dial(struct client *c)
 		step_failed(c);
 }
 
-/* Takes every due step, then sleeps until the next one. */
+/* Take every due step, then sleep until the next one. */
 static void on_timer(struct loop_watch *watch, uint32_t events)
 {
 	int64_t now = clock_mono_ns(), next = INT64_MAX;
@@ -218,7 +218,7 @@ static void on_signal(struct loop_watch *watch, uint32_t events)
 	loop_stop(loop);
 }
 
-/* Resolves the server once and lays out the clients. */
+/* Resolve the server once and lay out the clients. */
 static int clients_new(void)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;

@@ -46,7 +46,7 @@ static void connection_free(struct connection *c)
 	free(c);
 }
 
-/* Writes back; what does not fit waits for EPOLLOUT. False when the connection is done. */
+/* Write back; what does not fit waits for EPOLLOUT. False when the connection is done. */
 static bool write_back(struct connection *c, const char *data, size_t len)
 {
 	ssize_t n = send(c->watch.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);

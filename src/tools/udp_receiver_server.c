@@ -32,7 +32,7 @@ static void on_signal(int number)
 	stopped = 1;
 }
 
-/* Reads a base-128 varint at *p; returns false at the end of the data or past ten bytes. */
+/* Read a base-128 varint at *p; return false at the end of the data or past ten bytes. */
 static bool varint(const uint8_t **p, const uint8_t *end, uint64_t *value)
 {
 	*value = 0;
@@ -45,7 +45,7 @@ static bool varint(const uint8_t **p, const uint8_t *end, uint64_t *value)
 	return false;
 }
 
-/* Counts the records of all varint-framed envelopes in the datagram; -1 when it is not made of them. */
+/* Count the records of all varint-framed envelopes in the datagram; -1 when it is not made of them. */
 static long records_of(const uint8_t *data, size_t len)
 {
 	const uint8_t *p = data, *end = data + len;

@@ -18,19 +18,19 @@
 #include "vmrun/child.h"
 #include "vmrun/crc32c.h"
 
-/* A sound KVM answers in less than a second. */
+/* A working KVM boots the canary in less than a second. */
 #define KVM_DEADLINE_MS 5000
 #define TCG_DEADLINE_MS 90000
 
 /*
- * The canary's time on the machine for which time-outs are written: two cores,
- * TCG. A slower canary, or a host with more work than cores, stretches them.
+ * The canary's boot time on the machine that time-outs are written for: two cores, TCG.
+ * A slower canary, or a host with more work than cores, stretches the time-outs.
  */
 #define CANARY_REFERENCE_MS 4000
 #define SCALE_MAX_PERCENT   800
 #define LOAD_SCALE_MAX	    4.0
 
-/* In the order of trial. arch-capabilities is what nested KVM most often cannot pass on. */
+/* In order of trial. arch-capabilities is the feature that nested KVM most often cannot pass on. */
 static const char *const kvm_cpus[] = {"host", "max,arch-capabilities=off"};
 
 bool accel_parse(const char *text, enum accel_want *want)
@@ -46,7 +46,7 @@ bool accel_parse(const char *text, enum accel_want *want)
 	return false;
 }
 
-/* The check sum of a file's content; of nothing when it cannot be read. */
+/* Return the check sum of a file's content; that of an empty file when it cannot be read. */
 static uint32_t file_sum(const char *path)
 {
 	struct stat st;
@@ -62,7 +62,7 @@ static uint32_t file_sum(const char *path)
 	return crc;
 }
 
-/* Makes dir and its parents. */
+/* Make dir and its parents. */
 static int make_dirs(char *dir)
 {
 	for (char *slash = dir + 1; (slash = strchr(slash, '/')); slash++) {
@@ -84,7 +84,7 @@ static bool read_boot_id(char *id, size_t cap)
 	return good;
 }
 
-/* Where the answer for these inputs is remembered. False when there is no place for it. */
+/* Write the path of the cached answer for these inputs. Return false without a cache directory. */
 static bool cache_path(const char *qemu, const char *kernel, const char *accel, char path[static PATH_MAX])
 {
 	char boot_id[64] = "", dir[PATH_MAX - 200], program[PATH_MAX];
@@ -123,7 +123,7 @@ static bool cache_read(const char *path, struct canary *c, int *cpu)
 	return good;
 }
 
-/* Written aside and renamed: runs side by side never see half an answer. */
+/* Write to a temporary file and rename it: concurrent runs never see half an answer. */
 static void cache_write(const char *path, const struct canary *c, int cpu)
 {
 	char part[PATH_MAX + 16];
@@ -136,7 +136,7 @@ static void cache_write(const char *path, const struct canary *c, int cpu)
 	json_decref(json);
 }
 
-/* How much longer things take for what else runs on the host: 1 to LOAD_SCALE_MAX. */
+/* Return the slow-down caused by other load on the host: 1 to LOAD_SCALE_MAX. */
 static double load_factor(void)
 {
 	double load = 0;
@@ -147,7 +147,7 @@ static double load_factor(void)
 	return load / cores > LOAD_SCALE_MAX ? LOAD_SCALE_MAX : load / cores;
 }
 
-/* The canary under one accelerator, remembered or booted; for KVM *cpu is the index that worked. */
+/* Get the canary under one accelerator, cached or booted; for KVM *cpu is the index that worked. */
 static void try_accel(struct canary *c, const char *accel, const char *qemu, const char *kernel, int *cpu)
 {
 	char path[PATH_MAX];
@@ -166,14 +166,14 @@ static void try_accel(struct canary *c, const char *accel, const char *qemu, con
 		}
 		*cpu = c->ok ? *cpu : 0;
 	}
-	/* Remembered as of an idle host: the load of the day is counted when the answer is used. */
+	/* Cached as on an idle host: the current load is applied when the answer is used. */
 	c->ms = (int64_t)(c->ms / load_factor());
-	/* A TCG that fails is a broken QEMU or kernel: ask again next time. */
+	/* A TCG failure means a broken QEMU or kernel: never cache it. */
 	if (cached && (c->ok || strcmp(accel, "tcg") != 0))
 		cache_write(path, c, *cpu);
 }
 
-/* True when the device can be opened; else says why not. */
+/* Return true when the device can be opened; otherwise write the reason. */
 static bool kvm_present(char *reason, size_t cap)
 {
 	_cleanup_close_ int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);

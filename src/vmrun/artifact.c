@@ -91,7 +91,7 @@ static void finish(struct artifacts *a)
 	a->fn(&(struct artifact_result){.name = a->name, .size = a->size, .error = a->error}, a->data);
 }
 
-/* Reads the header line and opens the file. An artifact that cannot be stored is still read to its end. */
+/* Parse the header line and open the file. An artifact that cannot be stored is still read to its end. */
 static void begin(struct artifacts *a)
 {
 	char nonce[RESULT_NONCE_MAX], path[PATH_MAX];

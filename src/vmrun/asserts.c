@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Theory of operation. A check's PASS is the guest's word. Where a flavor's row
- * asserts something about figures, the host draws the conclusion a second time
- * from the METRIC records, so that a check which compares nothing is found out.
- * A figure that was not given proves nothing and is held against the run.
+ * Theory of operation. The guest itself reports a check's PASS. For each assert in
+ * the flavor's row the host repeats the comparison from the METRIC records, which
+ * detects a check that compares nothing. A missing figure fails the run.
  *
  *	{ "figure": "disk_percent_peak", "below": "disk_percent_max" }
  *
@@ -36,7 +35,7 @@ static bool holds(enum relation relation, double a, double b)
 	return false;
 }
 
-/* The figure as a number; false, with a finding, when the guest gave none. */
+/* Get the figure as a number. Return false, with a finding, when the guest sent none. */
 static bool figure(struct judge *j, const char *name, double *value)
 {
 	const json_t *metric = json_object_get(j->metrics, name);
@@ -47,7 +46,7 @@ static bool figure(struct judge *j, const char *name, double *value)
 	return json_is_number(metric);
 }
 
-/* Finds the one relation of an assert. False when it has none. */
+/* Find the single relation of an assert. Return false when it has none. */
 static bool relation_of(const json_t *assert, enum relation *relation, const json_t **bound)
 {
 	for (*relation = 0; *relation < RELATIONS; ++*relation) {

@@ -11,14 +11,14 @@
 #include "vmrun/qmp.h"
 #include "vmrun/vm.h"
 
-/* A command that QEMU has not answered by then is given up. */
+/* The wait for QEMU's answer to one command. */
 #define REPLY_MS 1000
 
 #define SAMPLES	       10
 #define SAMPLE_GAP_MS  50
 #define VCPUS_SAMPLED  8
 #define TAIL_LINES     60
-/* "w" on a 97 KiB/s console; "t" writes a few hundred bytes a task. */
+/* "w" on a 97 KiB/s console; "t" writes a few hundred bytes per task. */
 #define SYSRQ_MS       700
 #define SYSRQ_TASKS_MS 3000
 
@@ -45,8 +45,8 @@ static void on_reply(const json_t *result, const char *error, void *data)
 }
 
 /*
- * Asks and waits. The text is the caller's to free; "" without an answer. A reply
- * may come after it was given up, so the object it goes to outlives this call.
+ * Send a command and wait for the answer. The caller frees the text; "" without an answer. A
+ * reply may come after the wait has ended, so `r` must outlive this call.
  */
 static const char *ask(struct reply *r, const char *command, bool human)
 {
@@ -65,7 +65,7 @@ struct cpu {
 	int samples, halted;
 };
 
-/* Reads "CPU#n", "RIP=..." and "HLT=n" out of "info registers -a". */
+/* Read "CPU#n", "RIP=..." and "HLT=n" out of "info registers -a". */
 static void read_sample(struct cpu *cpus, const char *text)
 {
 	struct cpu *c = NULL;
@@ -84,7 +84,7 @@ static void read_sample(struct cpu *cpus, const char *text)
 	}
 }
 
-/* The address most often seen, and how often. */
+/* Return how often the most frequent address was sampled, and that address in *rip. */
 static int commonest(const struct cpu *c, const char **rip)
 {
 	int best = 0;
@@ -127,7 +127,7 @@ static void sample_cpus(const struct autopsy *a, struct reply *r, FILE *f, char 
 	}
 }
 
-/* Sends a BREAK and a key on the serial console: the kernel answers there, into the tail. */
+/* Send BREAK and a key on the serial console: the kernel answers on the console, into the tail. */
 static void sysrq(const struct autopsy *a, char key, int ms)
 {
 	json_t *id = json_pack("{s:s}", "id", "xcon");
@@ -139,7 +139,7 @@ static void sysrq(const struct autopsy *a, char key, int ms)
 	vm_pump(a->vm, ms);
 }
 
-/* Where the last `lines` lines of the text begin. */
+/* Return the offset of the last `lines` lines of the text. */
 static size_t last_lines(const struct buf *b, int lines)
 {
 	size_t at = b->len;
@@ -158,8 +158,8 @@ static void write_tail(FILE *f, const char *title, const struct buf *tail, size_
 	fputs("\n", f);
 }
 
-/* Copies what stands behind the first `mark` of the text from `from` on,
- * up to one of `ends`. "" when there is none. */
+/* Copy the text between the first `mark` after offset `from` and the next character of `ends`.
+ * Copy "" when there is no mark. */
 static void text_after(const struct buf *b, size_t from, const char *mark, const char *ends, char *out,
 		       size_t cap)
 {

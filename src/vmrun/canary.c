@@ -160,7 +160,7 @@ static void keep_last(const char *line, size_t len, void *data)
 		snprintf(c->reason, sizeof(c->reason), "%s", line);
 }
 
-/* Puts the last line of `text` behind a few words. */
+/* Write the reason: `how`, then the last line of `text`. */
 static void explain(struct canary *c, const char *how, const struct buf *text)
 {
 	struct line_reader *r = line_reader_new(keep_last, c);
@@ -177,7 +177,7 @@ static void explain(struct canary *c, const char *how, const struct buf *text)
 		 last[0] ? "\"" : "");
 }
 
-/* Takes what is there; false at the end of the stream. */
+/* Read the available bytes. Return false at the end of the stream. */
 static bool drain(int fd, struct buf *b)
 {
 	char chunk[4096];
@@ -188,7 +188,7 @@ static bool drain(int fd, struct buf *b)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-/* Follows the child until READY, its end, or the deadline. */
+/* Follow the child until READY, its end, or the deadline. */
 static void follow(struct canary *c, struct child *child, int console, int errors, int64_t start,
 		   int64_t deadline_ms)
 {
@@ -201,7 +201,7 @@ static void follow(struct canary *c, struct child *child, int console, int error
 	while (!c->ok && !how) {
 		int64_t left = deadline_ms - (clock_mono_ns() - start) / NS_PER_MS;
 		if (left <= 0 || poll(p, ARRAY_SIZE(p), (int)left) == 0) {
-			how = out.len ? "the guest hung at" : "the guest hung without a word";
+			how = out.len ? "the guest hung at" : "the guest hung without output";
 			break;
 		}
 		if (p[0].revents && !drain(console, &out))
@@ -229,7 +229,8 @@ void canary_boot(struct canary *c, const char *qemu, const char *kernel, const c
 	*c = (struct canary){0};
 	_cleanup_close_ int initramfs = make_initramfs();
 	if (!code_size() || initramfs < 0) {
-		snprintf(c->reason, sizeof(c->reason), "there is no canary for this machine");
+		snprintf(c->reason, sizeof(c->reason),
+			 "the canary does not exist for this processor architecture");
 		return;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 || pipe2(errors, O_CLOEXEC) < 0) {

@@ -2,8 +2,8 @@
 #ifndef VMRUN_CANARY_H
 #define VMRUN_CANARY_H
 /*
- * A boot of the real kernel with an init of a few bytes: the only honest answer
- * to "does this accelerator work", since a nested KVM may pass every probe of
+ * A boot of the real kernel with an init of a few bytes, which proves that an
+ * accelerator works. No cheaper test does: a nested KVM may pass every probe of
  * its device and still hang in the firmware.
  */
 #include <stdbool.h>
@@ -11,11 +11,11 @@
 
 struct canary {
 	bool ok;
-	int64_t ms;	  /* from launch to the init's first word */
-	char reason[256]; /* when it failed: how, in a few words */
+	int64_t ms;	  /* from launch to the init's first output */
+	char reason[256]; /* of a failure, in a few words */
 };
 
-/* Boots it; blocks for at most deadline_ms. Leaves no process and no file behind. */
+/* Boot the canary; blocks for at most deadline_ms. Leaves no process and no file behind. */
 void canary_boot(struct canary *c, const char *qemu, const char *kernel, const char *accel, const char *cpu,
 		 int64_t deadline_ms);
 

@@ -26,10 +26,10 @@ bool child_find(const char *name, char path[static PATH_MAX])
 	return access(path, X_OK) == 0 && strchr(name, '/');
 }
 
-/* Above every number that the child's descriptors are moved to. */
+/* Above every number that the child's inherited descriptors get. */
 #define FD_ASIDE 64
 
-/* Runs in the child; on failure the errno goes to err_fd. */
+/* Exec argv in the child; on failure write errno to err_fd. */
 static _Noreturn void run_child(char *const argv[], const int *fds, size_t n, int out_fd, int err_fd,
 				pid_t parent)
 {
@@ -79,7 +79,7 @@ int child_spawn(struct child *c, char *const argv[], const int *fds, size_t n, i
 	if (pid == 0)
 		run_child(argv, fds, n, out_fd, err_write, parent);
 	close(take_fd(err_write));
-	/* The pipe closes on exec: nothing to read means that the program runs. */
+	/* The pipe closes on exec: end of file means that the program runs. */
 	if (read(err_read, &error, sizeof(error)) > 0) {
 		waitpid(pid, NULL, 0);
 		return -error;
@@ -106,7 +106,7 @@ bool child_reap(struct child *c, bool block, int *status)
 	} while (r < 0 && errno == EINTR);
 	if (r != c->pid)
 		return false;
-	/* The rest of its process group, should a launcher have left any. */
+	/* Kill the rest of the process group, which a launcher may have left. */
 	kill(-c->pid, SIGKILL);
 	close(c->pidfd);
 	*c = (struct child){.pidfd = -1};

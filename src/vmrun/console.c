@@ -16,7 +16,7 @@ static const char *const class_names[] = {
 };
 _Static_assert(ARRAY_SIZE(class_names) == CONSOLE_CLASSES, "a class of console line has no name");
 
-/* Signs of trouble, looked for as plain text anywhere in a line. */
+/* Error messages, searched for as plain text anywhere in a line. */
 static const struct {
 	const char *text;
 	enum console_class class;
@@ -51,7 +51,7 @@ static bool token_char(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* Reads "<NAME>_(PASS|FAIL)" at p, as one token. */
+/* Read "<NAME>_(PASS|FAIL)" at p, as one token. */
 static bool read_sentinel(const char *p, struct console_sentinel *out)
 {
 	size_t n = 0;
@@ -88,7 +88,7 @@ enum console_class console_classify(const char *line, struct console_sentinel *s
 	return CONSOLE_PLAIN;
 }
 
-/* Where the reader stands in an ANSI escape sequence (ECMA-48). */
+/* The reader's position in an ANSI escape sequence (ECMA-48). */
 enum escape { ESC_NONE, ESC_START, ESC_CSI, ESC_OSC };
 
 struct line_reader {
@@ -122,7 +122,7 @@ static void deliver(struct line_reader *r)
 	r->len = 0;
 }
 
-/* Consumes one byte of an escape sequence. */
+/* Consume one byte of an escape sequence. */
 static void escape_byte(struct line_reader *r, unsigned char c)
 {
 	switch (r->escape) {

@@ -2,9 +2,9 @@
 #ifndef VMRUN_CONSOLE_H
 #define VMRUN_CONSOLE_H
 /*
- * The guest's serial console as lines, and what a line means. A line is taken
- * apart once, as it completes: carriage returns and ANSI escapes are stripped,
- * bytes that are not printable are replaced by '?', an endless line is cut.
+ * The guest's serial console, split into classified lines. Each line is cleaned
+ * once, when it is complete: carriage returns and ANSI escapes are removed,
+ * unprintable bytes become '?', and an overlong line is cut.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 enum console_class {
 	CONSOLE_PLAIN,
 	CONSOLE_SENTINEL, /* XTCP2_SELF_TEST_<NAME>_(PASS|FAIL) */
-	CONSOLE_OOPS,	  /* the kernel or a program is in trouble: see the table in console.c */
+	CONSOLE_OOPS,	  /* an error of the kernel or a program: see the table in console.c */
 	CONSOLE_PANIC,	  /* the kernel gives up */
 	CONSOLE_CLASSES
 };
@@ -25,23 +25,23 @@ struct console_sentinel {
 	bool pass;
 };
 
-/* The name of a class as events.jsonl writes it. */
+/* Return the name of a class in events.jsonl. */
 const char *console_class_name(enum console_class c);
 
 /*
- * Classifies one clean line. Prefixes (time stamps, unit names) are no obstacle:
- * a sentinel is found at a token boundary anywhere in the line and filled in.
+ * Classify one clean line. A sentinel is found at any token boundary, behind time
+ * stamps or unit names too, and filled in.
  */
 enum console_class console_classify(const char *line, struct console_sentinel *sentinel);
 
-/* Turns a byte stream into clean lines; one object a stream. `fn` gets each complete line, NUL-terminated. */
+/* Splits a byte stream into clean lines; one object per stream. `fn` gets each line, NUL-terminated. */
 struct line_reader;
 typedef void (*line_fn)(const char *line, size_t len, void *data);
 
 struct line_reader *line_reader_new(line_fn fn, void *data);
 void line_reader_free(struct line_reader *r);
 void line_reader_feed(struct line_reader *r, const void *bytes, size_t n);
-/* Delivers what is left without a newline: at the end of the stream. */
+/* At the end of the stream, deliver a last line without a newline. */
 void line_reader_finish(struct line_reader *r);
 
 #endif

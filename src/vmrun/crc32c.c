@@ -6,7 +6,7 @@
 /* The reflected Castagnoli polynomial. */
 #define CRC32C_POLY UINT32_C(0x82f63b78)
 
-/* Four tables: four bytes a step, which keeps hashing a kernel image at some 10 ms. */
+/* Four tables process four bytes per step: a kernel image takes some 10 ms. */
 #define CRC32C_TABLES 4
 
 static uint32_t table[CRC32C_TABLES][256];

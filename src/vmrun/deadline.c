@@ -31,7 +31,7 @@ static int64_t scaled(const struct limits *l, int64_t ms)
 	return ms * l->scale_percent / 100;
 }
 
-/* Fills in a sentence that ends in a duration. */
+/* Write a sentence that ends in a duration. */
 static enum deadline passed(enum deadline d, char *text, const char *what, int64_t ms)
 {
 	char duration[DURATION_TEXT_MAX];
@@ -61,7 +61,7 @@ enum deadline deadline_passed(const struct judge *j, const struct limits *limits
 			   : DEADLINE_NONE;
 	}
 	if (!j->planned && now_ms > scaled(limits, BOOT_MS))
-		return passed(DEADLINE_BOOT, text, "the guest did not come to its self-test in",
+		return passed(DEADLINE_BOOT, text, "the guest did not reach its self-test in",
 			      scaled(limits, BOOT_MS));
 	if (running && running->timeout_ms > 0) {
 		int64_t limit = running->timeout_ms + scaled(limits, CHECK_GRACE_MS);

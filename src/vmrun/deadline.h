@@ -2,11 +2,11 @@
 #ifndef VMRUN_DEADLINE_H
 #define VMRUN_DEADLINE_H
 /*
- * The layers of time-outs, as a pure function of what the judge knows. From the
+ * The layers of time-outs, as a pure function of the judge's state. From the
  * inside out: the running check (the guest enforces its limit, the host adds a
- * grace), no sign of life on any channel while no such check runs, the boot up to
- * the plan, QEMU's greeting, the way from BYE to power-off, the whole run. All
- * but the last are stretched by `scale_percent`.
+ * grace period), silence on all channels while no such check runs, the boot up to
+ * the plan, QEMU's greeting, the time from BYE to power-off, the whole run. All
+ * but the last are multiplied by `scale_percent`.
  */
 #include <stdint.h>
 
@@ -25,16 +25,17 @@ enum deadline {
 
 struct limits {
 	int scale_percent;
-	int64_t run_ms; /* of the whole run, not scaled any further */
+	int64_t run_ms; /* of the whole run, scaled already */
 };
 
 #define DEADLINE_TEXT_MAX 192
 
-/* Times are milliseconds since launch; activity_ms: the last byte on any channel. `text` gets a sentence. */
+/* Find the deadline that has passed. Times are milliseconds since launch, activity_ms that of the last byte
+ * on any channel. `text` gets a sentence. */
 enum deadline deadline_passed(const struct judge *j, const struct limits *limits, int64_t now_ms,
 			      int64_t activity_ms, char text[static DEADLINE_TEXT_MAX]);
 
-/* The name that events.jsonl writes. */
+/* Return the deadline's name in events.jsonl. */
 const char *deadline_name(enum deadline d);
 
 #endif

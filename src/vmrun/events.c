@@ -42,7 +42,7 @@ void events_close(struct events *e)
 	if (!e)
 		return;
 	if (e->left_out > 0)
-		log_warn("vmrun", "events.jsonl: %llu events of the guest beyond %lld MiB were left out",
+		log_warn("vmrun", "events.jsonl: %llu events of the guest beyond %lld MiB were omitted",
 			 (unsigned long long)e->left_out, (long long)(EVENTS_GUEST_MAX >> 20));
 	if (e->file && fclose(e->file) != 0)
 		log_warn("vmrun", "events.jsonl is incomplete: %s", strerror(errno));
@@ -68,7 +68,7 @@ void events_emit(struct events *e, const char *ev, json_t *fields)
 		json_decref(fields);
 	}
 	if (e->file) {
-		/* Flushed line by line: what a killed runner leaves behind can still be judged. */
+		/* Flushed after each line: the events of a killed runner can still be judged. */
 		bool bad = json_dumpf(event, e->file, JSON_COMPACT) < 0 || fputc('\n', e->file) == EOF ||
 			   fflush(e->file) != 0;
 		if (bad && !e->warned) {

@@ -27,7 +27,7 @@ static const json_t *find_row(const json_t *root, const char *name, char error[s
 		if (row_name && strcmp(row_name, name) == 0)
 			return row;
 	}
-	size_t n = snprintf(error, FLAVOR_ERROR_MAX, "unknown flavor '%s'; there are:", name);
+	size_t n = snprintf(error, FLAVOR_ERROR_MAX, "unknown flavor '%s'; known flavors:", name);
 	json_array_foreach(root, i, row)
 	{
 		const char *row_name = json_string_value(json_object_get(row, "name"));
@@ -37,7 +37,7 @@ static const json_t *find_row(const json_t *root, const char *name, char error[s
 	return NULL;
 }
 
-/* Whole seconds. Absent is 0. */
+/* Read whole seconds; an absent value is 0. */
 static int read_seconds(const json_t *value, int64_t *ns)
 {
 	*ns = 0;
@@ -114,7 +114,7 @@ static int read_row(struct flavor *f, char error[static FLAVOR_ERROR_MAX])
 	return read_forwards(f, error);
 }
 
-/* Takes over root, which is NULL with the reason in `where`. */
+/* Take over root, which is NULL after a failure, with the reason in `where`. */
 static int take_row(struct flavor *f, json_t *root, const json_error_t *where, const char *path,
 		    const char *name, char error[static FLAVOR_ERROR_MAX])
 {

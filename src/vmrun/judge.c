@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Theory of operation. Events arrive in the order in which the host saw them.
- * Records carry the facts; the console's sentinels are a second witness. The
- * judge accepts a record only with the run's nonce, a right check sum and the
- * next sequence number. It collects, per check, what both witnesses said, and
- * what the harness holds against the run ("findings"). What follows from
- * it all is drawn in verdict.c.
+ * Records carry the results; the console's sentinels report them a second time.
+ * The judge accepts a record only with the run's nonce, a correct check sum and
+ * the next sequence number. It collects both reports of each check, and the faults
+ * that the harness found itself ("findings"). verdict.c decides the verdict.
  */
 #include "vmrun/judge.h"
 
@@ -19,7 +18,7 @@
 #include "vmrun/console.h"
 #include "vmrun/result_line.h"
 
-/* A flood of oopses or bad records is told by its first lines. */
+/* The first findings suffice to explain a flood of oopses or bad records. */
 #define FINDINGS_MAX 50
 #define CHECKS_MAX   1000
 
@@ -60,7 +59,7 @@ void judge_free(struct judge *j)
 	*j = (struct judge){0};
 }
 
-/* Makes a text that came from the guest fit for terminals, for lines of a report and for JSON, in place. */
+/* Clean a text of the guest in place, for terminals, for lines of a report and for JSON. */
 static void clean(char *text)
 {
 	json_t *utf8 = text ? json_string(text) : NULL;
@@ -125,7 +124,7 @@ static struct judge_check *add_check(struct judge *j, const char *name)
 	return c;
 }
 
-/* Finds a check that a record names; one outside the plan is taken up and held against the run. */
+/* Find the check that a record names; add one outside the plan, with a finding. */
 static struct judge_check *named_check(struct judge *j, const char *name)
 {
 	struct judge_check *c = judge_find_check(j, name);
@@ -133,7 +132,7 @@ static struct judge_check *named_check(struct judge *j, const char *name)
 	if (c)
 		return c;
 	if (!result_name_valid(name)) {
-		judge_finding(j, FINDING_PLAN, false, "\"%.80s\" is no name of a check", name);
+		judge_finding(j, FINDING_PLAN, false, "\"%.80s\" is not a valid name of a check", name);
 		return NULL;
 	}
 	judge_finding(j, FINDING_PLAN, false, "check %s is not in the plan", name);
@@ -159,13 +158,13 @@ static void on_plan(struct judge *j, const struct result_line *line, int64_t t_m
 		snprintf(name, sizeof(name), "%.*s", (int)n, list);
 		if (n >= sizeof(name) || !result_name_valid(name))
 			judge_finding(j, FINDING_PLAN, false,
-				      "the plan has \"%s\", which is no name of a check", name);
+				      "the plan has \"%s\", which is not a valid name of a check", name);
 		else if (judge_find_check(j, name))
 			judge_finding(j, FINDING_PLAN, false, "the plan names %s twice", name);
 		else
 			add_check(j, name);
 	}
-	/* The flavor's list is what the host asked for: a guest that plans less has not done its work. */
+	/* The host asked for the flavor's list: a guest that plans fewer checks fails. */
 	const json_t *wanted = json_object_get(j->run, "checks");
 	size_t i;
 	json_t *w;
@@ -211,7 +210,7 @@ static void on_end(struct judge *j, const struct result_line *line, int64_t t_ms
 	judge_set_text(&c->reason, result_line_get(line, "reason"));
 }
 
-/* A figure is a number where it reads as one, so that it can be held against an assert. */
+/* Parse a figure; a number where it reads as one, so that an assert can compare it. */
 static json_t *figure(const char *value)
 {
 	_cleanup_free_ char *text = NULL;
@@ -233,11 +232,12 @@ static void on_metric(struct judge *j, const struct result_line *line)
 		if (result_name_valid(p->key))
 			json_object_set_new(j->metrics, p->key, figure(p->value));
 		else
-			judge_finding(j, FINDING_RECORDS, false, "\"%.80s\" is no name of a figure", p->key);
+			judge_finding(j, FINDING_RECORDS, false, "\"%.80s\" is not a valid name of a figure",
+				      p->key);
 	}
 }
 
-/* "text" as it is, any other pair as name=value. */
+/* Keep the note for people: "text" unchanged, any other pair as name=value. */
 static void on_note(struct judge *j, const struct result_line *line)
 {
 	char text[512] = "";
@@ -299,9 +299,9 @@ static void on_record(struct judge *j, const char *text, int64_t t_ms)
 	if (r == -ENOENT && !*text)
 		return;
 	if (r < 0) {
-		judge_finding(j, FINDING_RECORDS, true, "%s on the results port: %.80s",
-			      r == -EBADMSG ? "a record with a wrong check sum" : "a line that is no record",
-			      text);
+		judge_finding(
+		    j, FINDING_RECORDS, true, "%s on the results port: %.80s",
+		    r == -EBADMSG ? "a record with a wrong check sum" : "a line that is not a record", text);
 		return;
 	}
 	if (!nonce || strcmp(line.nonce, nonce) != 0) {
@@ -314,7 +314,7 @@ static void on_record(struct judge *j, const char *text, int64_t t_ms)
 		return;
 	}
 	if (line.seq != j->next_seq)
-		judge_finding(j, FINDING_RECORDS, true, "record %llu came where %llu was due",
+		judge_finding(j, FINDING_RECORDS, true, "record %llu came instead of record %llu",
 			      (unsigned long long)line.seq, (unsigned long long)j->next_seq);
 	j->next_seq = line.seq + 1;
 	accept_record(j, &line, t_ms);

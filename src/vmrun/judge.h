@@ -2,9 +2,9 @@
 #ifndef VMRUN_JUDGE_H
 #define VMRUN_JUDGE_H
 /*
- * The judge: takes events (events.h) in order and says what the run is worth.
- * It does no input or output and reads no clock, so a live run and a replayed
- * recording of it get the same verdict.
+ * The judge: takes events (events.h) in order and decides the verdict of the run.
+ * It does no input or output and reads no clock, so a live run and its replayed
+ * recording get the same verdict.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -19,19 +19,19 @@ struct judge_check {
 	char *name, *reason;
 	enum check_state state;
 	bool unplanned;
-	int64_t begin_ms, end_ms; /* host's clock, since launch; -1: not yet */
-	int64_t guest_ms;	  /* the duration the guest gave; -1: none */
+	int64_t begin_ms, end_ms; /* on the host's clock, since launch; -1: not yet */
+	int64_t guest_ms;	  /* the duration that the guest reported; -1: none */
 	int64_t timeout_ms;	  /* of a running check; 0: none given */
 };
 
-/* Something the harness itself holds against the run, reported as one more test. */
+/* A fault that the harness itself found in the run, reported as one more test. */
 struct judge_finding {
 	const char *name;
 	char *text;
 	bool voids; /* the results cannot be trusted: no verdict */
 };
 
-/* What the console said of a name: it may come before the record does, so it is compared at the end. */
+/* The console's verdict on a name. It may arrive before the record, so both are compared at the end. */
 #define SENTINEL_PASS 1
 #define SENTINEL_FAIL 2
 
@@ -62,7 +62,7 @@ struct judge {
 void judge_init(struct judge *j);
 void judge_free(struct judge *j);
 void judge_feed(struct judge *j, const json_t *event);
-/* Draws the conclusion; nothing may be fed after it. */
+/* Decide the verdict; feed no event after it. */
 void judge_finish(struct judge *j);
 
 /* ---- shared by judge.c and verdict.c ---- */
@@ -79,25 +79,25 @@ void judge_finish(struct judge *j);
 /* The sentinel name of the whole run. */
 #define SENTINEL_OVERALL "OVERALL"
 
-/* Holds something against the run; a flood of findings is cut. `name` must last. */
+/* Add a finding; a flood of findings is cut. `name` must outlive the judge. */
 void judge_finding(struct judge *j, const char *name, bool voids, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 struct judge_check *judge_find_check(struct judge *j, const char *name);
-/* SENTINEL_* bits. */
+/* Return the SENTINEL_* bits of a name. */
 int judge_console_said(const struct judge *j, const char *name);
-/* Replaces *to by a copy of a text that came from the guest, made fit for terminals and for JSON. */
+/* Replace *to by a copy of a text of the guest, cleaned for terminals and for JSON. */
 void judge_set_text(char **to, const char *text);
 
-/* Holds the guest's figures against the asserts of the flavor (asserts.c). */
+/* Compare the guest's figures with the asserts of the flavor (asserts.c). */
 void judge_asserts(struct judge *j);
 
 /* ---- for the runner and its reports ---- */
 
-/* The check that runs now, or NULL. */
+/* Return the check that runs now, or NULL. */
 const struct judge_check *judge_running(const struct judge *j);
-/* True when no end of the run can make it pass any more because a check failed. */
+/* Return true when the run can no longer pass because a check has failed. */
 bool judge_failing(const struct judge *j);
-/* The figures of a check for people: guest's duration, else the host's; -1 when unknown. */
+/* Return a check's duration for people: the guest's, else the host's; -1 when unknown. */
 int64_t judge_check_ms(const struct judge_check *c);
 
 #endif

@@ -37,25 +37,28 @@ static struct run_options o = {
 };
 static const char *accel = "auto", *ports = "fixed";
 
-/* Of "run"; "doctor" looks at some of them. */
+/* The options of "run"; "doctor" uses some of them. */
 static const struct flag flags[] = {
     {"flavor", FLAG_STRING, &o.flavor, "the row of the flavors file to run"},
     {"flavors", FLAG_STRING, &o.flavors, "the flavors file"},
     {"image", FLAG_STRING, &o.image, "a directory with vmlinuz, initrd.img, root.erofs and manifest.json"},
     {"launcher", FLAG_STRING, &o.launcher,
      "a program that execs QEMU with $XTCP2_VMRUN_QEMU_ARGS appended, instead of -image"},
-    {"kernel", FLAG_STRING, &o.kernel, "the launcher's kernel, to prove KVM with (auto is TCG without)"},
+    {"kernel", FLAG_STRING, &o.kernel,
+     "the launcher's kernel, for the test of KVM (without it, auto means TCG)"},
     {"duration", FLAG_DURATION, &o.duration_ns,
-     "how long the flavor's load runs, such as 90s or 12h (the flavor's)"},
+     "duration of the flavor's load, such as 90s or 12h (default: the flavor's)"},
     {"timeout", FLAG_DURATION, &o.timeout_ns,
-     "limit of the whole run (the flavor's, scaled, plus the duration)"},
-    {"accel", FLAG_CHOICE, &accel, "auto proves KVM by a boot and falls back to TCG; $" ACCEL_ENV,
+     "limit of the whole run (default: the flavor's, scaled, plus the duration)"},
+    {"accel", FLAG_CHOICE, &accel, "auto tests KVM by a boot and falls back to TCG; $" ACCEL_ENV,
      "auto|kvm|tcg"},
     {"machine", FLAG_CHOICE, &o.machine, "QEMU's machine type", "q35|microvm"},
     {"qemu", FLAG_STRING, &o.qemu, "the QEMU to run"},
-    {"ports", FLAG_CHOICE, &ports, "forward the ports that the flavor lists, or free ones", "fixed|auto"},
-    {"report", FLAG_STRING, &o.report, "where transcript, events and reports go (xtcp2-vm/FLAVOR)"},
-    {"append", FLAG_STRING, &o.append, "more for the guest's kernel command line"},
+    {"ports", FLAG_CHOICE, &ports, "forward the host ports that the flavor lists, or free ones",
+     "fixed|auto"},
+    {"report", FLAG_STRING, &o.report,
+     "directory of transcript, events and reports (default: xtcp2-vm/FLAVOR)"},
+    {"append", FLAG_STRING, &o.append, "additional arguments of the guest's kernel command line"},
     {"keep-alive", FLAG_BOOL, &o.keep_alive,
      "leave the machine up after the verdict, its console on 127.0.0.1:12055"},
     {"debug-shell", FLAG_BOOL, &o.debug_shell, "give this terminal to the guest's console"},
@@ -68,7 +71,7 @@ static int usage(FILE *to, int status)
 	fputs(
 	    "usage: xtcp2-vmrun run --flavor NAME (--image DIR | --launcher PATH) [option ...]\n"
 	    "       xtcp2-vmrun replay DIR        judge a recorded run again (DIR/events.jsonl)\n"
-	    "       xtcp2-vmrun doctor [--image DIR] [--accel A]   what this host can do\n"
+	    "       xtcp2-vmrun doctor [--image DIR] [--accel A]   show the abilities of this host\n"
 	    "       xtcp2-vmrun version\n"
 	    "Exit status: 0 pass, 1 fail, 2 no verdict (time-out, hang, crash; bad usage), 3 could not run.\n\n",
 	    to);
@@ -76,7 +79,7 @@ static int usage(FILE *to, int status)
 	return status;
 }
 
-/* Ends the process with status 2 when something is wrong, with 0 for help. */
+/* Parse the command line; end the process with status 2 on a bad argument, with 0 after -help. */
 static void parse_options(int argc, char **argv)
 {
 	const char *environment = getenv(ACCEL_ENV);
@@ -89,7 +92,7 @@ static void parse_options(int argc, char **argv)
 		exit(BAD_USAGE);
 	}
 	if (o.timeout_ns == 0) {
-		log_err(LOG_NAME, "-timeout 0s: must be longer");
+		log_err(LOG_NAME, "-timeout must be longer than 0s");
 		exit(BAD_USAGE);
 	}
 	o.ports_auto = strcmp(ports, "auto") == 0;
@@ -127,7 +130,7 @@ static int cmd_replay(int argc, char **argv)
 	return status;
 }
 
-/* Writes the first line that "qemu --version" prints. False when it cannot be run. */
+/* Write the first line of "qemu --version". Return false when QEMU cannot be run. */
 static bool qemu_version(const char *qemu, char *line, size_t cap)
 {
 	char *const argv[] = {(char *)qemu, "--version", NULL};
@@ -206,7 +209,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
-		/* The name that flags_parse() puts before its messages. */
+		/* flags_parse() prefixes its messages with this name. */
 		argv[1] = argv[0];
 		return commands[i].run(argc - 1, argv + 1);
 	}

@@ -26,14 +26,14 @@ int port_probe(int port)
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	/* As QEMU does: a port in TIME_WAIT is free. */
+	/* QEMU sets it too: a port in TIME_WAIT is free. */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0)
 		return -errno;
 	return 0;
 }
 
-/* The inode of the socket that listens on the port, 0 when there is none. */
+/* Return the inode of the socket that listens on the port, 0 when there is none. */
 static unsigned long listener_inode(const char *table, int port)
 {
 	_cleanup_fclose_ FILE *f = fopen(table, "re");

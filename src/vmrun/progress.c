@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-/* How often a step that lasts says so where there is no terminal. */
+/* The interval of the lines of a long step without a terminal. */
 #define SIGN_OF_LIFE_NS (15 * NS_PER_SEC)
 
 #define NAME_WIDTH 28

@@ -14,7 +14,7 @@
 
 #define FD(channel) (CHILD_FD_FIRST + CHANNEL_##channel)
 
-/* How long the time stamp counter is measured: 50 ms give it to some 10 ppm. */
+/* The time for measuring the time stamp counter: 50 ms are precise to some 10 ppm. */
 #define TSC_MEASURE_NS (50 * NS_PER_MS)
 
 void argv_add(struct argv *a, const char *fmt, ...)
@@ -53,7 +53,7 @@ json_t *argv_json(const struct argv *a)
 	return list;
 }
 
-/* In an option's value a comma is written twice (qemu(1)). NULL without memory. */
+/* Double the commas, as an option's value requires (qemu(1)). NULL when memory is exhausted. */
 static char *escape_commas(const char *value)
 {
 	char *out = malloc(2 * strlen(value) + 1), *to = out;
@@ -78,7 +78,7 @@ static void add_netdev(struct argv *a, const struct machine *m)
 		n += snprintf(forwards + n, sizeof(forwards) - n, ",hostfwd=tcp:127.0.0.1:%d-:%d",
 			      m->ports_auto ? 0 : f->host, f->guest);
 	}
-	/* restrict=on: the guest sees nothing of the host's network; forwards work all the same. */
+	/* restrict=on isolates the guest from the host's network; forwards still work. */
 	argv_add(a, "-netdev");
 	argv_add(a, "user,id=net0,restrict=on%s", forwards);
 	argv_add(a, "-device");
@@ -124,7 +124,7 @@ void qemu_launcher_args(struct argv *a, const struct machine *m)
 	add_netdev(a, m);
 }
 
-/* The host's time stamp counter in kHz, 0 where there is none. Blocks for TSC_MEASURE_NS. */
+/* Return the host's time stamp counter in kHz, 0 without one. Blocks for TSC_MEASURE_NS. */
 static int64_t tsc_khz(void)
 {
 #ifdef __x86_64__
@@ -145,7 +145,7 @@ void qemu_argv(struct argv *a, const struct machine *m)
 	_cleanup_free_ char *root = m->root ? escape_commas(m->root) : NULL;
 	char extra[64] = "";
 
-	/* Without it the microvm's kernel waits for ever for timer ticks to calibrate the TSC against. */
+	/* Without it the microvm's kernel waits forever for timer ticks to calibrate the TSC. */
 	if (microvm && tcg)
 		snprintf(extra, sizeof(extra), " tsc_early_khz=%" PRId64, tsc_khz());
 	argv_add(a, "%s", m->qemu);

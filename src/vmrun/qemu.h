@@ -3,9 +3,9 @@
 #define VMRUN_QEMU_H
 /*
  * QEMU's command line. Every channel is an inherited descriptor
- * (CHILD_FD_FIRST + enum channel), so runs side by side cannot collide and
- * nothing of the early boot is lost; -S holds the guest until the runner has
- * attached to all of them.
+ * (CHILD_FD_FIRST + enum channel), so concurrent runs cannot collide. -S holds
+ * the guest until the runner reads all channels, so no output of the early boot
+ * is lost.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 #include "vmrun/flavor.h"
 
-/* The shell is the guest's second serial port: what is typed there stays out of the console's transcript. */
+/* The shell is the guest's second serial port, which keeps its input out of the console's transcript. */
 enum channel { CHANNEL_CONSOLE, CHANNEL_SHELL, CHANNEL_RESULT, CHANNEL_ARTIFACT, CHANNEL_QMP, CHANNELS };
 
 #define QEMU_DEFAULT "qemu-system-x86_64"
@@ -26,7 +26,7 @@ struct argv {
 };
 void argv_add(struct argv *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void argv_free(struct argv *a);
-/* As a JSON array, for the record. */
+/* Return the vector as a new JSON array. */
 json_t *argv_json(const struct argv *a);
 
 struct machine {
@@ -35,15 +35,15 @@ struct machine {
 	const char *kernel, *initrd, *root, *append;
 	const char *run_file; /* shown to the guest as fw_cfg opt/org.xtcp2/run; may be NULL */
 	const struct flavor *flavor;
-	bool ports_auto; /* the host's kernel picks the host ports */
+	bool ports_auto; /* the host's kernel chooses the host ports */
 };
 
-/* The whole command line of a machine that the runner makes itself. */
+/* Append the whole command line of a machine that runs without a launcher. */
 void qemu_argv(struct argv *a, const struct machine *m);
 
 /*
- * What a launcher has to append to its own command line: channels, devices the
- * runner needs, -S, forwards; no argument contains a blank.
+ * Append the arguments that a launcher adds to its own command line: channels, the
+ * devices that the runner needs, -S, forwards. No argument contains a blank.
  */
 void qemu_launcher_args(struct argv *a, const struct machine *m);
 

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/loop.h"
 
-/* Commands under way at a time; the runner sends a handful. */
+/* Commands in flight at a time; the runner sends a handful. */
 #define PENDING_MAX 32
 
 struct pending {
@@ -67,7 +67,7 @@ static void on_readable(struct loop_watch *w, uint32_t events)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) { /* QEMU is gone: its process file descriptor tells the rest */
+	if (n <= 0) { /* QEMU has ended: the pidfd reports how */
 		loop_remove(q->loop, w);
 		return;
 	}

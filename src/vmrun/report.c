@@ -12,7 +12,7 @@
 
 #define NAME_WIDTH 28
 
-/* A figure is written as it was measured: 7.65, not 7.6500000000000004. */
+/* Digits of a figure: 7.65, not 7.6500000000000004. */
 #define FIGURE_DIGITS 10
 
 static const char *run_text(const struct judge *j, const char *key)
@@ -27,7 +27,7 @@ static bool passed(const struct judge_check *c)
 	return c->state == CHECK_PASS;
 }
 
-/* Why a check counts as failed. */
+/* Return the reason why a check counts as failed. */
 static const char *why(const struct judge_check *c)
 {
 	if (c->state == CHECK_PLANNED)
@@ -108,7 +108,7 @@ static void xml_case(FILE *f, const struct judge *j, const char *name, int64_t m
 	fputs("\"/>\n    </testcase>\n", f);
 }
 
-/* A test of its own says whether there is a verdict: a run that hung must not look like one that passed. */
+/* A separate test reports a missing verdict: a run that hung must not look like one that passed. */
 static const char *verdict_failure(const struct judge *j)
 {
 	return j->verdict == VERDICT_PASS || j->verdict == VERDICT_FAIL ? NULL
@@ -186,7 +186,7 @@ static int write_results(FILE *f, const struct judge *j)
 	return r < 0 ? -EIO : 0;
 }
 
-/* Written aside and renamed: a reader sees the old file or the whole new one. */
+/* Write to a temporary file and rename it: a reader sees the old file or the whole new one. */
 static int write_file(const char *dir, const char *name, const struct judge *j,
 		      int (*fn)(FILE *, const struct judge *))
 {

@@ -2,14 +2,13 @@
 /*
  * xtcp2-report: the guest's end of the results and artifact ports.
  *
- * Theory of operation. Checks are shell scripts that run one command a record;
- * the sequence number therefore lives in a state file, and a lock on that file
- * orders concurrent senders from taking the number to having written the line
- * (a virtio port also has one opener at a time). The sentinel for people and for
- * anything that reads the console goes to /dev/kmsg as one record: the kernel
- * never splits it with other console output, which a write to the tty does not
- * promise. Without a results port (a run on a developer's machine) the sentinel
- * goes to standard output and the record nowhere.
+ * Theory of operation. Checks are shell scripts that run one command per record,
+ * so a state file keeps the sequence number. A sender holds a lock on that file
+ * from taking the number until the line is written (a virtio port can also be
+ * opened only once at a time). The sentinel, for people and for readers of the
+ * console, goes to /dev/kmsg as one record: unlike a write to the tty, the kernel
+ * never splits it with other console output. Without a results port (a run on a
+ * developer's machine) the sentinel goes to standard output, and no record is sent.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -34,11 +33,11 @@
 #define PORTS_DIR	   "/sys/class/virtio-ports"
 #define FW_CFG_FILE	   "/sys/firmware/qemu_fw_cfg/by_name/opt/org.xtcp2/run/raw"
 
-/* How long a port may be held by another sender, and how long the host may take to answer. */
+/* Limits of the wait for a port that another sender holds, and for the host's answer. */
 #define PORT_BUSY_MS 10000
 #define ANSWER_MS    30000
 
-/* A reason or note is cut here: with every byte escaped it still fits into a record. */
+/* Bound of a reason or note: with every byte escaped it still fits into a record. */
 #define TEXT_MAX 900
 
 static int fail(const char *what, const char *object, int error)
@@ -59,8 +58,7 @@ static int read_small(const char *path, char *out, size_t cap)
 	return 0;
 }
 
-/* Finds "xtcp2.nonce=" in the kernel command line,
- * else in what the host put into fw_cfg; "none" without a host. */
+/* Find "xtcp2.nonce=" in the kernel command line, else in the host's fw_cfg file; "none" without a host. */
 static void find_nonce(char nonce[static RESULT_NONCE_MAX])
 {
 	static const char *const places[] = {"/proc/cmdline", FW_CFG_FILE};
@@ -83,8 +81,7 @@ static void find_nonce(char nonce[static RESULT_NONCE_MAX])
 	snprintf(nonce, RESULT_NONCE_MAX, "none");
 }
 
-/* Opens the port of that name; waits while another process holds it.
- * fd or -errno (-ENODEV: there is none). */
+/* Open the port of that name; wait while another process holds it. Return fd or -errno (-ENODEV: no port). */
 static int open_port(const char *name)
 {
 	DIR *dir = opendir(PORTS_DIR);
@@ -125,7 +122,7 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* Waits for the host's answer line. 0 for ACK, -EBADMSG for NAK, -ETIMEDOUT, -errno. */
+/* Wait for the host's answer line. Return 0 for ACK, -EBADMSG for NAK, -ETIMEDOUT or another -errno. */
 static int wait_answer(int fd)
 {
 	char answer[16] = "";
@@ -148,12 +145,12 @@ static int wait_answer(int fd)
 	return strcmp(answer, RESULT_ACK) == 0 ? 0 : -EBADMSG;
 }
 
-/* What the console is told of a check. */
+/* A check's verdict as written to the console. */
 struct sentinel {
 	const char *name, *verdict, *reason;
 };
 
-/* The console's line: a kernel log record when there is a results port, standard output otherwise. */
+/* Write the sentinel: to the kernel's log when there is a results port, to standard output otherwise. */
 static void write_sentinel(const struct sentinel *s, bool in_guest)
 {
 	char line[768];
@@ -171,7 +168,7 @@ static void write_sentinel(const struct sentinel *s, bool in_guest)
 	(void)ignored;
 }
 
-/* Sends one record; for BYE waits for the answer on the same opening of the port. */
+/* Send one record; after BYE, wait for the answer on the same descriptor. */
 static int send_record(struct result_line *line, const struct sentinel *sentinel)
 {
 	const char *state = getenv("XTCP2_REPORT_STATE");
@@ -241,7 +238,7 @@ static int send_artifact(const char *name, const char *path)
 	for (uint64_t left = size; r == 0 && left;) {
 		n = read(file, chunk, left < sizeof(chunk) ? left : sizeof(chunk));
 		if (n <= 0)
-			return fail("changed while being sent:", path, n < 0 ? errno : EIO);
+			return fail("file changed while being sent:", path, n < 0 ? errno : EIO);
 		r = write_all(port, chunk, n);
 		left -= n;
 	}
@@ -250,7 +247,7 @@ static int send_artifact(const char *name, const char *path)
 	return r < 0 ? fail("the host did not take artifact", name, -r) : 0;
 }
 
-/* Cuts free text to what a record holds. */
+/* Cut free text to TEXT_MAX. */
 static char *cut(char *text)
 {
 	if (strlen(text) > TEXT_MAX)
@@ -309,7 +306,7 @@ static int cmd_heartbeat(char **args, int n)
 	for (int i = 0; i < n && line.pairs < RESULT_PAIRS_MAX; i++) {
 		char *eq = strchr(args[i], '=');
 		if (!eq || eq == args[i])
-			return fail("heartbeat takes name=value, not", args[i], EINVAL) + 1;
+			return fail("heartbeat expects name=value, not", args[i], EINVAL) + 1;
 		*eq = '\0';
 		add(&line, args[i], eq + 1);
 	}
@@ -334,7 +331,7 @@ static int cmd_artifact(char **args, int n)
 	return send_artifact(args[0], args[1]);
 }
 
-/* `name_arg` and `verdict_arg` say which argument (from 1) is a name or PASS|FAIL; 0 for none. */
+/* `name_arg` and `verdict_arg`: the argument (from 1) that is a name or PASS|FAIL; 0 for none. */
 static const struct command {
 	const char *name, *args;
 	int min, max, name_arg, verdict_arg;
@@ -382,7 +379,7 @@ int main(int argc, char **argv)
 			return fail("not a name:", args[c->name_arg - 1], EINVAL) + 1;
 		const char *verdict = c->verdict_arg ? args[c->verdict_arg - 1] : "PASS";
 		if (strcmp(verdict, "PASS") != 0 && strcmp(verdict, "FAIL") != 0)
-			return fail("the verdict is PASS or FAIL, not", verdict, EINVAL) + 1;
+			return fail("the verdict must be PASS or FAIL, not", verdict, EINVAL) + 1;
 		return c->run(args, n);
 	}
 	fprintf(stderr, "xtcp2-report: unknown command '%s'; see xtcp2-report -help\n", argv[1]);

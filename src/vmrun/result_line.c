@@ -31,7 +31,7 @@ bool result_name_valid(const char *name)
 	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == n;
 }
 
-/* An output position that goes on counting past the end, as snprintf() does. */
+/* An output position that keeps counting past the end, as snprintf() does. */
 struct out {
 	char *p;
 	size_t len, cap;
@@ -50,7 +50,7 @@ static void put_str(struct out *o, const char *s)
 		put(o, *s++);
 }
 
-/* A plain word goes bare, anything else in quotes; the line is ASCII whatever the value. */
+/* Write a plain word bare and any other value in quotes, with escapes that keep the line ASCII. */
 static void put_value(struct out *o, const char *value)
 {
 	bool bare = *value != '\0';
@@ -99,7 +99,7 @@ int result_line_format(const struct result_line *line, char out[static RESULT_LI
 	return n < RESULT_LINE_MAX ? n : -EMSGSIZE;
 }
 
-/* Cuts the next blank-separated word off *p. NULL at the end. */
+/* Cut the next blank-separated word off *p. NULL at the end. */
 static char *next_word(char **p)
 {
 	char *word = *p;
@@ -124,7 +124,7 @@ static bool parse_u64(const char *word, int base, uint64_t *out)
 	return !errno && !*end;
 }
 
-/* Undoes put_value()'s quotes in place. Returns the end past the closing quote, NULL when it is missing. */
+/* Undo put_value()'s quotes in place. Return the end past the closing quote, NULL when it is missing. */
 static char *unquote(char *p)
 {
 	char *to = p;

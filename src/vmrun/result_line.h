@@ -8,9 +8,9 @@
  *
  * The nonce comes from the host (kernel command line), so that an echoed or
  * replayed log cannot forge a result. seq counts from 0 without gaps; mono_ms is
- * the guest's CLOCK_MONOTONIC. What each verb carries:
+ * the guest's CLOCK_MONOTONIC. The verbs and their pairs:
  *
- *	PLAN checks=A,B,C              first of all
+ *	PLAN checks=A,B,C              the first record
  *	BEGIN check=A timeout_ms=N     the guest itself enforces N
  *	END check=A verdict=PASS|FAIL ms=N reason="..."
  *	METRIC name=value ...          a figure for the report
@@ -18,7 +18,7 @@
  *	OVERALL verdict=PASS|FAIL
  *	BYE                            last; the host answers RESULT_ACK, then the guest may power off
  *
- * An artifact travels on a port of its own: one header line, then `size` bytes;
+ * An artifact is sent on a separate port: one header line, then `size` bytes;
  * the host answers RESULT_ACK or RESULT_NAK:
  *
  *	XA <nonce> <name> <size> <crc32c>
@@ -32,10 +32,10 @@
 #define RESULT_ACK    "ACK\n"
 #define RESULT_NAK    "NAK\n"
 
-/* What the console carries for a check, and for the whole run with the name OVERALL. */
+/* The start of a sentinel on the console, for each check and, with the name OVERALL, for the whole run. */
 #define SENTINEL_PREFIX "XTCP2_SELF_TEST_"
 
-#define RESULT_LINE_MAX	 4096 /* with the newline; a line of PIPE_BUF is written in one piece */
+#define RESULT_LINE_MAX	 4096 /* with the newline; a line of up to PIPE_BUF is written atomically */
 #define RESULT_NONCE_MAX 64
 #define RESULT_NAME_MAX	 64 /* a check's name, an artifact's name */
 #define RESULT_PAIRS_MAX 32
@@ -65,19 +65,20 @@ struct result_line {
 const char *result_verb_name(enum result_verb verb);
 
 /*
- * Writes the line with its newline and a NUL; only nonce, seq, mono_ms, verb and
- * the pairs of `line` are read. Returns the length without NUL or -EMSGSIZE.
+ * Format nonce, seq, mono_ms, verb and the pairs of `line`, with a newline and a
+ * NUL. Return the length without the NUL, or -EMSGSIZE.
  */
 int result_line_format(const struct result_line *line, char out[static RESULT_LINE_MAX]);
 
-/* Parses one line without its newline.
+/* Parse one line without its newline.
  * 0, -ENOENT (not a record), -EBADMSG (check sum), -EINVAL (malformed). */
 int result_line_parse(const char *line, size_t len, struct result_line *out);
 
-/* The value of `key`, or NULL. */
+/* Return the value of `key`, or NULL. */
 const char *result_line_get(const struct result_line *line, const char *key);
 
-/* Letters, digits, '.', '_' and '-', not empty, not starting with '.', shorter than RESULT_NAME_MAX. */
+/* Return true for a non-empty name of letters, digits, '.', '_' and '-' that does not start with '.' and is
+ * shorter than RESULT_NAME_MAX. */
 bool result_name_valid(const char *name);
 
 #endif

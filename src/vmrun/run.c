@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Theory of operation. One thread, one loop. Whatever happens becomes an event
- * (events.h); the judge sees every event as it is written, and this file reacts
- * to what the judge then knows: it answers BYE, starts and ends the progress
+ * Theory of operation. One thread, one loop. Everything that happens becomes an
+ * event (events.h). The judge sees each event when it is written, and this file
+ * then acts on the judge's state: it answers BYE, starts and ends the progress
  * lines, and ends the run when the machine panics, a deadline passes or the user
- * says so. The order of a run is straight: run_vm() prepares, launches, turns the
- * loop until the run is `over`, has the autopsy made if the machine hangs or has
- * panicked, ends the machine, and only then lets the judge conclude.
+ * interrupts it. run_vm() prepares, launches, runs the loop until the run is
+ * `over`, makes the autopsy if the machine hangs or has panicked, ends the
+ * machine, and only then lets the judge conclude.
  */
 #include "vmrun/run.h"
 
@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
+#include "vmrun/access.h"
 #include "vmrun/artifact.h"
 #include "vmrun/autopsy.h"
 #include "vmrun/console.h"
@@ -38,16 +39,15 @@
 #include "vmrun/setup.h"
 #include "vmrun/shell.h"
 #include "vmrun/vm.h"
-#include "vmrun/ways_in.h"
 
-/* Deadlines and the live line are looked at this often. */
+/* The interval of checking the deadlines and of updating the progress line. */
 #define TICK_NS (200 * NS_PER_MS)
 
-/* The transcript of a guest that floods its console is cut here. */
+/* Bound of the transcript, against a guest that floods its console. */
 #define CONSOLE_LOG_MAX (INT64_C(64) << 20)
 /* Console lines kept for the autopsy, in bytes. */
 #define TAIL_MAX	(256 * 1024)
-/* Lines of trouble taken into events.jsonl; a broken guest writes them without end. */
+/* Error lines copied into events.jsonl; a broken guest writes them without end. */
 #define TROUBLE_MAX	1000
 
 #define LOG_NAME "xtcp2-vmrun"
@@ -72,7 +72,7 @@ struct run {
 	unsigned int troubles;
 	enum why_over over;
 	bool report_failed;  /* the disk is full, for instance */
-	bool kept;	     /* the verdict is out, the machine stays for the user */
+	bool kept;	     /* the verdict is decided, the machine stays up for the user */
 	bool answered;	     /* BYE was acknowledged */
 	int64_t activity_ms; /* since launch: the last byte on any channel */
 };
@@ -97,14 +97,15 @@ static void stop(struct run *r, const char *reason)
 	end_run(r, OVER_STOPPED);
 }
 
-/* What the guest made happen. One that says more than is kept has no verdict; one that stays up only loses it. */
+/* Emit an event of the guest. Beyond EVENTS_GUEST_MAX the run has no verdict; a machine that stays up only
+ * loses the event. */
 static void emit_guest(struct run *r, const char *ev, json_t *fields)
 {
 	if (!events_emit_guest(r->events, ev, fields) && !r->kept)
 		stop(r, "flood");
 }
 
-/* A deadline has passed. Before the guest's first instruction that is a machine that cannot be run. */
+/* End the run after a deadline. Before the guest's first instruction the machine could not be run. */
 static void time_out(struct run *r, const char *kind, const char *text)
 {
 	if (r->judge.started)
@@ -114,24 +115,24 @@ static void time_out(struct run *r, const char *kind, const char *text)
 	end_run(r, OVER_HUNG);
 }
 
-/* Opens the ways into a machine that stays up and says which they are. */
+/* Open the access to a machine that stays up and print it. */
 static void keep(struct run *r)
 {
 	int port = 0;
 
 	r->kept = true;
 	progress_line(&r->progress,
-		      "the machine stays up; Ctrl-C ends it. Ways in, once what listens there has started:");
+		      "the machine stays up; Ctrl-C ends it. Access, once the services have started:");
 	if (r->shell && !r->options->debug_shell) {
 		port = shell_listen(r->shell, r->options->ports_auto ? 0 : r->options->console_port);
 		if (port < 0)
 			log_warn(LOG_NAME, "no console port: 127.0.0.1:%d: %s", r->options->console_port,
 				 strerror(-port));
 	}
-	ways_in_print(&r->progress, port, json_object_get(r->judge.run, "ports"), r->setup->flavor.try);
+	access_print(&r->progress, port, json_object_get(r->judge.run, "ports"), r->setup->flavor.try);
 }
 
-/* Lets the judge conclude and writes the reports. */
+/* Let the judge conclude and write the reports. */
 static void conclude(struct run *r)
 {
 	judge_finish(&r->judge);
@@ -145,7 +146,7 @@ static void conclude(struct run *r)
 	fflush(stdout);
 }
 
-/* The guest has said BYE: it gets its answer and, unless it is kept, goes down by itself. */
+/* Answer the guest's BYE; unless it is kept, it then powers off by itself. */
 static void answer_bye(struct run *r)
 {
 	r->answered = true;
@@ -159,12 +160,12 @@ static void answer_bye(struct run *r)
 	keep(r);
 }
 
-/* Shows what the last record changed. */
+/* Show the effect of the last record. */
 static void show_progress(struct run *r, bool was_planned, const struct judge_check *was_running)
 {
 	const struct judge *j = &r->judge;
 	const struct judge_check *running = judge_running(j);
-	/* The array may have moved: a check is known by its place only, so names are compared. */
+	/* The array may have moved, so compare names rather than pointers. */
 	if (!was_planned && j->planned)
 		progress_done(&r->progress, "boot", true, j->plan_ms, NULL);
 	for (size_t i = 0; was_running && i < j->checks_count; i++) {
@@ -186,7 +187,7 @@ static void on_record_line(const char *line, size_t len, void *data)
 	const struct judge_check *running = judge_running(&r->judge);
 	struct judge_check was = running ? *running : (struct judge_check){0};
 
-	/* A machine that is there to be used goes on telling how it is; after a verdict nothing counts. */
+	/* A machine that stays up keeps sending records; after the verdict they do not count. */
 	if (!len || r->judge.finished)
 		return;
 	emit_guest(r, "record", json_pack("{s:s}", "line", line));
@@ -208,7 +209,7 @@ static void on_console_line(const char *line, size_t len, void *data)
 		buf_consume(&r->tail, r->tail.len / 2);
 	buf_append(&r->tail, line, len);
 	buf_byte(&r->tail, '\n');
-	/* What SysRq prints during the autopsy is the host's own doing. */
+	/* The host itself causes the SysRq output during the autopsy. */
 	if (r->over == OVER_HUNG)
 		return;
 	enum console_class class = console_classify(line, &s);
@@ -266,7 +267,7 @@ static void on_cont(const json_t *result, const char *error, void *data)
 	}
 }
 
-/* The forwards as QEMU made them; with --ports auto only it knows the host's ports. */
+/* Record the forwards that QEMU made; with --ports auto only QEMU knows the host's ports. */
 static void on_usernet(const json_t *result, const char *error, void *data)
 {
 	struct run *r = data;
@@ -324,7 +325,7 @@ static void check_deadlines(struct run *r)
 	enum deadline d = deadline_passed(&r->judge, &limits, events_now_ms(r->events), r->activity_ms, text);
 
 	if (d == DEADLINE_POWER_OFF) {
-		/* The verdict is in: a guest that does not find its way down is ended, and told of. */
+		/* The verdict is decided: end a guest that does not power off, and log it. */
 		log_warn(LOG_NAME, "%s; it was ended", text);
 		stop(r, "bye");
 	} else if (d != DEADLINE_NONE) {
@@ -355,7 +356,7 @@ static void on_shell_end(void *data)
 	stop(data, "interrupt");
 }
 
-/* Everything on this side of the machine. 0 or -errno. */
+/* Open the files and objects of the run on the host. Return 0 or -errno. */
 static int open_run(struct run *r)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
@@ -429,7 +430,7 @@ static void launch(struct run *r)
 	if (r->options->keep_alive || r->options->debug_shell || !json_array_size(s->flavor.checks))
 		r->shell = shell_new(r->loop, &r->vm, on_shell_end, r);
 	if (r->options->debug_shell && (!r->shell || shell_terminal(r->shell) < 0))
-		log_warn(LOG_NAME, "--debug-shell: standard input is no terminal");
+		log_warn(LOG_NAME, "--debug-shell: standard input is not a terminal");
 	else if (r->options->debug_shell)
 		progress_line(&r->progress,
 			      "the guest has this terminal; " SHELL_ESCAPE_NAME " ends the run\r");
@@ -475,13 +476,12 @@ int run_vm(const struct run_options *o)
 		launch(&r);
 		while (r.over == RUNNING && loop_run(r.loop) == 0)
 			;
-		/* Whatever ended the machine, the shell has nothing to talk to any more. */
 		if (r.over == OVER_HUNG || r.over == OVER_PANIC)
 			examine(&r);
 		vm_stop(&r.vm);
 		if (!r.judge.finished)
 			conclude(&r);
-		/* A verdict that nobody can read up on is none. */
+		/* A verdict without its report does not count. */
 		status = r.report_failed ? VERDICT_NOT_RUN : r.judge.verdict;
 		if (r.judge.verdict == VERDICT_NOT_RUN)
 			log_err(LOG_NAME, "%s",

@@ -33,7 +33,7 @@ static int refuse(char error[static SETUP_ERROR_MAX], int r, const char *fmt, ..
 	return r;
 }
 
-/* Makes the report directory, takes it for this run, and removes what an earlier run left. */
+/* Make the report directory, lock it for this run, and remove the files of an earlier run. */
 static int take_report_dir(struct setup *s, char error[static SETUP_ERROR_MAX])
 {
 	static const char *const stale[] = {"events.jsonl", "results.json", "junit.xml",
@@ -54,7 +54,7 @@ static int take_report_dir(struct setup *s, char error[static SETUP_ERROR_MAX])
 			      strerror(errno));
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return refuse(error, -EBUSY,
-			      "report directory %s belongs to a run under way; --report takes another",
+			      "report directory %s is in use by another run; choose another with --report",
 			      s->report);
 	for (size_t i = 0; i < ARRAY_SIZE(stale); i++) {
 		snprintf(path, sizeof(path), "%s/%s", s->report, stale[i]);
@@ -75,13 +75,13 @@ static int find_image_file(struct setup *s, const char *name, char path[static P
 	if (stat(path, &st) < 0 || access(path, R_OK) < 0)
 		return refuse(error, -errno, "image %s: %s: %s", s->options->image, name, strerror(errno));
 	if (!S_ISREG(st.st_mode) || !st.st_size)
-		return refuse(error, -EINVAL, "image %s: %s is damaged (empty or no file)", s->options->image,
-			      name);
+		return refuse(error, -EINVAL, "image %s: %s is damaged (empty or not a file)",
+			      s->options->image, name);
 	json_object_set_new(s->image, name, json_integer(st.st_size));
 	return 0;
 }
 
-/* The manifest may tell each file's size, which catches a copy that was cut, and more kernel arguments. */
+/* Read the manifest: each file's size, which reveals a truncated copy, and more kernel arguments. */
 static int read_manifest(struct setup *s, const char **append, json_t **manifest,
 			 char error[static SETUP_ERROR_MAX])
 {
@@ -138,7 +138,7 @@ static int check_ports(const struct setup *s, char error[static SETUP_ERROR_MAX]
 				      strerror(-r));
 		port_holder(f->host, who);
 		return refuse(error, r,
-			      "port %d (%s) on 127.0.0.1 is taken by %s; --ports auto picks free ones",
+			      "port %d (%s) on 127.0.0.1 is in use by %s; --ports auto chooses free ones",
 			      f->host, f->name, who);
 	}
 	return 0;
@@ -155,13 +155,13 @@ static int make_nonce(struct setup *s)
 	return 0;
 }
 
-/* Somebody may want to get in: the guest serves a shell. */
+/* Return true when a user may want to log in: the guest then serves a shell. */
 static bool has_shell(const struct setup *s)
 {
 	return s->options->keep_alive || s->options->debug_shell || !json_array_size(s->flavor.checks);
 }
 
-/* The words of guest/kernel-append on one line; whole lines that begin with '#' are comments. */
+/* Write the words of guest/kernel-append as one line, without the lines that begin with '#'. */
 static void append_words(char *to, size_t size)
 {
 	const char *text = (const char *)kernel_append, *end = text + kernel_append_len;
@@ -176,7 +176,7 @@ static void append_words(char *to, size_t size)
 	}
 }
 
-/* What the guest is told, on the kernel command line and, one a line, in the file behind fw_cfg. */
+/* Make the guest's parameters: on the kernel command line and, one per line, in the fw_cfg file. */
 static int make_run_file(struct setup *s, const char *more, char error[static SETUP_ERROR_MAX])
 {
 	char params[512], words[512] = "";
@@ -229,7 +229,8 @@ static int make_argv(struct setup *s, char error[static SETUP_ERROR_MAX])
 	for (size_t i = 0; i < extra.n; i++) {
 		if (strpbrk(extra.v[i], " \t\n"))
 			r = refuse(error, -EINVAL,
-				   "report directory %s: a launcher needs a path without blanks", s->report);
+				   "report directory %s: a launcher requires a path without blanks",
+				   s->report);
 		buf_printf(&text, "%s%s", i ? " " : "", extra.v[i]);
 	}
 	if (r == 0 && buf_ok(&text)) {
@@ -243,7 +244,7 @@ static int make_argv(struct setup *s, char error[static SETUP_ERROR_MAX])
 	return r;
 }
 
-/* Time-outs: the flavor's or the user's, stretched by what the canary measured, plus the duration. */
+/* Set the time-outs: the flavor's or the user's, scaled by the canary's measurement, plus the duration. */
 static void set_times(struct setup *s)
 {
 	s->duration_ns = s->options->duration_ns >= 0 ? s->options->duration_ns : s->flavor.duration_ns;
@@ -259,7 +260,7 @@ static int choose_accel(struct setup *s, char error[static SETUP_ERROR_MAX])
 	int r;
 
 	if (s->options->launcher) {
-		/* Without the launcher's kernel there is no canary, and TCG always works. */
+		/* The canary needs the launcher's kernel; without it choose TCG, which always works. */
 		bool kvm = s->options->accel == ACCEL_KVM;
 		s->accel = (struct accel){
 		    .name = kvm ? "kvm" : "tcg", .cpu = kvm ? "host" : "max", .scale_percent = 100};
@@ -294,7 +295,7 @@ int setup_prepare(struct setup *s, const struct run_options *o, char error[stati
 		return refuse(error, -ENAMETOOLONG, "the report directory's path is too long");
 	int r = o->image ? check_image(s, &append, &manifest, error) : 0;
 	if (r == 0 && !child_find(o->launcher ? o->launcher : o->qemu, program))
-		r = refuse(error, -ENOENT, "%s is not here or cannot be executed%s", program,
+		r = refuse(error, -ENOENT, "%s is missing or cannot be executed%s", program,
 			   o->launcher ? "" : " (Debian: apt install qemu-system-x86)");
 	if (r == 0)
 		r = check_ports(s, error);

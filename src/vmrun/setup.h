@@ -2,8 +2,8 @@
 #ifndef VMRUN_SETUP_H
 #define VMRUN_SETUP_H
 /*
- * Everything that can be found wrong before a machine is started: flavor, image,
- * QEMU, ports, accelerator, report directory. Each failure is one line.
+ * Checks before a machine is started: flavor, image, QEMU, ports, accelerator,
+ * report directory. Each failure is one line.
  */
 #include <limits.h>
 #include <stdbool.h>
@@ -33,17 +33,17 @@ struct setup {
 	char nonce[2 * NONCE_BYTES + 1];
 	char append[2048];
 	json_t *image;			 /* file name -> bytes, and the manifest's id */
-	int64_t duration_ns, timeout_ns; /* the whole run's, scaled, with the duration */
+	int64_t duration_ns, timeout_ns; /* of the whole run, scaled, with the duration */
 	int lock_fd;
 };
 
 #define SETUP_ERROR_MAX 1024
 
-/* 0, or -errno with one line in error. setup_free() is due either way. */
+/* Check and prepare. Return 0, or -errno with one line in error. Call setup_free() in both cases. */
 int setup_prepare(struct setup *s, const struct run_options *o, char error[static SETUP_ERROR_MAX]);
 void setup_free(struct setup *s);
 
-/* What the report says of it: a new reference. */
+/* Return the set-up for the report: a new reference. */
 json_t *setup_json(const struct setup *s);
 
 #endif

@@ -138,7 +138,7 @@ void shell_output(struct shell *s, const void *bytes, size_t n)
 {
 	ssize_t ignored = 0;
 
-	/* A client that does not keep up loses output: the machine must not wait for it. */
+	/* A client that is too slow loses output: the machine must not wait for it. */
 	if (s->client.fd >= 0)
 		ignored = send(s->client.fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (s->terminal.fd >= 0)

@@ -4,7 +4,7 @@
 /*
  * The shell on the guest's second serial port, for people: on a TCP port of
  * 127.0.0.1 (one client at a time; a new one takes over), or on the runner's own
- * terminal. A guest that sees xtcp2.shell on its command line serves it.
+ * terminal. The guest serves it when xtcp2.shell is on its kernel command line.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,23 +13,23 @@ struct loop;
 struct vm;
 struct shell;
 
-/* The port on which a kept machine's shell is found. */
+/* The TCP port of the shell of a machine that stays up. */
 #define SHELL_PORT 12055
 
-/* Leaves the terminal and ends the machine. */
+/* The key that leaves the terminal and ends the machine. */
 #define SHELL_ESCAPE_CHAR 0x1d
 #define SHELL_ESCAPE_NAME "Ctrl-]"
 
-/* `end` is called when the user leaves the terminal. NULL with errno. */
+/* Create the shell's relay. `end` is called when the user leaves the terminal. NULL with errno. */
 struct shell *shell_new(struct loop *loop, struct vm *vm, void (*end)(void *data), void *data);
-/* Restores the terminal. */
+/* Restore the terminal and free the relay. */
 void shell_free(struct shell *s);
 
-/* Listens; port 0 lets the kernel pick. The port or -errno. */
+/* Listen; port 0 lets the kernel choose. Return the port or -errno. */
 int shell_listen(struct shell *s, int port);
-/* Takes the terminal over: raw mode. 0 or -errno (-ENOTTY). */
+/* Take over the terminal, in raw mode. Return 0 or -errno (-ENOTTY). */
 int shell_terminal(struct shell *s);
-/* Passes on what the guest's shell said. */
+/* Pass on output of the guest's shell. */
 void shell_output(struct shell *s, const void *bytes, size_t n);
 
 #endif

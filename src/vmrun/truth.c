@@ -20,12 +20,12 @@ static const struct truth_row rows[] = {
     {E(HOST_DONE), L(BYE), X(CLEAN) | X(KILLED) | X(UNKNOWN), VERDICT_RESULTS,
      "the self-test ran to its end"},
     {E(SHUTDOWN), L(BYE), X(CLEAN) | X(KILLED), VERDICT_RESULTS, "the self-test ran to its end"},
-    {ANY, ANY, X(FAILED), VERDICT_NONE, "QEMU died"},
+    {ANY, ANY, X(FAILED), VERDICT_NONE, "QEMU ended abnormally"},
     {ANY, ANY, X(UNKNOWN), VERDICT_NONE, "the recording ends before the machine does"},
-    {E(SHUTDOWN), L(OVERALL), ANY, VERDICT_NONE, "the guest went down before it handed over its results"},
-    {E(SHUTDOWN), L(PLAN), ANY, VERDICT_NONE, "the guest went down in the middle of its self-test"},
-    {E(SHUTDOWN), L(NOTHING), ANY, VERDICT_NONE, "the guest went down before its self-test began"},
-    {ANY, ANY, ANY, VERDICT_NONE, "the machine ended without saying why"},
+    {E(SHUTDOWN), L(OVERALL), ANY, VERDICT_NONE, "the guest powered off before it had sent all its results"},
+    {E(SHUTDOWN), L(PLAN), ANY, VERDICT_NONE, "the guest powered off in the middle of its self-test"},
+    {E(SHUTDOWN), L(NOTHING), ANY, VERDICT_NONE, "the guest powered off before its self-test began"},
+    {ANY, ANY, ANY, VERDICT_NONE, "the machine ended for an unknown reason"},
 };
 
 _Static_assert(TRUTH_ENDS <= 32 && TRUTH_LASTS <= 32 && TRUTH_EXITS <= 32, "the bit sets are 32 wide");

@@ -2,12 +2,12 @@
 #ifndef VMRUN_TRUTH_H
 #define VMRUN_TRUTH_H
 /*
- * The truth table: how the machine ended x how far the results got x how the
- * process ended -> what the run is worth. A pass needs positive proof; nothing
- * that merely went silent passes. Pure; see truth.c for the rows.
+ * The truth table: end of the machine x last record x end of the process ->
+ * verdict. A pass requires positive proof; a run that merely went silent never
+ * passes. Pure functions; truth.c has the rows.
  */
 
-/* How the machine ended, from QMP events and from what the host did. */
+/* The end of the machine, from QMP events and the host's own actions. */
 enum truth_end {
 	END_NONE,	 /* no event */
 	END_SHUTDOWN,	 /* SHUTDOWN by the guest: power-off or reset */
@@ -16,7 +16,7 @@ enum truth_end {
 	END_DEADLINE,	 /* a deadline passed, the host ended the run */
 	END_HOST_DONE,	 /* the host ended the run after BYE */
 	END_FAIL_FAST,	 /* the host ended the run at the first failed check */
-	END_FLOOD,	 /* the host ended the run because the guest sent more than is kept */
+	END_FLOOD,	 /* the host ended the run because the guest sent more than EVENTS_GUEST_MAX */
 	END_INTERRUPT,	 /* the user ended the run */
 	END_NOT_STARTED, /* the guest's first instruction was never reached */
 	TRUTH_ENDS
@@ -33,7 +33,7 @@ enum truth_exit {
 	TRUTH_EXITS
 };
 
-/* The values are the runner's exit statuses. VERDICT_RESULTS leaves it to the checks. */
+/* The values are the runner's exit statuses. With VERDICT_RESULTS the checks decide. */
 enum truth_verdict {
 	VERDICT_PASS = 0,
 	VERDICT_FAIL = 1,
@@ -48,9 +48,9 @@ struct truth_row {
 	const char *text;
 };
 
-/* The first row that matches; never NULL. */
+/* Return the first row that matches; never NULL. */
 const struct truth_row *truth_lookup(enum truth_end end, enum truth_last last, enum truth_exit exit);
-/* "pass", "fail", "no verdict", "could not run" */
+/* Return "pass", "fail", "no verdict" or "could not run". */
 const char *truth_verdict_name(enum truth_verdict v);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conclusion of a run. The truth table decides whether the results count at
- * all; only then are they looked at: every planned check must have ended with
- * PASS, OVERALL must agree, both witnesses must say the same, and no finding may
- * stand.
+ * The conclusion of a run. The truth table decides whether the results count. If
+ * they do, a pass requires that every planned check ended with PASS, that OVERALL
+ * agrees, that records and console agree, and that there is no finding.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,7 @@ static void compare(struct judge *j, const char *name, enum check_state state)
 			      said[record], said[console]);
 }
 
-/* Compares what the two witnesses said, of every name that either knows. */
+/* Compare record and console for every name that either has. */
 static void check_agreement(struct judge *j)
 {
 	const char *name;
@@ -37,11 +36,11 @@ static void check_agreement(struct judge *j)
 	{
 		if (!judge_find_check(j, name) && strcmp(name, SENTINEL_OVERALL) != 0)
 			judge_finding(j, FINDING_AGREEMENT, false,
-				      "the console tells of check %s, which has no record", name);
+				      "the console reports check %s, which has no record", name);
 	}
 }
 
-/* The checks' own verdict, once the truth table has let them count. Returns how many are not passed. */
+/* Judge the checks, once the truth table lets them count. Return how many did not pass. */
 static size_t judge_results(struct judge *j)
 {
 	size_t bad = 0;
@@ -72,7 +71,7 @@ static enum truth_last last_record(const struct judge *j)
 					     : LAST_NOTHING;
 }
 
-/* What else is known about an end without a verdict, behind the table's text. */
+/* Return the detail that follows the table's text for an end without a verdict. */
 static const char *detail(const struct judge *j, enum truth_end end)
 {
 	if (end == END_NOT_STARTED)
@@ -84,7 +83,7 @@ static const char *detail(const struct judge *j, enum truth_end end)
 	return j->exit == EXIT_FAILED ? j->last_stderr : NULL;
 }
 
-/* A flavor without a self-test is there to be used: ending it is no failure. */
+/* Return true for a flavor without a self-test, which is for interactive use: ending it is not a failure. */
 static bool interactive(const struct judge *j)
 {
 	return !j->planned && !json_array_size(json_object_get(j->run, "checks"));
@@ -113,7 +112,7 @@ void judge_finish(struct judge *j)
 	}
 	if (row->verdict == VERDICT_RESULTS) {
 		bad = judge_results(j);
-		/* A check that failed may not have come to give its figures. */
+		/* A check that failed may have ended before it sent its figures. */
 		if (!bad)
 			judge_asserts(j);
 		for (size_t i = 0; i < j->findings_count; i++)

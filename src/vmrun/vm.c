@@ -10,12 +10,12 @@
 #include "vmrun/console.h"
 #include "vmrun/qmp.h"
 
-/* How long QEMU may take to end when asked, before it is killed. */
+/* Time for QEMU to end after "quit", before it is killed. */
 #define QUIT_MS 2000
 
 #define READ_MAX 65536
 
-/* Reads what is there. Returns the number of bytes, 0 at the end of the stream, -EAGAIN. */
+/* Read the available bytes. Return their number, 0 at the end of the stream, or -EAGAIN. */
 static ssize_t read_some(struct vm *vm, int fd, int channel)
 {
 	static char chunk[READ_MAX];
@@ -61,7 +61,7 @@ static void on_error_line(const char *line, size_t len, void *data)
 		vm->ops->error_line(line, vm->data);
 }
 
-/* The process has ended: what it wrote before is still in the sockets and comes first. */
+/* The process has ended: first deliver its last output, which is still in the sockets. */
 static void on_exit_ready(struct loop_watch *w, uint32_t events)
 {
 	struct vm *vm = w->data;
@@ -86,7 +86,7 @@ static int watch(struct vm *vm, struct loop_watch *w, int fd, const char *name, 
 	return loop_add(vm->loop, w, EPOLLIN);
 }
 
-/* Puts the runner's ends on the loop. */
+/* Add the runner's ends to the loop. */
 static int attach(struct vm *vm, int ends[static CHANNELS], int errors)
 {
 	static const char *const names[] = {"console", "shell", "result", "artifact", "qmp"};

@@ -2,9 +2,9 @@
 #ifndef VMRUN_VM_H
 #define VMRUN_VM_H
 /*
- * A running machine: the QEMU process and its channels on the event loop. What
- * comes out of them goes to the owner's functions; deadlines and verdicts are
- * not its business. All of it happens on the loop's thread.
+ * A running machine: the QEMU process and its channels on the event loop. Their
+ * output goes to the owner's functions; this module knows no deadlines or
+ * verdicts. Everything runs on the loop's thread.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -22,8 +22,8 @@ struct vm_ops {
 	/* Bytes of any channel but CHANNEL_QMP. */
 	void (*bytes)(enum channel channel, const void *bytes, size_t n, void *data);
 	void (*qmp)(const char *event, const json_t *message, void *data);
-	void (*error_line)(const char *line, void *data); /* what QEMU wrote to standard error */
-	/* QEMU is gone and every channel has been read to its end; the wait(2) status. */
+	void (*error_line)(const char *line, void *data); /* a line from QEMU's standard error */
+	/* QEMU has ended and every channel has been read to its end; `status` is from wait(2). */
 	void (*exited)(int status, void *data);
 };
 
@@ -31,23 +31,23 @@ struct vm {
 	struct loop *loop;
 	const struct vm_ops *ops;
 	void *data;
-	struct child child; /* pid 0: it does not run */
+	struct child child; /* pid 0: not running */
 	struct loop_watch watch[CHANNELS], exit_watch, error_watch;
 	struct line_reader *errors;
 	struct qmp *qmp;
 	bool killed; /* the runner sent the signal */
 };
 
-/* Starts argv with `ops` to be called with `data`. 0 or -errno; vm_close() is due either way. */
+/* Start argv; `ops` get `data`. Return 0 or -errno; call vm_close() in both cases. */
 int vm_start(struct vm *vm, struct loop *loop, char *const argv[], const struct vm_ops *ops, void *data);
 
-/* Writes to a channel; what does not fit into the socket at once is lost. 0 or -errno. */
+/* Write to a channel; bytes that do not fit into the socket are lost. Return 0 or -errno. */
 int vm_write(struct vm *vm, enum channel channel, const void *bytes, size_t n);
 
-/* Runs the loop for that long, or until something stops it. Not from within a callback. */
+/* Run the loop for `ms`, or until it is stopped. Do not call it from a callback. */
 void vm_pump(struct vm *vm, int64_t ms);
 
-/* Ends it: "quit", then SIGKILL. Returns when the process is reaped and ops->exited() was called. */
+/* End the machine: "quit", then SIGKILL. Return once it is reaped and ops->exited() was called. */
 void vm_stop(struct vm *vm);
 void vm_close(struct vm *vm);
 

@@ -162,7 +162,7 @@ run_image() {
 @test "vmrun: a guest that goes down too early is no verdict" {
   ended 2 off 'in the middle of its self-test'
   ended 2 reset 'in the middle of its self-test'
-  ended 2 no_bye 'before it handed over its results'
+  ended 2 no_bye 'before it had sent all its results'
 }
 
 @test "vmrun: damaged or missing records cannot be trusted" {
@@ -172,7 +172,7 @@ run_image() {
 
 @test "vmrun: a flood of records is bounded, has no verdict and says how much was left out" {
   ended 2 records 'NO VERDICT: the guest sent more events than the 64 MiB that are kept'
-  ended 2 records 'events.jsonl: [0-9]+ events of the guest beyond 64 MiB were left out'
+  ended 2 records 'events.jsonl: [0-9]+ events of the guest beyond 64 MiB were omitted'
   [ "$(stat -c %s "$CHAOS/records/events.jsonl")" -ge $((64 << 20)) ]
   [ "$(stat -c %s "$CHAOS/records/events.jsonl")" -lt $((65 << 20)) ]
 }
@@ -239,7 +239,7 @@ run_image() {
   runner=$!
   wait_for 60 grep -qs '"ev":"started"' "$report/events.jsonl"
   qemu=$(jq -r 'select(.ev == "spawn") | .pid' "$report/events.jsonl")
-  refused "belongs to a run under way" run_image --flavor chaos --ports auto
+  refused "is in use by another run" run_image --flavor chaos --ports auto
   kill -TERM "$runner"
   wait "$runner" || status=$?
   [ "$status" -eq 2 ]
@@ -283,7 +283,7 @@ SH
 }
 
 @test "vmrun: what cannot be run is refused in one line" {
-  refused "unknown flavor 'nope'; there are: chaos open stays" run_image --flavor nope
+  refused "unknown flavor 'nope'; known flavors: chaos open stays" run_image --flavor nope
   refused "cannot read flavors" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/none.json"
   echo '{"flavors": [' >"$BATS_TEST_TMPDIR/broken.json"
   refused "broken.json:2:" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/broken.json"
@@ -307,7 +307,7 @@ SH
     "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg \
     --report "$BATS_TEST_TMPDIR/report"
   cat "$BATS_TEST_TMPDIR/out"
-  grep -q 'port 19088 (metrics) on 127.0.0.1 is taken by socat (pid [0-9]*); --ports auto' "$BATS_TEST_TMPDIR/out"
+  grep -q 'port 19088 (metrics) on 127.0.0.1 is in use by socat (pid [0-9]*); --ports auto' "$BATS_TEST_TMPDIR/out"
   grep -qx 'status 3' "$BATS_TEST_TMPDIR/out"
 }
 

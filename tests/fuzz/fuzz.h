@@ -11,13 +11,13 @@
 
 struct record;
 
-/* Returns 0. */
+/* Return 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A copy of the input that ends with a NUL, for functions over text. Never NULL; free() it. */
 char *fuzz_text(const uint8_t *data, size_t size);
 
-/* Writes the record in every format; what claims to be JSON must be JSON. */
+/* Write the record in every format; what claims to be JSON must be JSON. */
 void fuzz_write_record(const struct record *r);
 
 /* An empty directory, in memory where possible, gone at the end of the program. */

@@ -22,7 +22,7 @@ static void on_artifact(const struct artifact_result *result, void *data)
 	stored += result->error == NULL;
 }
 
-/* Empties the directory, whose files must all be whole artifacts. Returns how many there were. */
+/* Empty the directory, whose files must all be whole artifacts. Return how many there were. */
 static unsigned collect(const char *path)
 {
 	DIR *d = opendir(path);

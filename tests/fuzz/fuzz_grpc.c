@@ -99,7 +99,7 @@ static const struct grpc_backend backend = {
     .ready = ready,
 };
 
-/* Reads and forgets what the server sends; its hanging up ends the input. */
+/* Read and forget what the server sends; its hanging up ends the input. */
 static void on_peer(struct loop_watch *w, uint32_t events)
 {
 	char answer[16384];

@@ -38,7 +38,7 @@ static bool ready(void *data, struct buf *why)
 	return false;
 }
 
-/* Reads and forgets the answer; the end of it ends the input. */
+/* Read and forget the answer; the end of it ends the input. */
 static void on_peer(struct loop_watch *w, uint32_t events)
 {
 	char answer[16384];

@@ -81,7 +81,7 @@ static void say(const char *text)
 	(void)ignored;
 }
 
-/* Sends one record; arguments are "key", "value" pairs up to NULL. */
+/* Send one record; arguments are "key", "value" pairs up to NULL. */
 static void record(enum result_verb verb, const char *k1, const char *v1, const char *k2, const char *v2)
 {
 	struct result_line line = {.seq = seq++, .mono_ms = 1, .verb = verb};
@@ -155,7 +155,7 @@ static void flood(void)
 	}
 }
 
-/* Sends notes for as long as the host takes them. */
+/* Send notes for as long as the host takes them. */
 static void flood_records(void)
 {
 	static char text[512];

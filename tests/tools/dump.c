@@ -90,7 +90,7 @@ static int print_record(struct record_sink *sink, struct record *record)
 	return 0;
 }
 
-/* Dumps every namespace; returns how many were read, and how many cut in *cut. */
+/* Dump every namespace; return how many were read, and how many cut in *cut. */
 static size_t dump_all(int64_t limit_ns, size_t *cut)
 {
 	static struct record record;

@@ -84,7 +84,7 @@ struct want {
 	int code;		   /* -1: any */
 	bool stream_or_connection; /* RST_STREAM and GOAWAY are both right */
 };
-/* Releases of clang-format differ over braces in a macro. */
+/* Release of clang-format differ over braces in a macro. */
 /* clang-format off */
 #define GOES_AWAY(code_) {GOAWAY, code_, false}
 #define RESETS(code_)    {RST_STREAM, code_, true}
@@ -159,7 +159,7 @@ static int dial(uint16_t port)
 	return fd;
 }
 
-/* Reads exactly n bytes; false at the end of the connection or when nothing comes. */
+/* Read exactly n bytes; false at the end of the connection or when nothing comes. */
 static bool read_all(int fd, uint8_t *p, size_t n)
 {
 	while (n > 0) {
@@ -324,7 +324,7 @@ static void bomb_make(struct flood *f)
 	f->piece[2] = (char)(f->len - 9);
 }
 
-/* Sends the piece again and again until the peer hangs up or does not read any more;
+/* Send the piece again and again until the peer hangs up or does not read any more;
  * false when it just goes on. */
 static bool flood_with(int fd, const struct flood *f, uint32_t rounds, bool reads)
 {

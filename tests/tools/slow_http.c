@@ -22,7 +22,7 @@
 static int fds[CONNECTIONS_MAX];
 static size_t sent[CONNECTIONS_MAX];
 
-/* Begins to connect; a backlog that is full leaves it to the kernel to try again. */
+/* Begin to connect; a backlog that is full leaves it to the kernel to try again. */
 static void dial(size_t i, uint16_t port)
 {
 	struct sockaddr_in to = {

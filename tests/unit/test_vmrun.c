@@ -208,7 +208,7 @@ static void test_replay(void **state)
 	    {DATA "panicking.jsonl", VERDICT_NONE, "kernel panic"},
 	    {DATA "hanging.jsonl", VERDICT_NONE, "during check ONE"},
 	    {DATA "early_off.jsonl", VERDICT_NONE, "in the middle of its self-test"},
-	    {DATA "no_bye.jsonl", VERDICT_NONE, "before it handed over"},
+	    {DATA "no_bye.jsonl", VERDICT_NONE, "before it had sent all"},
 	    {DATA "truncated.jsonl", VERDICT_NONE, "the recording ends"},
 	    {DATA "bad_crc.jsonl", VERDICT_NONE, "wrong check sum"},
 	    {DATA "seq_gap.jsonl", VERDICT_NONE, "cannot be trusted"},
@@ -458,7 +458,7 @@ static void test_flavors(void **state)
 	} bad[] = {
 	    {"[{]", "a", "flavors:1: "},
 	    {"{}", "a", "not an array"},
-	    {"[{\"name\":\"x\"},{\"name\":\"y\"}]", "a", "unknown flavor 'a'; there are: x y"},
+	    {"[{\"name\":\"x\"},{\"name\":\"y\"}]", "a", "unknown flavor 'a'; known flavors: x y"},
 	    {"[{\"name\":\"a\"," ROW ",\"vcpus\":0}]", "a", "duplicate"},
 	    {"[{\"name\":\"a\",\"memory_mib\":1}]", "a", "memory_mib"},
 	    {"[{\"name\":\"a\"," ROW ",\"forwards\":[{\"name\":\"m\",\"host\":0,\"guest\":1}]}]", "a",

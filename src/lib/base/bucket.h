@@ -13,7 +13,7 @@ struct bucket {
 	int64_t full_ns;
 };
 
-/* Takes what may be more than there is: what follows has to wait for it. */
+/* Take what may be more than there is: what follows has to wait for it. */
 static inline void bucket_charge(struct bucket *b, int64_t now, int64_t cost)
 {
 	b->full_ns = (b->full_ns > now ? b->full_ns : now) + cost;
@@ -27,7 +27,7 @@ static inline int64_t bucket_wait(const struct bucket *b, int64_t now, int64_t d
 	return wait > 0 ? wait : 0;
 }
 
-/* Takes `cost` when it is there. */
+/* Take `cost` when it is there. */
 static inline bool bucket_take(struct bucket *b, int64_t now, int64_t cost, int64_t depth)
 {
 	if (bucket_wait(b, now, depth - cost) > 0)

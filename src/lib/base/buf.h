@@ -39,10 +39,10 @@ static inline bool buf_ok(const struct buf *b)
 	return !b->failed;
 }
 
-/* Slow path of buf_reserve(). Returns false, with `failed` set, when it cannot grow. */
+/* Slow path of buf_reserve(). Return false, with `failed` set, when it cannot grow. */
 bool buf_grow(struct buf *b, size_t more);
 
-/* Makes room for `more` bytes past len, so that they may be written directly. */
+/* Make room for `more` bytes past len, so that they may be written directly. */
 static inline bool buf_reserve(struct buf *b, size_t more)
 {
 	if (!b->failed && b->cap - b->len >= more)
@@ -71,7 +71,7 @@ static inline void buf_str(struct buf *b, const char *s)
 
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Removes the first n bytes (all when n >= len). Costs a memmove of the rest. */
+/* Remove the first n bytes (all when n >= len). Costs a memmove of the rest. */
 void buf_consume(struct buf *b, size_t n);
 
 /* The content as a C string, owned by the buffer, valid until the next change. NULL without memory. */

@@ -19,7 +19,7 @@ static inline void cleanup_freep(void *p)
 	free(*(void **)p);
 }
 
-/* Keeps errno, so that "return -errno" after a failed call stays right. */
+/* Keep errno, so that "return -errno" after a failed call stays right. */
 static inline void cleanup_closep(int *fd)
 {
 	if (*fd >= 0) {
@@ -39,7 +39,7 @@ static inline void cleanup_fclosep(FILE **f)
 #define _cleanup_close_	 _cleanup_(cleanup_closep)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclosep)
 
-/* Hands over ownership: the variable is left empty, the value returned. */
+/* Hand over ownership: the variable is left empty, the value returned. */
 #define take_fd(fd)             \
 	({                      \
 		int fd_ = (fd); \

@@ -61,7 +61,7 @@ static void slot_time(struct conn_slot *slot, unsigned seconds)
 	slot->deadline_ns = slot->marked_ns + seconds * NS_PER_SEC;
 }
 
-/* Shuts down what is too much and had its time. Until the next has had it, or 0 when nothing is too much.
+/* Shut down what is too much and had its time. Until the next has had it, or 0 when nothing is too much.
  * With the lock. */
 static int64_t make_room(struct conn_guard *g, int64_t now)
 {

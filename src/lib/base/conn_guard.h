@@ -34,7 +34,7 @@ void conn_guard_mark(struct conn_guard *g, struct conn_slot *slot, unsigned seco
 /* It ends; before its descriptor is closed. */
 void conn_guard_leave(struct conn_guard *g, struct conn_slot *slot);
 
-/* Shuts down what is late. Nanoseconds until the next deadline, -1 for none. */
+/* Shut down what is late. Nanoseconds until the next deadline, -1 for none. */
 int64_t conn_guard_sweep(struct conn_guard *g);
 /* Connections shut down so far. */
 uint64_t conn_guard_closed(struct conn_guard *g);

@@ -18,7 +18,7 @@ static const struct {
     {"ms", NS_PER_MS},	      {"us", 1000},	      {"ns", 1},
 };
 
-/* Consumes a unit at *p; returns its length in ns, or 0 when there is none. */
+/* Consume a unit at *p; return its length in ns, or 0 when there is none. */
 static int64_t unit_parse(const char **p)
 {
 	size_t len = 0;
@@ -34,7 +34,7 @@ static int64_t unit_parse(const char **p)
 	return 0;
 }
 
-/* Parses one "number unit" pair at *p and adds it to *total. */
+/* Parse one "number unit" pair at *p and add it to *total. */
 static int pair_parse(const char **p, int64_t *total)
 {
 	int64_t whole = 0, fraction = 0, scale = 1;

@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Parses into nanoseconds. Returns 0, -EINVAL (not a duration, or negative) or -ERANGE. */
+/* Parse into nanoseconds. Return 0, -EINVAL (not a duration, or negative) or -ERANGE. */
 int duration_parse(const char *text, int64_t *ns);
 
 /* The longest text duration_format() writes, with its NUL. */
 #define DURATION_TEXT_MAX 40
 
-/* Writes the shortest such text ("1h30m", "250ms", "0s") and returns buf. */
+/* Write the shortest such text ("1h30m", "250ms", "0s") and return buf. */
 char *duration_format(int64_t ns, char buf[static DURATION_TEXT_MAX]);
 
 #endif

@@ -72,7 +72,7 @@ static bool is_choice(const char *choices, const char *text)
 	return false;
 }
 
-/* Returns 0 or -EINVAL. */
+/* Return 0 or -EINVAL. */
 static int set_value(const struct flag *f, const char *text)
 {
 	char *end;

@@ -27,7 +27,7 @@ struct flag {
 };
 
 /*
- * Sets the values of the table from argv. -help prints `summary` and the table
+ * Set the values of the table from argv. -help prints `summary` and the table
  * with its defaults to stdout and exits with 0; a bad flag, a bad value or a
  * stray argument prints one line to stderr and exits with 2. Start-up code of
  * main() only.

@@ -17,7 +17,7 @@ int input_open(const char *path);
 /* The same as a stream; NULL with errno. */
 FILE *input_fopen(const char *path);
 
-/* Appends the whole file, "-" for stdin. 0 or -errno. Waits for a writer that is slow. */
+/* Append the whole file, "-" for stdin. 0 or -errno. Wait for a slow writer. */
 int input_read(const char *path, struct buf *b);
 
 /* strerror(3) for the errno (positive) of the two. */

@@ -4,7 +4,7 @@
 /* Resource limits of this process. */
 #include <sys/resource.h>
 
-/* Raises the soft limit of open files to the hard one and returns it; the soft one when that fails. */
+/* Raise the soft limit of open files to the hard one and return it; the soft one when that fails. */
 static inline rlim_t limits_raise_files(void)
 {
 	struct rlimit limit = {0};

@@ -44,7 +44,7 @@ int listen_split(const char *address, char host[static LISTEN_HOST_MAX], char po
 	return 0;
 }
 
-/* One attempt. Returns the socket or -errno. */
+/* One attempt. Return the socket or -errno. */
 static int open_one(const struct addrinfo *ai, bool both_families)
 {
 	int one = 1, zero = 0;
@@ -62,7 +62,7 @@ static int open_one(const struct addrinfo *ai, bool both_families)
 	return take_fd(fd);
 }
 
-/* Tries the addresses of one family. Returns the socket or the last -errno. */
+/* Try the addresses of one family. Return the socket or the last -errno. */
 static int open_family(const struct addrinfo *list, int family, bool both_families)
 {
 	int r = -EADDRNOTAVAIL;

@@ -12,7 +12,7 @@
 #define LISTEN_HOST_MAX 256
 #define LISTEN_PORT_MAX 6
 
-/* Cuts the text in two, without a look-up; host is "" for all addresses. 0 or -EINVAL. */
+/* Cut the text in two, without a look-up; host is "" for all addresses. 0 or -EINVAL. */
 int listen_split(const char *address, char host[static LISTEN_HOST_MAX], char port[static LISTEN_PORT_MAX]);
 
 /*

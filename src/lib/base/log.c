@@ -40,7 +40,7 @@ void log_write(enum log_level level, const char *subsystem, const char *fmt, ...
 	(void)ignored;
 }
 
-/* Appends what fits, and keeps room for the newline. */
+/* Append what fits, and keep room for the newline. */
 static size_t append(char line[static LOG_LINE_MAX], size_t len, const char *text)
 {
 	while (*text && len < LOG_LINE_MAX - 1)

@@ -21,7 +21,7 @@ enum log_level {
 
 extern enum log_level log_level;
 
-/* Sets the level and looks at JOURNAL_STREAM. Call once, before threads start. */
+/* Set the level and look at JOURNAL_STREAM. Call once, before threads start. */
 void log_init(enum log_level level);
 
 void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
@@ -44,7 +44,7 @@ void log_parts(enum log_level level, const char *subsystem, const char *const *p
 
 /*
  * Lets a repeated line through once an interval; zero-initialise, one object a
- * call site. Returns true when the line may be written now and sets
+ * call site. Return true when the line may be written now and sets
  * *suppressed to the number of calls refused since the last one let through.
  */
 struct log_limit {

@@ -105,7 +105,7 @@ static void disown(struct loop *loop, struct loop_watch *w)
 	w->fd = -1;
 }
 
-/* Watches w->fd, just made for it; closes it when that fails. */
+/* Watch w->fd, just made for it; close it when that fails. */
 static int own(struct loop *loop, struct loop_watch *w)
 {
 	int r = w->fd < 0 ? -errno : loop_add(loop, w, EPOLLIN);

@@ -26,18 +26,18 @@ struct loop_watch {
 	void *data; /* the owner's, not touched */
 };
 
-/* Returns NULL with errno when epoll or memory is not to be had. */
+/* Return NULL with errno when epoll or memory is not to be had. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
-/* Watches w->fd for EPOLLIN|EPOLLOUT|...; level-triggered.
+/* Watch w->fd for EPOLLIN|EPOLLOUT|...; level-triggered.
  * The watch must outlive its removal. 0 or -errno. */
 int loop_add(struct loop *loop, struct loop_watch *w, uint32_t events);
 int loop_modify(struct loop *loop, struct loop_watch *w, uint32_t events);
 /* Harmless for a watch that is not there. */
 void loop_remove(struct loop *loop, struct loop_watch *w);
 
-/* Dispatches until loop_stop(). Returns 0 or -errno of epoll_wait(2). */
+/* Dispatch until loop_stop(). Return 0 or -errno of epoll_wait(2). */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
@@ -48,7 +48,7 @@ void loop_stop(struct loop *loop);
 int loop_timer_open(struct loop *loop, struct loop_watch *w);
 /* Fires once after delay_ns and, with interval_ns > 0, again every interval. 0, 0 disarms. */
 int loop_timer_set(struct loop_watch *w, int64_t delay_ns, int64_t interval_ns);
-/* Reads the expirations; call it in the timer's callback. */
+/* Read the expirations; call it in the timer's callback. */
 uint64_t loop_timer_read(struct loop_watch *w);
 void loop_timer_close(struct loop *loop, struct loop_watch *w);
 

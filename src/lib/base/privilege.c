@@ -37,7 +37,7 @@ void privilege_user_self(struct privilege_user *u)
 	name_user(u, known ? known->pw_name : NULL);
 }
 
-/* Reads a number that is neither negative nor (uid_t)-1, which means "no change" to the kernel. */
+/* Read a number that is neither negative nor (uid_t)-1, which means "no change" to the kernel. */
 static bool parse_id(const char *text, uint32_t *id)
 {
 	char *end;

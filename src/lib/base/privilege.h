@@ -25,7 +25,7 @@ struct privilege_user {
 void privilege_user_self(struct privilege_user *u);
 
 /*
- * Finds a user by name or number; no supplementary groups. A number need not be
+ * Find a user by name or number; no supplementary groups. A number need not be
  * known to the system: its group is the same number. 0, or -EINVAL with a clause
  * in error (size bytes). Reads files and may ask name services.
  */
@@ -34,7 +34,7 @@ int privilege_user_find(const char *user, struct privilege_user *u, char *error,
 /* A user that nobody else is: the first number of a small range that no name service knows. As above. */
 int privilege_user_spare(struct privilege_user *u, char *error, size_t size);
 
-/* Adds the groups of a comma-separated list of names and numbers. As above. */
+/* Add the groups of a comma-separated list of names and numbers. As above. */
 int privilege_user_add_groups(const char *list, struct privilege_user *u, char *error, size_t size);
 
 /* Whether privilege_drop() could become the user: a container may forbid it, a user namespace may not have
@@ -55,7 +55,7 @@ bool privilege_have(int capability);
 int privilege_drop(const struct privilege_user *u, const int *capabilities, size_t count);
 
 /*
- * Takes a permitted capability into or out of the effective set of the calling
+ * Take a permitted capability into or out of the effective set of the calling
  * thread. 0 (also when it was so already) or -EPERM.
  */
 int privilege_raise(int capability);

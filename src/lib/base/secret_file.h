@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /*
- * Opens a regular file for reading that only its owner may write and that others
+ * Open a regular file for reading that only its owner may write and that others
  * than owner and group may not read; a secret that everybody knows is none. Does
  * not wait for the writer of a FIFO. The descriptor, close-on-exec and the
  * caller's, or -errno with one sentence in error that names the file and what to do.

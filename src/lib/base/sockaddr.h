@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* Fills *address from numeric text, IPv4 or IPv6.
- * Returns the length for bind(2) or connect(2), 0 when it is no address. */
+/* Fill *address from numeric text, IPv4 or IPv6.
+ * Return the length for bind(2) or connect(2), 0 when it is no address. */
 static inline socklen_t sockaddr_parse(const char *text, uint16_t port, struct sockaddr_storage *address)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)address;

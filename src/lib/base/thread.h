@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /*
- * Starts fn(data) on a stack of stack_bytes, 0 for the system's default, with
+ * Start fn(data) on a stack of stack_bytes, 0 for the system's default, with
  * signals blocked: they are the main thread's, but for SIGSYS, which a refused
  * system call raises in its own thread. A name has at most 15 characters. 0 or
  * -errno; the caller joins the thread.

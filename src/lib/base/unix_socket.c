@@ -41,7 +41,7 @@ int unix_socket_connect(const char *path)
 	return take_fd(fd);
 }
 
-/* Gives away what this process has made. 0 or -errno. */
+/* Give away what this process has made. 0 or -errno. */
 static int give(const char *path, const struct privilege_user *owner)
 {
 	if (!owner || (owner->uid == geteuid() && owner->gid == getegid()))
@@ -49,7 +49,7 @@ static int give(const char *path, const struct privilege_user *owner)
 	return lchown(path, owner->uid, owner->gid) < 0 ? -errno : 0;
 }
 
-/* Makes the last directory of path, with the usual mode whatever the umask. An error shows at bind(2). */
+/* Make the last directory of path, with the usual mode whatever the umask. An error shows at bind(2). */
 static void make_directory(const char *path, const struct privilege_user *owner)
 {
 	const char *slash = strrchr(path, '/');

@@ -16,7 +16,7 @@ struct unix_socket {
 };
 
 /*
- * Listens on path, non-blocking and close-on-exec. The directory is made (0755)
+ * Listen on path, non-blocking and close-on-exec. The directory is made (0755)
  * when only it is missing. A socket that nobody listens on is replaced; a live
  * one, and whatever is no socket, stays and gives -EADDRINUSE or -EEXIST. The
  * name never has more than `mode`. What is made is given to owner, who has to
@@ -26,11 +26,11 @@ struct unix_socket {
 int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode,
 		       const struct privilege_user *owner, char *error, size_t size);
 /*
- * Takes over a socket that another process has made listen on path, and its name:
+ * Take over a socket that another process has made listen on path, and its name:
  * s is as after unix_socket_listen(). fd is owned from here on with 0; -errno.
  */
 int unix_socket_adopt(struct unix_socket *s, const char *path, int fd);
-/* Closes it and removes the name, if that is still this socket's. Harmless for one that does not listen. */
+/* Close it and remove the name, if that is still this socket's. Harmless for one that does not listen. */
 void unix_socket_close(struct unix_socket *s);
 
 /* A connected socket, non-blocking and close-on-exec, or -errno; -EAGAIN when its backlog is full. Never blocks. */

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Ends with flag NULL. */
+/* End with flag NULL. */
 static const struct option_name table[] = {
 #define OPTION(flag_, member_, TYPE_, default_, min_, max_, field_, help_) {flag_, field_, default_},
 #define OPTION_GROUP(title)

@@ -34,9 +34,9 @@ struct decode_options {
 };
 
 /*
- * Decodes one SOCK_DIAG_BY_FAMILY message of `len` bytes (header included, and
+ * Decode one SOCK_DIAG_BY_FAMILY message of `len` bytes (header included, and
  * len is what was received, whatever nlmsg_len claims). Sets every section but
- * META and ENRICH, which the caller owns and which stay as they are. Returns 0,
+ * META and ENRICH, which the caller owns and which stay as they are. Return 0,
  * or -EBADMSG when there is no socket in it; a damaged attribute is counted and
  * left out, the rest of the record stands.
  */
@@ -53,7 +53,7 @@ void decode_defaults(struct decode_options *options);
  * -deserializers: "default", "all", "none" or a comma-separated list of names
  * (info cong meminfo skmem bbr dctcp vegas tos tc shut classid cgroup sockopt).
  * Sets the attribute mask and the idiag_ext byte that asks the kernel for them.
- * Returns 0, or -EINVAL with the unknown name in bad (size bytes).
+ * Return 0, or -EINVAL with the unknown name in bad (size bytes).
  */
 int deserializers_parse(const char *list, uint64_t *attributes, uint8_t *ext, char *bad, size_t size);
 

@@ -45,7 +45,7 @@ extern const struct encoder_ops encoder_table[];
 
 /*
  * marshal: a name of encoder_table (case-insensitive). columns: NULL or "" for
- * all, else comma-separated field names (csv, tsv and text only). Returns 0, or -EINVAL
+ * all, else comma-separated field names (csv, tsv and text only). Return 0, or -EINVAL
  * with a sentence that lists what is possible in error (size bytes).
  * encoder_free() accepts a zeroed encoder.
  */

@@ -23,7 +23,7 @@ struct attribute_policy {
 	const char *name; /* of -deserializers; NULL where there is nothing to choose */
 	size_t min;	  /* a shorter payload is damage; a longer one comes from a newer kernel */
 	uint8_t asked_by; /* attribute whose bit in idiag_ext brings this one; 0: comes unasked */
-	/* Returns false on damage, with the section left out of the record. */
+	/* Return false on damage, with the section left out of the record. */
 	bool (*decode)(struct decoder *d, const struct attr *a);
 };
 

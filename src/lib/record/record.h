@@ -61,9 +61,9 @@ struct record {
 #define RECORD_SCHEMA_VERSION 1
 
 /*
- * Takes records, one at a time, from whoever makes them (a netlink worker, a
+ * Take records, one at a time, from whoever makes them (a netlink worker, a
  * replay). Called on the producer's thread; must not keep pointers into the
- * record. Returns 0, or -errno to make the producer stop.
+ * record. Return 0, or -errno to make the producer stop.
  */
 struct record_sink {
 	int (*emit)(struct record_sink *sink, struct record *record);

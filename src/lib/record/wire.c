@@ -61,7 +61,7 @@ static inline uint8_t *put_varint_loop(uint8_t *p, uint64_t v)
 	return p;
 }
 
-/* Writes up to 8 bytes more than the varint has. */
+/* Write up to 8 bytes more than the varint has. */
 static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
 {
 	if (v < 0x80) {

@@ -10,9 +10,9 @@
 #include "record/record.h"
 
 /*
- * Sets every section that inet_diag_attributes names or of which a field came;
+ * Set every section that inet_diag_attributes names or of which a field came;
  * what proto3 leaves out is zero then. Strings point into bytes. Fields this
- * version does not know are skipped. Returns 0 or -EBADMSG.
+ * version does not know are skipped. Return 0 or -EBADMSG.
  */
 int wire_decode(struct record *r, struct str bytes);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vmrun/ways_in.h"
+#include "vmrun/access.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static int number_of(const json_t *port, const char *side)
 	return (int)json_integer_value(json_object_get(port, side));
 }
 
-/* The widest name, so that the addresses stand in a column. */
+/* Return the width of the longest name, which aligns the addresses. */
 static int name_width(const json_t *ports)
 {
 	size_t width = strlen(console), i;
@@ -32,7 +32,7 @@ static int name_width(const json_t *ports)
 	return (int)width;
 }
 
-/* The port that {NAME} at the beginning of text asks for, or NULL. */
+/* Return the port named by {NAME} at the beginning of text, or NULL. */
 static const json_t *port_named(const json_t *ports, const char *text)
 {
 	size_t i;
@@ -66,7 +66,7 @@ static void print_command(struct progress *progress, const json_t *ports, const 
 	buf_free(&text);
 }
 
-void ways_in_print(struct progress *progress, int console_port, const json_t *ports, const char *command)
+void access_print(struct progress *progress, int console_port, const json_t *ports, const char *command)
 {
 	int width = name_width(ports);
 	size_t i;
