@@ -54,7 +54,7 @@ static pid_t start(const char *const *argv)
 	return pid;
 }
 
-/* Runs both until SIGTERM (0) or until one ends (1). */
+/* Run both until SIGTERM (0) or until one ends (1). */
 static int run_both(const char *const *server, const char *const *client)
 {
 	siginfo_t info = {0};

@@ -41,7 +41,7 @@ static const struct flag flags[] = {
      "put the rows into one Envelope; false sends each row by itself, length first"},
     {"loops", FLAG_U32, &loops, "envelopes to send; 0 for no end"},
     {"loopsSleep", FLAG_DURATION, &loops_sleep, "pause between envelopes"},
-    {"rate", FLAG_U32, &rate, "rows a second; 0 as fast as it goes"},
+    {"rate", FLAG_U32, &rate, "rows per second; 0 for no limit"},
     {"broker", FLAG_STRING, &broker, "Kafka: HOST:PORT[,HOST:PORT]"},
     {"topic", FLAG_STRING, &topic, "Kafka: topic"},
     {"connect", FLAG_STRING, &connect_url, "ClickHouse: URL of its HTTP interface"},
@@ -49,7 +49,7 @@ static const struct flag flags[] = {
     {"pass", FLAG_STRING, &pass, "ClickHouse: password; $XTCP2_CLICKHOUSE_PASSWORD is not seen in ps"},
     {"passFile", FLAG_STRING, &pass_file, "ClickHouse: file whose first line is the password"},
     {"dump", FLAG_BOOL, &dump, "also write each envelope to -dumpFileName"},
-    {"dumpFileName", FLAG_STRING, &dump_file, "where -dump writes"},
+    {"dumpFileName", FLAG_STRING, &dump_file, "file that -dump writes"},
     {0},
 };
 

@@ -85,7 +85,7 @@ unframe() {
   grep -qx '40007,TIME_WAIT,' table
   run --separate-stderr "$XTCP2" -replay "$CAPTURE" -dest stdout -marshal csv -columns rtt
   [ "$status" -eq 2 ]
-  [[ "$stderr" == *'there is no field "rtt"'* ]]
+  [[ "$stderr" == *'unknown field "rtt"'* ]]
   [ -z "$output" ]
 }
 

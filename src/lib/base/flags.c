@@ -57,7 +57,7 @@ void flags_print(FILE *to, const struct flag *flags)
 		print_default(to, f);
 		fputc('\n', to);
 	}
-	fprintf(to, "  -help\n\tprint this and end\n");
+	fprintf(to, "  -help\n\tprint this and exit\n");
 }
 
 /* Whether text is one of the words between the bars. */

@@ -25,7 +25,7 @@ const struct encoder_ops encoder_table[] = {
      .end = wire_end,
      .overhead = WIRE_OVERHEAD},
     {.name = "protoJson",
-     .help = "the canonical JSON of protobuf, one Envelope a line",
+     .help = "the canonical JSON of protobuf, one Envelope per line",
      .content_type = "application/json",
      .text = true,
      .begin = proto_json_begin,
@@ -40,7 +40,7 @@ const struct encoder_ops encoder_table[] = {
      .row = proto_text_row,
      .end = text_end},
     {.name = "jsonl",
-     .help = "one JSON object a record and line, for people and jq",
+     .help = "one JSON object per record and line, for people and jq",
      .content_type = "application/x-ndjson",
      .text = true,
      .begin = jsonl_begin,
@@ -65,7 +65,7 @@ const struct encoder_ops encoder_table[] = {
      .end = text_end,
      .overhead = HEADER_MAX},
     {.name = "text",
-     .help = "a block of name: value lines a record; -columns chooses",
+     .help = "a block of name: value lines per record; -columns chooses",
      .content_type = "text/plain; charset=utf-8",
      .text = true,
      .columns = true,
@@ -73,7 +73,7 @@ const struct encoder_ops encoder_table[] = {
      .row = text_row,
      .end = text_end},
     {.name = "msgpack",
-     .help = "one MessagePack map a record",
+     .help = "one MessagePack map per record",
      .content_type = "application/vnd.msgpack",
      .begin = msgpack_begin,
      .row = msgpack_row,
@@ -113,7 +113,7 @@ static int parse_columns(struct encoder *e, const char *columns, char *error, si
 		if (!f) {
 			snprintf(
 			    error, size,
-			    "columns: there is no field \"%.*s\"; names are those of xtcp_flat_record.proto, "
+			    "columns: unknown field \"%.*s\"; names are those of xtcp_flat_record.proto, "
 			    "such as netns,inet_diag_msg_state,tcp_info_rtt",
 			    (int)len, name);
 			return -EINVAL;
