@@ -38,7 +38,7 @@ static void formats(struct buf *b)
 	doc_markdown_section(b, &help_sections()[1]);
 }
 
-/* What people call the KIND of fields.def. */
+/* Names of the KINDs of fields.def in the documents. */
 #define KIND_U32   "uint32"
 #define KIND_U64   "uint64"
 #define KIND_TIME  "int64, nanoseconds since the epoch"

@@ -31,7 +31,7 @@ static bool as_json;
 static const char *directories_text = "/run/netns,/run/docker/netns";
 
 static const struct flag flags[] = {
-    {"json", FLAG_BOOL, &as_json, "print one JSON object a line"},
+    {"json", FLAG_BOOL, &as_json, "print one JSON object per line"},
     {"netnsDirs", FLAG_STRING, &directories_text,
      "directories where namespaces are bind-mounted, comma-separated"},
     {0},

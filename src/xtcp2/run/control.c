@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What gRPC clients may ask of the daemon, in terms of its parts. All on the main thread. */
+/* The daemon's implementation of struct grpc_backend. Main thread. */
 #include "run/control.h"
 
 #include <errno.h>
@@ -116,7 +116,7 @@ int control_start(struct daemon *d)
 	    .listen = d->config->grpc_port && d->config->grpc_listen[0] ? d->config->grpc_listen : NULL,
 	    .port = d->config->grpc_port,
 	    .listen_fd = sockets_copy(&d->sockets, SOCKET_TCP),
-	    /* Where there is none, the sockets' start has said why. */
+	    /* If there is none, sockets_open() has logged why. */
 	    .socket = unix_fd >= 0 ? d->config->grpc_socket : "",
 	    .socket_fd = unix_fd,
 	    .socket_needed = true,
@@ -147,7 +147,7 @@ int control_start(struct daemon *d)
 	return d->grpc ? 0 : refuse_server(error);
 }
 
-/* Clients get this long to take what is queued for them. */
+/* Longest time to send queued data to clients at the end. */
 #define DRAIN_MS 1000
 
 void control_end(struct daemon *d)

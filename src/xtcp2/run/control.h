@@ -7,15 +7,15 @@
 
 struct daemon;
 
-/* The gRPC server over the daemon's parts, unless -grpcPort or -grpcListen turn it off. 0 or -errno, logged. */
+/* Start the gRPC server, unless -grpcPort or -grpcListen turn it off. Return 0 or -errno, logged. */
 int control_start(struct daemon *d);
 /*
- * Ends it: clients get what is queued for them, within a second. After the threads
- * have ended and while the parts are there that its streams are attached to.
+ * Stop the server; clients get queued data within a second. Call this after the
+ * threads have ended, and before the parts are freed that its streams use.
  */
 void control_end(struct daemon *d);
 
-/* What /readyz and grpc.health.v1 answer; data is the daemon. Appends one line a reason. */
+/* Return readiness for /readyz and grpc.health.v1; append one line per reason. data is the daemon. */
 bool daemon_ready(void *data, struct buf *why);
 
 #endif

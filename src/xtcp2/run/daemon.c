@@ -52,7 +52,7 @@ static void on_signal(struct loop_watch *w, uint32_t events)
 	loop_stop(d->loop);
 }
 
-/* The reader of stdout is gone: nobody is left to ship to. */
+/* The reader of stdout has closed it: stop. */
 static void on_dest_ended(struct loop_watch *w, uint32_t events)
 {
 	struct daemon *d = w->data;
@@ -62,7 +62,7 @@ static void on_dest_ended(struct loop_watch *w, uint32_t events)
 	loop_stop(d->loop);
 }
 
-/* A cycle that overran its time-out twice over means a worker hangs: the service manager shall know. */
+/* If a cycle exceeds its time-out twice over, a worker hangs: let the service manager's watchdog expire. */
 static void on_watchdog(struct loop_watch *w, uint32_t events)
 {
 	struct daemon *d = w->data;
@@ -344,9 +344,9 @@ static int start_polling(struct daemon *d)
 }
 
 /*
- * start returns 0 or -errno; -EINVAL is what a user got wrong. end and stop are
- * called for each part whose start was called, however that ended. What the world
- * would notice is left out of a trial.
+ * start returns 0 or -errno; -EINVAL is a user's error. end and stop are called for
+ * each part whose start was called, even if it failed. A trial omits parts that are
+ * `noticed` from outside.
  */
 static const struct part {
 	const char *name;
@@ -396,7 +396,7 @@ static int start(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
-	/* Who comes now would wait for nothing. */
+	/* Stop listening: new clients would wait in vain. */
 	sockets_close(&d->sockets);
 	for (size_t i = d->started; i-- > 0;) {
 		if (parts[i].end)

@@ -2,26 +2,25 @@
 #ifndef RUN_DAEMON_H
 #define RUN_DAEMON_H
 /*
- * The parts put together: start-up in the order of the data path's end to its
- * beginning, the main loop, and the way down. Nothing else of xtcp2 knows all
- * the parts.
+ * Start-up of all parts, from the end of the data path to its beginning, the main
+ * loop, and the shutdown. No other file knows all the parts.
  */
 #include "config/config.h"
 
 struct handover;
 
 /*
- * Runs until SIGTERM, SIGINT, SIGHUP, -maxLoops, a new configuration from a
- * client (then it starts over in place) or a destination that is gone for good.
- * `received` is settled once it is up. `name` is argv[0], to start over with.
- * Returns the exit status: 0; 1 when something failed while running or records
- * were left unsent at the end; 2 when the configuration cannot be run.
+ * Run until SIGTERM, SIGINT, SIGHUP, -maxLoops, a new configuration from a client
+ * (the daemon then restarts in place) or the permanent loss of the destination.
+ * `received` is settled after start-up. `name` is argv[0], for the restart. Return
+ * the exit status: 0; 1 if something failed while running or records were left
+ * unsent at the end; 2 if the configuration cannot be run.
  */
 int daemon_run(struct config *config, struct handover *received, char *name);
 
 /*
- * The same up to the first poll, and back: what does not start is said, and
- * nobody is sent or told anything. Returns the exit status that the start would have.
+ * Start up to the first poll and shut down: report failures, send no records and
+ * notify nobody. Return the exit status that the start would have.
  */
 int daemon_check(struct config *config, struct handover *received);
 

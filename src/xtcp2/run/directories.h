@@ -2,10 +2,10 @@
 #ifndef RUN_DIRECTORIES_H
 #define RUN_DIRECTORIES_H
 /*
- * The directories of -netnsDirs. Some may be entered by root only (/run/docker):
- * they are opened while the daemon is root, and are known by that descriptor
- * from then on. One that is made later is closed to it; the namespaces there
- * are then found by their processes.
+ * The directories of -netnsDirs. Some are accessible to root only (/run/docker):
+ * they are opened while the daemon is root and used through that descriptor. A
+ * directory created later is inaccessible; its namespaces are found by their
+ * processes.
  */
 #include <stddef.h>
 
@@ -23,13 +23,13 @@ struct directories {
 	size_t count;
 };
 
-/* Takes a comma-separated list apart and opens what is there, or was handed over. 0 or -errno, logged. */
+/* Split a comma-separated list; open its directories or those handed over. Return 0 or -errno, logged. */
 int directories_open(struct directories *d, const char *list, const struct handover *received);
-/* The next process gets those that it could not open. */
+/* Leave the next process the directories that it could not open. */
 void directories_give(struct directories *d, struct handover *left);
-/* With the rights that are left: lets go of the descriptors that are not needed. */
+/* Close the descriptors that are not needed with the remaining privileges. */
 void directories_settle(struct directories *d);
-/* A zeroed one is fine. */
+/* Free the directories. A zeroed struct is fine. */
 void directories_free(struct directories *d);
 
 #endif

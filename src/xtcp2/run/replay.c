@@ -21,7 +21,7 @@ static bool is_damaged(const struct replay_result *r)
 	return r->damaged || r->decode.short_messages || r->decode.bad_family || r->decode.bad_attributes;
 }
 
-/* What was in the file, and how much of it the destination, which is at its end, has taken. */
+/* Log the file's contents and how many records the destination, now stopped, has taken. */
 static void report(const char *path, const struct replay_result *r, const struct dest *dest)
 {
 	log_info("replay", "%s: %llu packets, %llu messages, %llu records, %llu sent to %s", path,

@@ -3,7 +3,7 @@
 #define RUN_REPLAY_H
 #include "config/config.h"
 
-/* xtcp2 -replay FILE: decodes a capture into -dest, says on stderr what it met, returns the exit status. */
+/* Run xtcp2 -replay FILE: decode a capture into -dest, report on stderr, return the exit status. */
 int replay_run(const struct config *config);
 
 #endif

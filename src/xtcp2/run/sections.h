@@ -4,7 +4,7 @@
 /* The lists of the later stages (destinations, formats) for -help, the man page and the completions. */
 #include "config/doc.h"
 
-/* Ends with title NULL; static storage, filled at the first call. Start-up code of main() only. */
+/* Return the lists, which end with title NULL. Static storage, filled at the first call; start-up only. */
 const struct doc_section *help_sections(void);
 
 #endif

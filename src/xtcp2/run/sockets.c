@@ -73,7 +73,7 @@ void sockets_init(struct sockets *s)
 		s->rows[i].fd = s->rows[i].file.fd = -1;
 }
 
-/* Two that want the same address must not share what was handed over. */
+/* Return whether an earlier row has the same address: it must not share a socket that was handed over. */
 static bool taken(const struct sockets *s, int id)
 {
 	for (int i = 0; i < id; i++) {
@@ -83,7 +83,7 @@ static bool taken(const struct sockets *s, int id)
 	return false;
 }
 
-/* The usual place of the UNIX socket is not everybody's to write to, nor free where two daemons run. */
+/* Return whether failure is an error. The default UNIX socket may be unwritable or used by another daemon. */
 static bool needed(const struct config *config, int id)
 {
 	return id != SOCKET_UNIX || strcmp(config->grpc_socket, option_find("grpcSocket")->default_text) != 0;

@@ -2,9 +2,9 @@
 #ifndef RUN_SOCKETS_H
 #define RUN_SOCKETS_H
 /*
- * The sockets that the daemon listens on. They are opened before it gives up
- * rights, outlive the servers that accept on them, and go over to the process that
- * starts over in place. Main thread.
+ * The daemon's listening sockets. They are opened before it drops privileges,
+ * outlive the servers that accept on them, and are passed to the next process on a
+ * restart in place. Main thread.
  */
 #include "base/unix_socket.h"
 #include "run/handover.h"
@@ -13,28 +13,28 @@ enum socket_id { SOCKET_HTTP, SOCKET_TCP, SOCKET_UNIX, SOCKET_MAX_ };
 
 struct sockets {
 	struct {
-		int fd;			 /* -1: not wanted, or not to be had and not needed */
+		int fd;			 /* -1: not configured, or failed and not required */
 		struct unix_socket file; /* with a path: fd again, and its name, which goes with it */
 		char name[HANDOVER_NAME_MAX];
 	} rows[SOCKET_MAX_];
 };
 
-/* None, which sockets_close() takes. */
+/* Set all to none, as sockets_close() accepts. */
 void sockets_init(struct sockets *s);
 /*
- * Those that the configuration asks for: handed over where they have been, or new,
- * with names that belong to the user. 0 or -errno, refused.
+ * Open the configured sockets, or take those handed over; UNIX sockets belong to the
+ * user. Return 0 or -errno, reported to refuse().
  */
 int sockets_open(struct sockets *s, const struct config *config, const struct privilege_user *user,
 		 const struct handover *received);
-/* The process before is gone for good: names of sockets that it left are ours to remove in the end. */
+/* Take ownership of the names of inherited UNIX sockets: the previous process will not return. */
 void sockets_settle(struct sockets *s);
 void sockets_close(struct sockets *s);
-/* A copy for the server, which owns it; -1 when there is none. */
+/* Return a copy for the server, which owns it; -1 if there is none. */
 int sockets_copy(const struct sockets *s, enum socket_id id);
-/* What a trial gets. Borrowed: valid until sockets_close(). */
+/* Lend the sockets to a trial, valid until sockets_close(). */
 void sockets_lend(const struct sockets *s, struct handover *left);
-/* What the next process gets; nothing of it is ours any more. */
+/* Give the sockets, with ownership, to the next process. */
 void sockets_give(struct sockets *s, struct handover *left);
 
 #endif

@@ -200,9 +200,9 @@ static void build(struct program *p, bool uring, uint32_t refuse)
 	add_return(p, refuse);
 }
 
-/* --- what is refused --- */
+/* --- refused calls --- */
 
-/* A bit a system call, so that each is logged once; larger numbers share the last one. */
+/* One bit per system call, so that each is logged once; larger numbers share the last bit. */
 #define LOGGED_MAX 1024
 
 static bool first_time(int number)

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 
 /*
- * Puts the filter over all threads, and over what they execute, for good; what
- * it refuses is counted, logged once a system call, and fails with ENOSYS. mode
- * is what -seccomp takes: "on", "log" (all is let through, the kernel logs) or
+ * Apply the filter to all threads and the programs they execute, for good; refused
+ * calls are counted, logged once per system call, and fail with ENOSYS. mode is the
+ * value of -seccomp: "on", "log" (everything is allowed, the kernel logs) or
  * "off". uring says whether io_uring may be used. After an exec by a filtered
- * process the filter is there already and is not put there twice.
+ * process the filter is already in place and is not installed twice.
  *
- * Needs no_new_privs. 0, also where the kernel has no filters or this build
- * cannot run under one, which is logged, or -errno, logged.
+ * Needs no_new_privs. Return 0, also if the kernel has no filters or this build
+ * cannot run under one (logged), or -errno (logged).
  */
 int syscalls_restrict(const char *mode, bool uring);
 

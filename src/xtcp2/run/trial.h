@@ -2,9 +2,9 @@
 #ifndef RUN_TRIAL_H
 #define RUN_TRIAL_H
 /*
- * A configuration is tried before it is taken: a child process starts with it as
- * the daemon would, all but polls and sending, and says what is wrong. The main
- * loop goes on meanwhile. Main thread.
+ * Trial of a configuration: a child process starts with it like the daemon, without
+ * polling and sending, and reports faults. The main loop continues meanwhile. Main
+ * thread.
  */
 #include "base/loop.h"
 #include "config/config.h"
@@ -13,15 +13,16 @@
 struct trial;
 
 /*
- * flag and sentence say what is wrong, NULL when nothing is; flag is "" when it is
- * about no option. Called once, on the loop; trial_free() is right in there.
+ * Report the result, once, on the loop: flag and sentence describe the fault, NULL if
+ * there is none; flag is "" for no option. It may call trial_free().
  */
 typedef void (*trial_fn)(void *data, const char *flag, const char *sentence);
 
-/* All is borrowed for the time of the call, name and data until the end. NULL with errno. */
+/* Start a trial. Arguments are borrowed for the call, name and data until the end. Return NULL with errno on
+ * failure. */
 struct trial *trial_start(struct loop *loop, const struct config *config, const struct handover *left,
 			  char *name, trial_fn done, void *data);
-/* Kills the child if it still runs; done is not called any more. NULL is fine. */
+/* Kill the child if it still runs; done is not called any more. NULL is fine. */
 void trial_free(struct trial *t);
 
 #endif
