@@ -96,7 +96,7 @@ int h2_server_adopt(struct h2_server *s, int fd);
  */
 void h2_server_free(struct h2_server *s, int drain_ms);
 
-/* Send the header list; with body, produce() supplies the body, else the response ends. Return 0 or -errno. */
+/* Send the header list; with body, produce() supplies the body, else it ends there. Return 0 or -errno. */
 int h2_stream_respond(struct h2_stream *stream, const struct h2_header *headers, size_t count, bool body);
 /* Set the trailer list; only inside produce(), together with *eof. */
 int h2_stream_trailers(struct h2_stream *stream, const struct h2_header *headers, size_t count);

@@ -13,7 +13,7 @@
 struct config;
 struct poll_tap;
 
-/* Embedded by the requester of a configuration. One callback is called, once, unless give_up() comes first. */
+/* Embedded by who requests a configuration. One callback is called once, unless give_up() comes first. */
 struct backend_attempt {
 	/* The configuration starts. The answer is sent while the server drains. */
 	void (*taken)(struct backend_attempt *attempt, const struct config *config);

@@ -15,7 +15,7 @@
 /* Bytes for the name of an option, with its dash and NUL. */
 #define CONFIG_FIELD_NAME_MAX 64
 
-/* Convert c to a message, which xtcp_config__v1__xtcp_config__free_unpacked(m, NULL) frees. Return NULL without
+/* Convert c to a message for xtcp_config__v1__xtcp_config__free_unpacked(m, NULL). Return NULL without
  * memory. */
 XtcpConfig__V1__XtcpConfig *config_to_message(const struct config *c);
 /* Like config_to_message(), for clients with read access: the names of local files are hidden too. */

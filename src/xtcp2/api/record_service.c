@@ -62,7 +62,7 @@ struct record_service {
 
 /* Worker threads */
 
-/* Frame the records in data, whose format is in struct poll_tap. Return NULL without memory or if malformed. */
+/* Frame the records in data (format: struct poll_tap). Return NULL without memory or if malformed. */
 static struct grpc_chunk *frame(struct grpc_chunk_pool *pool, const uint8_t *data, size_t len, uint32_t rows)
 {
 	struct grpc_chunk *chunk = grpc_chunk_new(pool, len + (size_t)GRPC_PREFIX * rows, rows);
