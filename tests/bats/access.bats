@@ -120,7 +120,7 @@ E2
     daemon_end
     echo kept >file
     rc=0; "$XTCP2" -dest null -promListen= -grpcPort 0 -maxLoops 1 -grpcSocket file 2>second || rc=$?
-    [ "$rc" -eq 2 ] && grep -q 'file: is there already and is no socket' second && [ "$(cat file)" = kept ]
+    [ "$rc" -eq 2 ] && grep -q 'file: exists and is not a socket' second && [ "$(cat file)" = kept ]
     as_nobody "$XTCP2" -dest null -promListen= -grpcPort 0 -maxLoops 1 2>second
     grep -q 'no UNIX socket, .*/run/xtcp2/grpc.sock' second
 E2
@@ -227,7 +227,7 @@ E2
     refused 'tokens: contains no token' -grpcTokenFile tokens
     refused 'No such file' -grpcTokenFile nowhere
     mkfifo fifo; chmod 600 fifo
-    refused 'fifo: is no regular file' -grpcTokenFile fifo
+    refused 'fifo: is not a regular file' -grpcTokenFile fifo
     for address in 0.0.0.0 :: '[::]' 192.0.2.1; do
       refused 'other hosts may reach it: give -grpcTls, or -grpcInsecure' -grpcListen "$address"
     done

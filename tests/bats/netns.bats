@@ -328,10 +328,10 @@ E
   done
   run "$(bin tcp_server)" -count many
   [ "$status" -eq 2 ]
-  [[ "$output" == *"-count wants a number"* ]]
+  [[ "$output" == *"-count must be a number"* ]]
   run "$(bin tcp_client)" --sleep=5
   [ "$status" -eq 2 ]
-  [[ "$output" == *"-sleep wants a duration"* ]]
+  [[ "$output" == *"-sleep must be a duration"* ]]
 }
 
 @test "300 namespaces cost no thread, a descriptor each and little memory" {

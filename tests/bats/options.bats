@@ -178,13 +178,13 @@ at_once() {
 @test "a FIFO that nobody writes to is refused at once, whatever reads it" {
   cd "$BATS_TEST_TMPDIR"
   mkfifo pipe events.jsonl
-  at_once "-config pipe: a FIFO that nobody writes to" "$XTCP2" -config pipe
-  at_once "pipe: a FIFO that nobody writes to" "$XTCP2" -replay pipe -dest null -d 5
-  at_once "-file pipe: a FIFO that nobody writes to" "$(bin xtcp2ctl)" reconfigure -file pipe
-  at_once "pipe: a FIFO that nobody writes to" "$(bin clickhouse_protobuflist)" -filename pipe
-  at_once "pipe: a FIFO that nobody writes to" "$(bin register_schema)" -register -filename pipe
-  at_once "pipe: a FIFO that nobody writes to" "$(bin xtcp2-vmrun)" run --flavor any --flavors pipe --image .
-  at_once "a FIFO that nobody writes to" "$(bin xtcp2-vmrun)" replay .
+  at_once "-config pipe: a FIFO without a writer" "$XTCP2" -config pipe
+  at_once "pipe: a FIFO without a writer" "$XTCP2" -replay pipe -dest null -d 5
+  at_once "-file pipe: a FIFO without a writer" "$(bin xtcp2ctl)" reconfigure -file pipe
+  at_once "pipe: a FIFO without a writer" "$(bin clickhouse_protobuflist)" -filename pipe
+  at_once "pipe: a FIFO without a writer" "$(bin register_schema)" -register -filename pipe
+  at_once "pipe: a FIFO without a writer" "$(bin xtcp2-vmrun)" run --flavor any --flavors pipe --image .
+  at_once "a FIFO without a writer" "$(bin xtcp2-vmrun)" replay .
   at_once "pipe: Is a directory" "$XTCP2" -config "$(mkdir -p pipe.d/pipe; echo pipe.d/pipe)"
 }
 

@@ -103,9 +103,9 @@ E
 
 @test "a user or group that is not there, and one that only root can become, end the start with one line" {
   run -2 "$XTCP2" -user no-such-user -dest null
-  [ "$output" = 'xtcp2: -user no-such-user: there is no user "no-such-user"' ]
+  [ "$output" = 'xtcp2: -user no-such-user: unknown user "no-such-user"' ]
   run -2 "$XTCP2" -groups no-such-group -dest null
-  [ "$output" = 'xtcp2: -groups no-such-group: there is no group "no-such-group"' ]
+  [ "$output" = 'xtcp2: -groups no-such-group: unknown group "no-such-group"' ]
   run -2 setpriv --reuid 65534 --regid 65534 --clear-groups "$XTCP2" -user root -dest null
   [[ "$output" == 'xtcp2: -user root: only root may become another user; this is '* ]]
   run -2 setpriv --reuid 65534 --regid 65534 --clear-groups "$XTCP2" -groups 4711 -dest null

@@ -15,13 +15,13 @@ static inline int64_t clock_ns(clockid_t id)
 	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
-/* For deadlines and durations: CLOCK_MONOTONIC. */
+/* Return CLOCK_MONOTONIC, for deadlines and durations. */
 static inline int64_t clock_mono_ns(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* For time stamps that people and databases read: since the epoch, CLOCK_REALTIME. */
+/* Return CLOCK_REALTIME, since the epoch, for time stamps that people and databases read. */
 static inline int64_t clock_real_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);

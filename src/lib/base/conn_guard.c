@@ -12,7 +12,7 @@
 struct conn_slot {
 	TAILQ_ENTRY(conn_slot) link;
 	int fd;
-	bool shut; /* its end has been asked for */
+	bool shut; /* shutdown(2) was called */
 	int64_t marked_ns, deadline_ns;
 };
 
@@ -44,7 +44,7 @@ void conn_guard_free(struct conn_guard *g)
 	free(g);
 }
 
-/* With the lock. */
+/* Call with the lock held. */
 static void slot_shut(struct conn_guard *g, struct conn_slot *slot)
 {
 	TAILQ_REMOVE(&g->open, slot, link);
@@ -61,8 +61,8 @@ static void slot_time(struct conn_slot *slot, unsigned seconds)
 	slot->deadline_ns = slot->marked_ns + seconds * NS_PER_SEC;
 }
 
-/* Shut down what is too much and had its time. Until the next has had it, or 0 when nothing is too much.
- * With the lock. */
+/* Shut down connections beyond `room` that are older than the grace time. Return the time until the next one
+ * is, or 0 when no connection is beyond `room`. Call with the lock held. */
 static int64_t make_room(struct conn_guard *g, int64_t now)
 {
 	while (g->count > g->room) {

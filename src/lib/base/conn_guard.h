@@ -2,16 +2,16 @@
 #ifndef BASE_CONN_GUARD_H
 #define BASE_CONN_GUARD_H
 /*
- * The connections of a small HTTP server, so that none of them keeps the others
- * out. A connection has a deadline for what it does now (sending its request,
- * taking its answer, resting in between); past it, or when a new one needs the
- * room and it is the one that has done nothing for longest, it is shut down with
- * shutdown(2), and whoever serves it sees its end. A client that connects and
- * asks at once is the youngest of all, however many others sit there; and nobody
- * is sent away before CONN_GRACE_MS, which is time to send a request even on a
- * busy machine: that bounds what comes and goes to `room` in this time.
+ * Limits on the connections of a small HTTP server, so that none of them blocks the
+ * others. Each connection has a deadline for its current state (sending a request,
+ * reading an answer, idle). Past the deadline, or when a new connection needs room
+ * and this one has been inactive longest, it is shut down with shutdown(2), which
+ * the server sees as its end. A client that connects and asks at once is the last
+ * to go, however many idle ones there are. No connection is shut down before
+ * CONN_GRACE_MS, enough to send a request even on a busy machine; this limits new
+ * connections to `room` per CONN_GRACE_MS.
  *
- * Any thread; nothing blocks. The server still closes the descriptors.
+ * Call from any thread; nothing blocks. The server still closes the descriptors.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -21,22 +21,22 @@
 struct conn_guard;
 struct conn_slot;
 
-/* room: connections beyond which the oldest goes for each new one; the server must have some more than
- * these. NULL without memory. */
+/* Create a guard. Beyond `room` connections each new one replaces the oldest; the server must accept some
+ * more than `room`. NULL when memory is exhausted. */
 struct conn_guard *conn_guard_new(size_t room);
-/* When no connection is left in it. NULL is fine. */
+/* Free a guard without connections, or NULL. */
 void conn_guard_free(struct conn_guard *g);
 
-/* A connection begins: its first request is due in `seconds`. NULL without memory, which is not fatal. */
+/* Enter a connection; its first request is due in `seconds`. NULL without memory, which is not fatal. */
 struct conn_slot *conn_guard_enter(struct conn_guard *g, int fd, unsigned seconds);
-/* It does something else from now on, and has `seconds` for it. slot may be NULL in both. */
+/* Begin a new state of the connection, limited to `seconds`. slot may be NULL, also in conn_guard_leave(). */
 void conn_guard_mark(struct conn_guard *g, struct conn_slot *slot, unsigned seconds);
-/* It ends; before its descriptor is closed. */
+/* Remove a connection, before its descriptor is closed. */
 void conn_guard_leave(struct conn_guard *g, struct conn_slot *slot);
 
-/* Shut down what is late. Nanoseconds until the next deadline, -1 for none. */
+/* Shut down connections past their deadline. Return nanoseconds until the next deadline, -1 for none. */
 int64_t conn_guard_sweep(struct conn_guard *g);
-/* Connections shut down so far. */
+/* Return the number of connections shut down so far. */
 uint64_t conn_guard_closed(struct conn_guard *g);
 
 #endif

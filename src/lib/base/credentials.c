@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 
-/* Whether the property name from start up to `equals` is one whose value is a secret. */
+/* Return true when the value of the property named from start up to `equals` is a secret. */
 static bool names_secret(const char *start, const char *equals)
 {
 	static const char *const words[] = {
@@ -30,7 +30,7 @@ static const char *user_end(const char *text, const char **authority)
 	const char *scheme = strstr(text, "://"), *at = NULL;
 
 	*authority = scheme ? scheme + 3 : NULL;
-	/* The last one before the path: a password may hold one itself. */
+	/* The last '@' before the path: a password may contain one. */
 	for (const char *p = *authority; p && *p && !strchr("/?#", *p); p++)
 		at = *p == '@' ? p : at;
 	return at;

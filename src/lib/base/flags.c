@@ -22,7 +22,7 @@ static const struct {
 };
 _Static_assert(sizeof(types) / sizeof(types[0]) == FLAG_CHOICE + 1, "a row per type");
 
-/* " (default TEXT)", or nothing when there is none. */
+/* Print " (default TEXT)", or nothing without a default. */
 static void print_default(FILE *to, const struct flag *f)
 {
 	char duration[DURATION_TEXT_MAX];
@@ -60,7 +60,7 @@ void flags_print(FILE *to, const struct flag *flags)
 	fprintf(to, "  -help\n\tprint this and exit\n");
 }
 
-/* Whether text is one of the words between the bars. */
+/* Return true when text is one of the words between the bars. */
 static bool is_choice(const char *choices, const char *text)
 {
 	size_t len = strlen(text);
@@ -140,7 +140,7 @@ void flags_parse(const struct flag *flags, int argc, char *const *argv, const ch
 		if (!value && i + 1 < argc)
 			value = argv[++i];
 		if (!value || set_value(f, value) < 0) {
-			fprintf(stderr, "%s: -%s wants %s, not \"%s\"\n", program, f->name,
+			fprintf(stderr, "%s: -%s must be %s, not \"%s\"\n", program, f->name,
 				f->choices ? f->choices : types[f->type].wants, value ? value : "");
 			exit(2);
 		}

@@ -3,8 +3,8 @@
 #define BASE_FLAGS_H
 /*
  * Flags of the small tools, from a table: "-flag value", "-flag=value", one dash
- * or two; a bool takes "=true" or "=false" and no separate value. -help is
- * always there. (The daemon's options have a richer table of their own.)
+ * or two; a bool takes "=true" or "=false" and no separate value. -help always
+ * exists. (The daemon's options are in options.def.)
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -34,7 +34,7 @@ struct flag {
  */
 void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary);
 
-/* The table with its defaults. */
+/* Print the table with its defaults. */
 void flags_print(FILE *to, const struct flag *flags);
 
 #endif

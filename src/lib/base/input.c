@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 
 /*
- * Whether somebody writes to the FIFO or has left data in it. tee(2) tells a pipe without a writer (0) from one
- * that is only empty (EAGAIN), and takes nothing out. 0 or -errno.
+ * Check that the FIFO has a writer or data. tee(2) tells a pipe without a writer (0) from one that is only
+ * empty (EAGAIN), and consumes nothing. Return 0 or -errno.
  */
 static int has_writer(int fd)
 {
@@ -41,7 +41,7 @@ int input_open(const char *path)
 		if (r < 0)
 			return r;
 	}
-	/* From here on it may wait: for what the writer writes next. */
+	/* From here on reads may block, waiting for the writer. */
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
 		return -errno;
@@ -81,5 +81,5 @@ int input_read(const char *path, struct buf *b)
 
 const char *input_strerror(int error)
 {
-	return error == EPIPE ? "a FIFO that nobody writes to" : strerror(error);
+	return error == EPIPE ? "a FIFO without a writer" : strerror(error);
 }

@@ -2,25 +2,25 @@
 #ifndef BASE_INPUT_H
 #define BASE_INPUT_H
 /*
- * Files that a user names to be read. open(2) of a FIFO waits until somebody
- * opens it for writing, for ever if nobody does, and nothing tells the user what
- * the program waits for. Here such a FIFO is an error at once; one with a writer,
- * or with data left by one, is read to its end like a file (as the shell's <(...) is).
+ * Input files named by the user. open(2) of a FIFO without a writer blocks forever,
+ * and the user does not see why. Here such a FIFO fails at once. A FIFO with a
+ * writer, or with data left by one, is read to its end like a file (as the shell's <(...)).
  */
 #include <stdio.h>
 
 #include "base/buf.h"
 
-/* A descriptor to read path from, O_CLOEXEC; -EPIPE for a FIFO nobody writes to, or -errno. Does not wait. */
+/* Open path for reading, O_CLOEXEC. Return the descriptor, -EPIPE for a FIFO without a writer, or -errno.
+ * Does not block. */
 int input_open(const char *path);
 
-/* The same as a stream; NULL with errno. */
+/* Open path as a stream; NULL with errno, as input_open(). */
 FILE *input_fopen(const char *path);
 
 /* Append the whole file, "-" for stdin. 0 or -errno. Wait for a slow writer. */
 int input_read(const char *path, struct buf *b);
 
-/* strerror(3) for the errno (positive) of the two. */
+/* Return the text of a (positive) errno of input_open() or input_fopen(). */
 const char *input_strerror(int error);
 
 #endif

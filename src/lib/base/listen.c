@@ -34,7 +34,7 @@ int listen_split(const char *address, char host[static LISTEN_HOST_MAX], char po
 		address++;
 		host_len -= 2;
 	} else if (memchr(address, ':', host_len)) {
-		return -EINVAL; /* IPv6 without brackets: where the port begins is a guess */
+		return -EINVAL; /* IPv6 without brackets: the start of the port is ambiguous */
 	}
 	size_t digits = strspn(colon + 1, "0123456789");
 	if (!digits || digits >= LISTEN_PORT_MAX || colon[1 + digits] || atoi(colon + 1) > UINT16_MAX)

@@ -16,13 +16,13 @@
 int listen_split(const char *address, char host[static LISTEN_HOST_MAX], char port[static LISTEN_PORT_MAX]);
 
 /*
- * A listening TCP socket, non-blocking and close-on-exec, owned by the caller.
- * A name is looked up, which may block: for start-up only. IPv4 is taken first.
- * -errno with one line in error (size bytes) that names address and reason.
+ * Open a listening TCP socket, non-blocking and close-on-exec, owned by the caller.
+ * Looking up a name may block: for start-up only. IPv4 is tried first. On failure
+ * return -errno, with one line in error (size bytes) that names address and reason.
  */
 int listen_open(const char *address, char *error, size_t size);
 
-/* The port a bound socket has; 0 when it has none. */
+/* Return the port of a bound socket; 0 when it has none. */
 uint16_t listen_port(int fd);
 
 #endif

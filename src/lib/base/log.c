@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-/* The longest line written; what is longer is cut. */
+/* The longest line written; longer lines are cut. */
 #define LOG_LINE_MAX 1024
 
 enum log_level log_level = LOG_LEVEL_INFO;

@@ -2,7 +2,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 /*
- * Log lines go to stderr, one write(2) a line, as "subsystem: sentence". Under
+ * Log lines go to stderr, one write(2) per line, as "subsystem: sentence". Under
  * systemd (JOURNAL_STREAM set) each line carries the sd-daemon(3) "<N>" prefix.
  * Five verbs; the level test lives in the macro, so a silent verb costs one
  * load. All functions may be called from any thread.
@@ -27,7 +27,7 @@ void log_init(enum log_level level);
 void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for a signal handler: the parts, up to NULL, one after the other. Async-signal-safe. */
+/* Log the concatenated parts, up to NULL. Async-signal-safe, for signal handlers. */
 void log_parts(enum log_level level, const char *subsystem, const char *const *parts);
 
 #define log_at(level_, sub_, ...)                                 \
@@ -43,9 +43,9 @@ void log_parts(enum log_level level, const char *subsystem, const char *const *p
 #define log_debug(sub_, ...)  log_at(LOG_LEVEL_DEBUG, sub_, __VA_ARGS__)
 
 /*
- * Lets a repeated line through once an interval; zero-initialise, one object a
- * call site. Return true when the line may be written now and sets
- * *suppressed to the number of calls refused since the last one let through.
+ * Limits a repeated line to one per interval; zero-initialise, one object per call
+ * site. Return true when the line may be written now, and set *suppressed to the
+ * number of calls refused since the last permitted one.
  */
 struct log_limit {
 	int64_t next_ns;

@@ -80,7 +80,7 @@ int loop_run(struct loop *loop)
 			return -errno;
 		}
 		loop->pending = n;
-		/* What is left after a stop is level-triggered and comes again in the next run. */
+		/* Events left after a stop are level-triggered and come again in the next run. */
 		for (int i = 0; i < n && !loop->stop; i++) {
 			struct loop_watch *w = loop->events[i].data.ptr;
 			if (w)
@@ -105,7 +105,7 @@ static void disown(struct loop *loop, struct loop_watch *w)
 	w->fd = -1;
 }
 
-/* Watch w->fd, just made for it; close it when that fails. */
+/* Watch w->fd, which was made for w; close it on failure. */
 static int own(struct loop *loop, struct loop_watch *w)
 {
 	int r = w->fd < 0 ? -errno : loop_add(loop, w, EPOLLIN);

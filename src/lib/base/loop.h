@@ -4,9 +4,9 @@
 /*
  * One epoll(7) loop, one thread. A watch is embedded in the object it serves
  * and carries the function to call, so that the dispatch in loop_run() is one
- * indirect call and knows nothing of who is watching: that keeps the
- * dependencies pointing down, and connections that come and go (gRPC) are not
- * a case in anybody's switch. `name` names the watch in logs.
+ * indirect call that does not know the owners of watches. Dependencies so point
+ * downwards, and short-lived connections (gRPC) need no case in a central switch.
+ * `name` names the watch in logs.
  *
  * A callback may remove and free any watch, its own included: events already
  * fetched for a removed watch are not delivered.
@@ -26,7 +26,7 @@ struct loop_watch {
 	void *data; /* the owner's, not touched */
 };
 
-/* Return NULL with errno when epoll or memory is not to be had. */
+/* Create a loop. NULL with errno when epoll_create1(2) or the allocation fails. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
@@ -34,7 +34,7 @@ void loop_free(struct loop *loop);
  * The watch must outlive its removal. 0 or -errno. */
 int loop_add(struct loop *loop, struct loop_watch *w, uint32_t events);
 int loop_modify(struct loop *loop, struct loop_watch *w, uint32_t events);
-/* Harmless for a watch that is not there. */
+/* Remove a watch; does nothing for one that is not in the loop. */
 void loop_remove(struct loop *loop, struct loop_watch *w);
 
 /* Dispatch until loop_stop(). Return 0 or -errno of epoll_wait(2). */
@@ -46,7 +46,7 @@ void loop_stop(struct loop *loop);
  * is closed by loop_timer_close()). Unarmed until loop_timer_set().
  */
 int loop_timer_open(struct loop *loop, struct loop_watch *w);
-/* Fires once after delay_ns and, with interval_ns > 0, again every interval. 0, 0 disarms. */
+/* Fire once after delay_ns and, with interval_ns > 0, again every interval. 0, 0 disarms. */
 int loop_timer_set(struct loop_watch *w, int64_t delay_ns, int64_t interval_ns);
 /* Read the expirations; call it in the timer's callback. */
 uint64_t loop_timer_read(struct loop_watch *w);
@@ -58,7 +58,7 @@ void loop_timer_close(struct loop *loop, struct loop_watch *w);
  * ignored. Call it before any thread starts. 0 or -errno.
  */
 int loop_signals_open(struct loop *loop, struct loop_watch *w, const int *signals);
-/* The signal that came, 0 for none; call it in the watch's callback. */
+/* Return the pending signal, 0 for none; call it in the watch's callback. */
 int loop_signals_read(struct loop_watch *w);
 void loop_signals_close(struct loop *loop, struct loop_watch *w);
 

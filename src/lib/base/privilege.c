@@ -16,8 +16,8 @@
 #include "base/cleanup.h"
 
 /*
- * Where systemd takes the users of DynamicUser= from (uid_t 61184 to 65519):
- * nobody has a name there, and a name service knows those in use.
+ * From systemd's range for DynamicUser= (uid_t 61184 to 65519): it has no named
+ * users, and a name service knows those in use.
  */
 #define SPARE_UID_FIRST 64978
 #define SPARE_UID_COUNT 16
@@ -65,7 +65,7 @@ int privilege_user_add_groups(const char *list, struct privilege_user *u, char *
 		if (known) {
 			gid = known->gr_gid;
 		} else if (!parse_id(name, &gid)) {
-			snprintf(error, size, "there is no group \"%s\"", name);
+			snprintf(error, size, "unknown group \"%s\"", name);
 			return -EINVAL;
 		}
 		if (u->group_count == PRIVILEGE_GROUPS_MAX) {
@@ -87,7 +87,7 @@ int privilege_user_find(const char *user, struct privilege_user *u, char *error,
 		u->uid = u->gid = id;
 		known = getpwuid(id);
 	} else if (!known) {
-		snprintf(error, size, "there is no user \"%s\"", user);
+		snprintf(error, size, "unknown user \"%s\"", user);
 		return -EINVAL;
 	}
 	if (known) {
@@ -127,7 +127,7 @@ bool privilege_can_become(const struct privilege_user *u)
 	return mapped;
 }
 
-/* Whether the process has those of `have` in all of its sets, and no others in any. */
+/* Return true when all sets of the process are exactly `have`. */
 static bool is_exact(const int *capabilities, size_t count, unsigned have)
 {
 	for (int capability = 0; capability <= CAP_LAST_CAP; capability++) {
@@ -142,7 +142,7 @@ static bool is_exact(const int *capabilities, size_t count, unsigned have)
 	return true;
 }
 
-/* The sets of `select` become those of `have`, a bit for each of the capabilities. */
+/* Set the sets of `select` to `have`, which has one bit per capability. */
 static int set_capabilities(capng_select_t select, const int *capabilities, size_t count, unsigned have)
 {
 	capng_clear(select);
@@ -178,14 +178,14 @@ int privilege_drop(const struct privilege_user *u, const int *capabilities, size
 		if (capng_have_capability(CAPNG_EFFECTIVE, capabilities[i]))
 			have |= 1u << i;
 	}
-	/* First, while there still is the capability that it takes. */
+	/* First, while the process still has the required capability. */
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
 		r = set_capabilities(CAPNG_SELECT_BOUNDS, capabilities, count, have);
 	if (r == 0 && u)
 		r = become(u);
 	if (r == 0 && capng_get_caps_process() < 0)
 		r = -EPERM;
-	/* A service manager that gives what is needed need not allow capset(2). */
+	/* A service manager that grants exactly the needed capabilities need not allow capset(2). */
 	if (r == 0 && !is_exact(capabilities, count, have))
 		r = set_capabilities(CAPNG_SELECT_CAPS, capabilities, count, have);
 	if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)

@@ -2,8 +2,8 @@
 #ifndef BASE_PRIVILEGE_H
 #define BASE_PRIVILEGE_H
 /*
- * User, groups and capabilities (credentials(7), capabilities(7)): what this
- * process has, and giving up the rest. Call before threads are started: a drop
+ * User, groups and capabilities (credentials(7), capabilities(7)) of this process,
+ * and how to drop them. Call before threads are started: a drop
  * of capabilities applies to the calling thread and to those it starts later.
  */
 #include <stdbool.h>
@@ -21,7 +21,7 @@ struct privilege_user {
 	char name[64]; /* for logs: "user NAME" or "uid N" */
 };
 
-/* The user that this process has now. */
+/* Get the current user of this process. */
 void privilege_user_self(struct privilege_user *u);
 
 /*
@@ -31,26 +31,26 @@ void privilege_user_self(struct privilege_user *u);
  */
 int privilege_user_find(const char *user, struct privilege_user *u, char *error, size_t size);
 
-/* A user that nobody else is: the first number of a small range that no name service knows. As above. */
+/* Find an unused user: the first number of a small range that no name service knows. Errors as above. */
 int privilege_user_spare(struct privilege_user *u, char *error, size_t size);
 
 /* Add the groups of a comma-separated list of names and numbers. As above. */
 int privilege_user_add_groups(const char *list, struct privilege_user *u, char *error, size_t size);
 
-/* Whether privilege_drop() could become the user: a container may forbid it, a user namespace may not have
- * it. */
+/* Return true when privilege_drop() can become the user: a container may forbid it, a user namespace may
+ * lack it. */
 bool privilege_can_become(const struct privilege_user *u);
 
 /* capability is a CAP_ number of linux/capability.h. */
 bool privilege_have(int capability);
 
 /*
- * Becomes the user (NULL: stays) with its supplementary groups and no others,
- * keeps those of the `count` capabilities that the process has, and drops every
- * other one from the effective, permitted, inheritable, ambient and, where
- * allowed, bounding set. What is kept is ambient as well, so that it survives
- * an exec of an ordinary user. No exec gives more from then on (no_new_privs).
- * 0 or -errno; after an error the process is to end.
+ * Become the user (NULL: no change) with its supplementary groups and no others.
+ * Keep those of the `count` capabilities that the process has, and drop all others
+ * from the effective, permitted, inheritable, ambient and, where allowed, bounding
+ * set. Kept capabilities are also ambient, so that they survive an exec as an
+ * ordinary user. No later exec gains privileges (no_new_privs). Return 0 or
+ * -errno; after an error the process must end.
  */
 int privilege_drop(const struct privilege_user *u, const int *capabilities, size_t count);
 

@@ -20,7 +20,7 @@ int secret_file_open(const char *path, char *error, size_t size)
 		return r;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		snprintf(error, size, "%.200s: is no regular file", path);
+		snprintf(error, size, "%.200s: is not a regular file", path);
 		return -EINVAL;
 	}
 	if (st.st_mode & (S_IWGRP | S_IRWXO)) {

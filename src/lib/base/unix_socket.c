@@ -41,7 +41,7 @@ int unix_socket_connect(const char *path)
 	return take_fd(fd);
 }
 
-/* Give away what this process has made. 0 or -errno. */
+/* Give a file made by this process to owner. Return 0 or -errno. */
 static int give(const char *path, const struct privilege_user *owner)
 {
 	if (!owner || (owner->uid == geteuid() && owner->gid == getegid()))
@@ -65,7 +65,7 @@ static void make_directory(const char *path, const struct privilege_user *owner)
 		give(directory, owner);
 }
 
-/* What stands at path goes if it is a socket that nobody listens on. 0 or -errno. */
+/* Remove path if it is a socket without a listener. Return 0 or -errno. */
 static int remove_stale(const char *path)
 {
 	struct stat st;
@@ -132,7 +132,7 @@ int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode,
 	if (r == -EADDRINUSE)
 		snprintf(error, size, "%.200s: another process listens on it", path);
 	else if (r == -EEXIST)
-		snprintf(error, size, "%.200s: is there already and is no socket", path);
+		snprintf(error, size, "%.200s: exists and is not a socket", path);
 	else if (r < 0)
 		snprintf(error, size, "%.200s: %s", path, strerror(-r));
 	return r;
@@ -145,7 +145,7 @@ int unix_socket_adopt(struct unix_socket *s, const char *path, int fd)
 
 	if (!copy)
 		return -ENOMEM;
-	/* A name that is gone is nobody's to remove. */
+	/* The name may already be gone. */
 	lstat(path, &st);
 	*s = (struct unix_socket){fd, copy, st.st_dev, st.st_ino};
 	return 0;

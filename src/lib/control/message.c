@@ -33,7 +33,7 @@ Google__Protobuf__Duration duration_to_message(int64_t ns)
 	return d;
 }
 
-/* Whether the set that `mask` describes contains the deserializer of that name. */
+/* Return true when `mask` contains the deserializer of that name. */
 static bool deserializer_on(uint64_t mask, const char *name)
 {
 	char bad[NAME_MAX_LEN];

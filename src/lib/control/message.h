@@ -2,8 +2,8 @@
 #ifndef CONTROL_MESSAGE_H
 #define CONTROL_MESSAGE_H
 /*
- * Conversions between the values of options and the message types of
- * xtcp_config.v1, which the daemon and its control client do alike.
+ * Conversions between option values and the message types of xtcp_config.v1,
+ * shared by the daemon and its control client.
  */
 #include <stdint.h>
 
@@ -13,7 +13,7 @@
 int duration_from_message(const Google__Protobuf__Duration *d, int64_t *ns);
 Google__Protobuf__Duration duration_to_message(int64_t ns);
 
-/* The map for a list as -deserializers spells it. The caller frees it with free_unpacked(). NULL without memory. */
+/* Convert a -deserializers list to the map. The caller frees it with free_unpacked(). NULL without memory. */
 XtcpConfig__V1__EnabledDeserializers *deserializers_to_message(const char *list);
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef CONTROL_OPTION_NAME_H
 #define CONTROL_OPTION_NAME_H
 /*
- * The options of the daemon as its control client knows them: by name and by
- * field of xtcp_config.v1.XtcpConfig, from options.def.
+ * The daemon's options for its control client, by name and by field of
+ * xtcp_config.v1.XtcpConfig, from options.def.
  */
 #include <stdint.h>
 

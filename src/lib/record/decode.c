@@ -4,17 +4,16 @@
  *
  * A message is a struct inet_diag_msg followed by attributes. The base is
  * expanded into the record; then each attribute goes through one table, indexed
- * by its number, that says how long it must be at least and which function
- * expands it. An expansion sets its section's bit and writes every field of the
- * section, so that nothing of the last socket shines through in a reused record.
+ * by its number, with its minimum length and the function that expands it. An
+ * expansion sets its section's bit and writes every field of the section, so that
+ * a reused record keeps nothing of the previous socket.
  *
- * struct tcp_info is the one structure that grows. Its fields follow one rule: a
- * field is there when its last byte was received. There is no look at the
- * kernel's version, and a kernel newer than this code loses nothing: what is
- * past the known end goes into tcp_info_tail.
+ * struct tcp_info is the only structure that grows. A field is present when its
+ * last byte was received; the kernel's version is not checked. Nothing from a newer
+ * kernel is lost: the bytes past the known end go into tcp_info_tail.
  *
- * A damaged attribute costs that attribute only. INET_DIAG_MD5SIG holds keys and
- * is never looked into.
+ * Only a damaged attribute itself is dropped. INET_DIAG_MD5SIG holds keys and is
+ * never read.
  */
 #include "record/decode.h"
 
@@ -185,7 +184,7 @@ static bool decode_tcp_info(struct decoder *d, const struct attr *a)
 	return true;
 }
 
-/* Attributes by number. Rows without a function are known and left alone. */
+/* Attributes by number. Rows without a function are known and skipped. */
 const struct attribute_policy attribute_policy[ABI_INET_DIAG_MAX + 1] = {
     [INET_DIAG_MEMINFO] = {"meminfo", sizeof(struct inet_diag_meminfo), INET_DIAG_MEMINFO, decode_meminfo},
     [INET_DIAG_INFO] = {"info", 1, INET_DIAG_INFO, decode_tcp_info},
@@ -207,7 +206,7 @@ const struct attribute_policy attribute_policy[ABI_INET_DIAG_MAX + 1] = {
 };
 static_assert(ARRAY_SIZE(attribute_policy) == INET_DIAG_SOCKOPT + 1, "a row for each attribute");
 
-/* IPv4 stands in the first word; IPv4-mapped IPv6 is shown as the IPv4 address that it is. */
+/* Return the address: IPv4 is in the first word; IPv4-mapped IPv6 becomes IPv4. */
 static struct str address_of(const uint8_t *p, uint8_t family)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};

@@ -7,7 +7,7 @@
 
 #include "record/policy.h"
 
-/* MEMINFO repeats what SKMEMINFO says. */
+/* MEMINFO repeats values of SKMEMINFO. */
 #define NOT_BY_DEFAULT (UINT64_C(1) << INET_DIAG_MEMINFO)
 
 const char *deserializer_name(size_t i)
@@ -18,7 +18,7 @@ const char *deserializer_name(size_t i)
 	return NULL;
 }
 
-/* The bits that `name` (len bytes) stands for; 0 when it is unknown. */
+/* Return the bits of `name` (len bytes); 0 when it is unknown. */
 static uint64_t bits_of(const char *name, size_t len)
 {
 	uint64_t all = 0;
@@ -39,7 +39,7 @@ static uint64_t bits_of(const char *name, size_t len)
 	return 0;
 }
 
-/* idiag_ext has 8 bits, bit N - 1 for attribute N; the others ride on one of them or come unasked. */
+/* idiag_ext has 8 bits, bit N - 1 for attribute N; the others come with one of them or unrequested. */
 static uint8_t ext_of(uint64_t attributes)
 {
 	uint8_t ext = 0;

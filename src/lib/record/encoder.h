@@ -2,10 +2,10 @@
 #ifndef RECORD_ENCODER_H
 #define RECORD_ENCODER_H
 /*
- * Records -> the bytes of one envelope, in the format that -marshal names. An
- * envelope is begun, filled row by row and ended in one growable buffer, so
- * that no memory is allocated for a record. One encoder belongs to one thread;
- * it may be used for envelope after envelope.
+ * Encodes records into one envelope, in the format that -marshal names. An envelope
+ * is begun, filled row by row and ended in one growable buffer, so no memory is
+ * allocated per record. An encoder belongs to one thread and may be reused for any
+ * number of envelopes.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,11 +33,11 @@ struct encoder_ops {
 
 struct encoder {
 	const struct encoder_ops *ops;
-	size_t start; /* where the envelope begins in the buffer, set by begin() */
+	size_t start; /* offset of the envelope in the buffer, set by begin() */
 	/* csv, tsv, text: the chosen columns as indexes into record_fields[], NULL for all */
 	uint16_t *columns;
 	size_t column_count;
-	bool header_done; /* csv, tsv: the header line goes out once */
+	bool header_done; /* csv, tsv: the header line is written once */
 };
 
 /* Ends with a row whose name is NULL. */
@@ -46,7 +46,7 @@ extern const struct encoder_ops encoder_table[];
 /*
  * marshal: a name of encoder_table (case-insensitive). columns: NULL or "" for
  * all, else comma-separated field names (csv, tsv and text only). Return 0, or -EINVAL
- * with a sentence that lists what is possible in error (size bytes).
+ * with a sentence that lists the valid names in error (size bytes).
  * encoder_free() accepts a zeroed encoder.
  */
 int encoder_init(struct encoder *e, const char *marshal, const char *columns, char *error, size_t size);

@@ -2,12 +2,12 @@
 #ifndef RECORD_JSON_H
 #define RECORD_JSON_H
 /*
- * jsonl: one object a record and line, for people and jq. Names are those of
- * fields.def; every field that is known is there, zeros included, and what is
- * not known is left out. Numbers are numbers (64-bit ones too), timestamp_ns is
- * an integer, addresses and states and the congestion enum are text, bytes hex.
+ * jsonl: one object per record and line, for people and jq. Names are those of
+ * fields.def. Every known field is written, zeros included; unknown fields are
+ * omitted. Numbers are numbers (64-bit ones too), timestamp_ns is an integer,
+ * addresses, states and the congestion enum are text, bytes are hex.
  *
- * protoJson: the canonical JSON of proto3, one Envelope a line: lowerCamelCase
+ * protoJson: the canonical JSON of proto3, one Envelope per line: lowerCamelCase
  * names, zero values left out, 64-bit numbers as strings, bytes as base64.
  * Internal to the record stage.
  */

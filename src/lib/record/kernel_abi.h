@@ -2,9 +2,9 @@
 #ifndef RECORD_KERNEL_ABI_H
 #define RECORD_KERNEL_ABI_H
 /*
- * What the kernel sends, spelled here because the headers of the build machine
- * are often older than the kernel that runs. These structs only ever grow at the
- * end, so one copy of the newest serves every kernel.
+ * The kernel's structures, defined here because the headers of the build machine
+ * are often older than the running kernel. These structures only grow at the end,
+ * so one copy of the newest serves every kernel.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ struct abi_inet_diag_msg {
 };
 static_assert(sizeof(struct abi_inet_diag_msg) == 72, "inet_diag_msg");
 
-/* The last attribute of Linux 6.18; what is above it is unknown and counted. */
+/* The last attribute of Linux 6.18; higher numbers are unknown and counted. */
 #define ABI_INET_DIAG_MAX 22 /* INET_DIAG_SOCKOPT */
 
 /* u32s of INET_DIAG_SKMEMINFO, from SK_MEMINFO_RMEM_ALLOC to SK_MEMINFO_DROPS (4.15 sends all). */

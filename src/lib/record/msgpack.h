@@ -2,8 +2,8 @@
 #ifndef RECORD_MSGPACK_H
 #define RECORD_MSGPACK_H
 /*
- * msgpack: a map a record, one after the other: field name -> value, of every
- * field that is known, zeros included. Numbers as numbers in their smallest
+ * msgpack: one map per record, back to back: field name -> value, for every known
+ * field, zeros included. Numbers as numbers in their smallest
  * form, addresses and bytes as bin, states and the congestion enum as the
  * numbers of the schema. Internal to the record stage.
  */

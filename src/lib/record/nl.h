@@ -3,8 +3,8 @@
 #define RECORD_NL_H
 /*
  * Walks over netlink messages and attributes in a received buffer. Every length
- * is checked before it is used; a walk stops at the first one that makes no
- * sense and leaves `left` non-zero, which is how the caller knows.
+ * is checked before it is used; a walk stops at the first invalid one and leaves
+ * `left` non-zero, by which the caller detects it.
  *
  *	struct nl_walk walk = {buffer, received};
  *	nl_for_each_msg (nlh, walk)

@@ -2,8 +2,8 @@
 #ifndef RECORD_POLICY_H
 #define RECORD_POLICY_H
 /*
- * The table of inet_diag attributes: what decode.c does with each, and under
- * which name -deserializers chooses it. Internal to the record stage.
+ * The table of inet_diag attributes: how decode.c expands each, and its name in
+ * -deserializers. Internal to the record stage.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -23,8 +23,8 @@ enum record_section {
 
 #define RECORD_HAS(section) (UINT32_C(1) << RECORD_SECTION_##section)
 
-/* Beside the sections, in the same word: what decides whether KOWN and KECN7 fields are there. */
-#define RECORD_OWNED	  (UINT32_C(1) << 31) /* somebody holds the socket: uid and inode are known */
+/* In the same word as the sections: presence of the KOWN and KECN7 fields. */
+#define RECORD_OWNED	  (UINT32_C(1) << 31) /* a process holds the socket: uid and inode are known */
 #define RECORD_PACKED_ECN (UINT32_C(1) << 30) /* tcp_info ends as in Linux 7.0 */
 _Static_assert(RECORD_SECTION_MAX_ <= 30, "section bits");
 
@@ -61,9 +61,9 @@ struct record {
 #define RECORD_SCHEMA_VERSION 1
 
 /*
- * Take records, one at a time, from whoever makes them (a netlink worker, a
- * replay). Called on the producer's thread; must not keep pointers into the
- * record. Return 0, or -errno to make the producer stop.
+ * Take one record from its producer (a netlink worker, a replay). Called on the
+ * producer's thread; must not keep pointers into the record. Return 0, or -errno
+ * to make the producer stop.
  */
 struct record_sink {
 	int (*emit)(struct record_sink *sink, struct record *record);

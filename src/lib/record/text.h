@@ -3,9 +3,9 @@
 #define RECORD_TEXT_H
 /*
  * Formats for people and spreadsheets. csv (RFC 4180, lines end in LF) and tsv
- * (backslash escapes): a header line once an encoder, then a line a record; a
- * field that is not known is empty. text: "name: value" lines of what is known,
- * then an empty line. Values as format_field() shows them. protoText: the
+ * (backslash escapes): one header line per encoder, then one line per record;
+ * an unknown field is empty. text: "name: value" lines of the known fields, then
+ * an empty line. format_field() formats the values. protoText: the
  * protobuf text format of one Envelope. Internal to the record stage.
  */
 #include "record/encoder.h"

@@ -5,15 +5,15 @@
  * The hot encoder: protobuf wire bytes straight from struct record, expanded
  * from fields.def. A tag is a constant of one to three bytes. The most that a
  * row can need is known before it is written (a constant for all numbers, plus
- * the lengths of the strings), so room is made once a row and bytes are stored
+ * the lengths of the strings), so room is made once per row and bytes are stored
  * without further checks. Varints of more than one byte are spread with shifts and masks
  * rather than a loop, because their lengths vary from socket to socket and a
  * mispredicted branch costs more than the arithmetic: every store is 8 bytes wide
- * and the next one overwrites what was too much.
+ * and the next one overwrites the excess.
  *
- * Lengths stand before what they measure. A row is written as if its length took
- * two bytes (128 to 16,383) and an envelope as if it took three (16 KiB to
- * 2 MiB), which is nearly always so; otherwise it is moved by a byte or two.
+ * Lengths precede their content. A row is written as if its length took two bytes
+ * (128 to 16,383) and an envelope as if it took three (16 KiB to 2 MiB), which is
+ * nearly always right; otherwise the content is moved by a byte or two.
  */
 #include "record/wire.h"
 
@@ -70,7 +70,7 @@ static inline uint8_t *put_varint(uint8_t *p, uint64_t v)
 	}
 	if (__builtin_expect(v >> 56 != 0, 0))
 		return put_varint_loop(p, v);
-	/* 7 bits a byte: 28 + 28, then 14 + 14 twice, then 7 + 7 four times */
+	/* 7 bits per byte: 28 + 28, then 14 + 14 twice, then 7 + 7 four times */
 	uint64_t x = (v & 0x0fffffff) | (v & UINT64_C(0x00fffffff0000000)) << 4;
 	x = (x & UINT64_C(0x00003fff00003fff)) | (x & UINT64_C(0x0fffc0000fffc000)) << 2;
 	x = (x & UINT64_C(0x007f007f007f007f)) | (x & UINT64_C(0x3f803f803f803f80)) << 1;
@@ -135,7 +135,7 @@ static inline __attribute__((always_inline)) uint8_t *put_bytes(uint8_t *p, uint
 	}
 RECORD_SECTIONS(SECTION_FUNCTIONS)
 
-/* The room a row needs at most. */
+/* Return the maximum size of a row. */
 static size_t row_max(const struct record *r)
 {
 	size_t n = ROW_MAX_FIXED;
@@ -168,8 +168,8 @@ static size_t varint_size(uint64_t v)
 }
 
 /*
- * `size` bytes of content stand at `at + expected`: puts the length before them
- * and returns the end. Room for a longer length must be there.
+ * Put the length before the `size` bytes of content at `at + expected` and return
+ * the end. There must be room for a longer length.
  */
 static uint8_t *close_length(uint8_t *at, size_t expected, size_t size)
 {

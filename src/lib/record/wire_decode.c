@@ -11,7 +11,7 @@
 #include "record/field.h"
 #include "record/kernel_abi.h"
 
-/* Which attribute brings each section; INET_DIAG_NONE: it is always there. */
+/* The attribute that brings each section; INET_DIAG_NONE: always present. */
 static const uint8_t section_attribute[] = {
 #define S(name, attr) [RECORD_SECTION_##name] = INET_DIAG_##attr,
     RECORD_SECTIONS(S)
@@ -22,7 +22,7 @@ static_assert(ARRAY_SIZE(section_attribute) == RECORD_SECTION_MAX_, "an attribut
 /* Field number of Envelope.row. */
 #define ENVELOPE_ROW 10
 
-/* Fields come in ascending number from our encoder: the search goes on where the last one ended. */
+/* Our encoder writes fields in ascending number: each search continues where the last one ended. */
 static const struct record_field *field_of(size_t *cursor, uint32_t number)
 {
 	size_t i = *cursor;

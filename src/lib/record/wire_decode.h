@@ -2,17 +2,17 @@
 #ifndef RECORD_WIRE_DECODE_H
 #define RECORD_WIRE_DECODE_H
 /*
- * The wire bytes of one XtcpFlatRecord -> record: the reverse of wire_encode(),
- * for the clients. Pure; safe on any bytes.
+ * Decodes the wire bytes of one XtcpFlatRecord, the reverse of wire_encode(), for
+ * the clients. Pure; safe on any bytes.
  */
 #include "base/protowire.h"
 #include "base/str.h"
 #include "record/record.h"
 
 /*
- * Set every section that inet_diag_attributes names or of which a field came;
- * what proto3 leaves out is zero then. Strings point into bytes. Fields this
- * version does not know are skipped. Return 0 or -EBADMSG.
+ * Set every section that inet_diag_attributes names or that has a field in bytes;
+ * fields that proto3 omits are zero then. Strings point into bytes. Unknown fields
+ * are skipped. Return 0 or -EBADMSG.
  */
 int wire_decode(struct record *r, struct str bytes);
 
@@ -24,15 +24,15 @@ int wire_decode(struct record *r, struct str bytes);
  *		...
  *	if (e.bad) ...
  *
- * Rows before the damage are given.
+ * Rows before the damage are delivered.
  */
 struct envelope_reader {
 	struct protowire fields;
-	bool bad; /* these bytes are no envelope, or a row of it is none */
+	bool bad; /* the bytes are not an envelope, or one of its rows is not a row */
 };
 
 struct envelope_reader envelope_of(struct str body);
-/* The next row, as wire_decode() gives it. False at the end and at damage. */
+/* Decode the next row by wire_decode(). Return false at the end and at damage. */
 bool envelope_next(struct envelope_reader *e, struct record *r);
 
 #endif
