@@ -27,8 +27,6 @@ sandbox() {
       \"\$XTCP2\" -dest null -promListen= -frequency 1h -timeout 1s \"\$@\" >out 2>log & daemon=\$!
       wait_for 20 grep -q 'workers, every' log
     }
-    # A pipeline that begins with ! never ends a script, whatever set -e says.
-    not() { ! \"\$@\"; }
     # last_says TEXT: the refusal that statuses printed, in the file all.
     last_says() { tail -n 1 all | grep -e \"\$1\"; }
     daemon_end() { kill \$daemon; wait \$daemon; }

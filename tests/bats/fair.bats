@@ -58,7 +58,7 @@ E2
       -grpcPort 0) 2>log
     seen 200
     grep -q '^poll: 201 namespaces, and descriptors to keep [0-9]* open: .* raise the limit of open files' log
-    ! grep -q 'Too many open files' log
+    not grep -q 'Too many open files' log
     # A probe is told as well.
     (ulimit -n 64; exec "$XTCP2" -dest null -frequency 31s -timeout 30s -grpcPort 0) 2>log & daemon=$!
     well() { get readyz >ready 2>/dev/null && grep -qx ok ready; }

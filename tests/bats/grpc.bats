@@ -32,7 +32,7 @@ inside() {
     serve() { \"\$SERVE\" -port 8889 \"\$@\" >serve.log 2>serve.err & server=\$!; wait_for 10 grep -q listening serve.log; }
     gone() { ! kill -0 \"\$1\" 2>/dev/null; }
     polls() { [ \"\$(grep -c '^poll' serve.log)\" -ge \"\$1\" ]; }
-    end() { kill \"\$server\"; wait \"\$server\"; cat serve.err; ! grep -E 'ERROR|runtime error' serve.err; }
+    end() { kill \"\$server\"; wait \"\$server\"; cat serve.err; not grep -E 'ERROR|runtime error' serve.err; }
     $(cat)" 3>&-
 }
 
@@ -49,8 +49,9 @@ inside() {
     serve -records 1000 -frequency 0
     timeout 120 "$CLIENTS/python/bin/python" "$SOURCE/tests/clients/grpcio_check.py" "unix:$PWD/grpc.sock" "$server" 1000 | tee tap
     wait "$server"
-    ! grep '^not ok' tap && grep -q '^1\.\.28$' tap
-    ! grep -E 'ERROR|runtime error' serve.err
+    not grep '^not ok' tap
+    grep -q '^1\.\.28$' tap
+    not grep -E 'ERROR|runtime error' serve.err
 E2
 }
 
@@ -60,8 +61,9 @@ E2
     serve -records 1000 -frequency 0
     NODE_PATH=$CLIENTS/node_modules timeout 120 node "$SOURCE/tests/clients/grpcjs_check.js" "$SOURCE/proto" "unix:$PWD/grpc.sock" "$server" 1000 | tee tap
     wait "$server"
-    ! grep '^not ok' tap && grep -q '^1\.\.12$' tap
-    ! grep -E 'ERROR|runtime error' serve.err
+    not grep '^not ok' tap
+    grep -q '^1\.\.12$' tap
+    not grep -E 'ERROR|runtime error' serve.err
 E2
 }
 
@@ -96,7 +98,8 @@ E2
   inside <<'E2'
     serve -frequency 0
     "$CASES" 8889 | tee tap
-    ! grep '^not ok' tap && grep -q '^ok 41 ' tap
+    not grep '^not ok' tap
+    grep -q '^ok 41 ' tap
     "$CTL" trigger-poll
     end
 E2
@@ -106,7 +109,8 @@ E2
   inside <<'E2'
     serve -frequency 0
     "$CASES" 8889 flood | tee tap
-    ! grep '^not ok' tap && grep -q '^ok 6 ' tap
+    not grep '^not ok' tap
+    grep -q '^ok 6 ' tap
     "$CTL" trigger-poll
     end
 E2
@@ -242,7 +246,7 @@ E2
     # The budget and a half of it for all else.
     [ $((during - before)) -lt 24576 ]
     cat reader reader.err
-    ! grep -q missed reader.err
+    not grep -q missed reader.err
     end
 E2
 }
@@ -283,7 +287,7 @@ E2
   inside <<'E2'
     serve -records 30 -frequency 50ms
     "$CLIENT" -format top -columns inet_diag_msg_socket_cookie,tcp_info_rtt -sort tcp_info_rtt -refresh 200ms -count 500 >out
-    ! grep -q $'\033' out
+    not grep -q $'\033' out
     awk '/sockets/ { last = 0 } $2 ~ /^[0-9]+$/ && $1 ~ /^[0-9]+$/ { if (last && $2 > last) bad = 1; last = $2; n++ } END { exit bad || n < 20 }' out
     end
 E2

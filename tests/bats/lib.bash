@@ -22,6 +22,9 @@ fresh_netns() {
 # Lets an ordinary user, which the daemon becomes, reach the directory of the test by its full path.
 reachable() { chmod go+rx "$BATS_RUN_TMPDIR"; }
 
+# not COMMAND...: fails when the command succeeds. A line that begins with ! never ends a test or a script, whatever set -e says.
+not() { ! "$@"; }
+
 # wait_for SECONDS COMMAND...: until the command succeeds; fails when it never does.
 wait_for() {
   local deadline=$((SECONDS + $1))

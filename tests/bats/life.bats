@@ -93,7 +93,7 @@ E
     start -dest file:/run/out -ioUring
     lead_a_life
     stop
-    ! grep -q 'reading without it' /run/log
+    not grep -q 'reading without it' /run/log
     accounted
 E
 }

@@ -419,7 +419,7 @@ E
     [ $((0x$(effective '^hidden') & 1 << 12)) -ne 0 ]
     kill $daemon
     wait $daemon
-    ! grep -q 'system call' log
+    not grep -q 'system call' log
 E
 }
 

@@ -52,11 +52,11 @@ E2
   run "$REGISTER" -register -get -filename "$PROTO"
   [ "$status" -eq 2 ]
   run with_registry <<'E2'
-    ! "$REGISTER" -get -topic unknown
-    ! "$REGISTER" -register -filename /nonexistent.proto
+    not "$REGISTER" -get -topic unknown
+    not "$REGISTER" -register -filename /nonexistent.proto
     echo nonsense >bad.proto
-    ! "$REGISTER" -register -filename bad.proto
-    ! "$REGISTER" -get -url http://127.0.0.1:1
+    not "$REGISTER" -register -filename bad.proto
+    not "$REGISTER" -get -url http://127.0.0.1:1
 E2
   [ "$status" -eq 0 ]
   [[ "$output" == *"HTTP status 404: Subject not found."* ]]

@@ -93,7 +93,7 @@ E
   both <<'E'
     populated 500
     "$XTCP2" -ioUring -maxLoops 1 -promListen= -grpcPort 0 >/run/out 2>/run/log
-    ! grep -q 'reading without it' /run/log
+    not grep -q 'reading without it' /run/log
     jq -s -e 'group_by(.inet_diag_msg_socket_cookie) | length == 1000 and all(length == 1)' /run/out
 E
 }

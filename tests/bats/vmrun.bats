@@ -221,7 +221,7 @@ run_image() {
   wait_for 60 grep -qE '^try: curl 127.0.0.1:[1-9][0-9]*/\{other\}$' "$out"
   grep -q 'no self-test in this flavor' "$out"
   # Nothing would listen there in this guest.
-  ! grep -q grafana "$out" || false
+  not grep -q grafana "$out"
   grep -qx xtcp2.no_checks=1 "$BATS_TEST_TMPDIR/report/run.env"
   kill -TERM "$runner"
   wait "$runner" || status=$?
