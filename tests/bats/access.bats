@@ -315,3 +315,43 @@ E2
     daemon_end
 E2
 }
+
+@test "other users fill every place: root is still let in, and answered within 2 s" {
+  sandbox <<'E2'
+    install -m 755 "$(bin h2_cases)" cases
+    fill() {
+      mkfifo "hold$1"
+      setpriv --reuid="$1" --regid=7003 --clear-groups ./cases /run/xtcp2/grpc.sock idle "$2" <"hold$1" >"filled$1" &
+      exec {hold}<>"hold$1"
+      wait_for 20 grep -qx "idle $2" "filled$1"
+    }
+    ulimit -n 8192
+    daemon_start -grpcAdmins xadmins
+    fill 4321 768
+    fill 4322 256
+    not setpriv --reuid=4323 --regid=7003 --clear-groups "$CTL" get
+    for _ in 1 2 3 4 5; do timeout 2 "$CTL" get >answer; done
+    timeout 2 setpriv --reuid=4323 --regid=7002 --clear-groups "$CTL" trigger-poll
+    grep -q 'connection refused: too many connections' log
+    daemon_end
+E2
+}
+
+@test "few descriptors: other users fill every place, and both root and the polls have what they need" {
+  sandbox <<'E2'
+    install -m 755 "$(bin h2_cases)" cases
+    for ((i = 0; i < 20; i++)); do ip netns add "n$i"; done
+    (ulimit -n 256; exec "$XTCP2" -dest null -promListen= -frequency 100ms -timeout 90ms -grpcAdmins xadmins) 2>log & daemon=$!
+    wait_for 20 grep -q 'workers, every' log
+    mkfifo hold
+    exec {hold}<>hold
+    # An eighth of 256 for all, three quarters of it for the one who comes first.
+    for place in 4321:25 4322:9 4323:1; do
+      setpriv --reuid="${place%:*}" --regid=7003 --clear-groups ./cases /run/xtcp2/grpc.sock idle 250 <hold >filled &
+      wait_for 20 grep -qx "connection ${place#*:} was not answered" filled
+    done
+    timeout 2 "$CTL" trigger-poll
+    daemon_end
+    not grep -E 'Too many open files|descriptors' log
+E2
+}

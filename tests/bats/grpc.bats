@@ -171,11 +171,12 @@ E2
 
 @test "more connections of one peer than the limit are refused, the others stay" {
   inside <<'E2'
-    ulimit -n 4096
+    ulimit -n 8192
     serve -frequency 0
     coproc IDLE { "$CASES" 8889 idle 800; }
     read -r -t 30 line <&"${IDLE[0]}"
     [ "$line" = "connection 769 was not answered" ]
+    kill "$IDLE_PID"
     wait_for 10 "$CTL" trigger-poll -wait 2s
     grep -q 'too many connections of one peer' serve.err
     end

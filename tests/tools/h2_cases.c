@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * h2_cases: what a server must make of HTTP/2 that no client would send, one
- * case a rule of RFC 9113, each on a connection of its own. Prints TAP.
+ * case a rule of RFC 9113, each on a connection of its own. Prints TAP. PORT is one of
+ * loopback, or the path of a UNIX socket with a slash in it.
  *
  *   h2_cases PORT              the cases
  *   h2_cases PORT idle N       opens N connections that say their SETTINGS and
  *                              nothing more; prints "idle N" when the server has
- *                              answered all of them, holds them until stdin ends
+ *                              answered all of them, or the number of the first it
+ *                              has not; holds them until stdin ends
  *   h2_cases PORT stall        for each line of stdin one more stream of records
  *                              whose window is zero, held until stdin ends;
  *                              prints "stalled N" when the server has begun it
@@ -27,6 +29,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,13 +149,19 @@ static const struct {
 };
 /* clang-format on */
 
-static int dial(uint16_t port)
+/* A connection to a port of loopback, or to the UNIX socket of that path. */
+static int dial(const char *at)
 {
-	struct sockaddr_in to = {
-	    .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in port = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_un path = {.sun_family = AF_UNIX};
+	bool local = strchr(at, '/');
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
+	port.sin_port = htons((uint16_t)strtoul(at, NULL, 10));
+	snprintf(path.sun_path, sizeof(path.sun_path), "%s", at);
+	int fd = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, local ? (struct sockaddr *)&path : (struct sockaddr *)&port,
+			      local ? sizeof(path) : sizeof(port)) < 0) {
 		perror("h2_cases: connect");
 		exit(1);
 	}
@@ -188,9 +197,9 @@ static bool matches(const struct want *w, int type, int flags, const uint8_t *pa
 	return len >= at + 4 && payload[at + 3] == w->code;
 }
 
-static bool run_case(uint16_t port, const char *bytes, size_t len, const struct want *want)
+static bool run_case(const char *at, const char *bytes, size_t len, const struct want *want)
 {
-	int fd = dial(port);
+	int fd = dial(at);
 	bool seen = false, ended = false;
 
 	if (send(fd, bytes, len, MSG_NOSIGNAL) != (ssize_t)len)
@@ -208,36 +217,38 @@ static bool run_case(uint16_t port, const char *bytes, size_t len, const struct 
 	return want->frame < 0 ? ended : seen;
 }
 
-static int run_cases(uint16_t port)
+static int run_cases(const char *at)
 {
 	printf("1..%zu\n", ARRAY_SIZE(cases));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		printf("%s %zu - %s\n",
-		       run_case(port, cases[i].bytes, cases[i].len, &cases[i].want) ? "ok" : "not ok", i + 1,
+		       run_case(at, cases[i].bytes, cases[i].len, &cases[i].want) ? "ok" : "not ok", i + 1,
 		       cases[i].name);
 	return 0;
 }
 
-static int run_idle(uint16_t port, size_t count)
+static int run_idle(const char *at, size_t count)
 {
 	struct rlimit files = {count + 64, count + 64};
 	uint8_t answer[9];
 	char ignored;
+	bool answered = true;
 
 	setrlimit(RLIMIT_NOFILE, &files);
-	for (size_t i = 0; i < count; i++) {
-		int fd = dial(port); /* stays open until the process ends */
-		if (send(fd, START, sizeof(START) - 1, 0) < 0 || !read_all(fd, answer, sizeof(answer)) ||
-		    answer[3] != SETTINGS) {
+	for (size_t i = 0; i < count && answered; i++) {
+		int fd = dial(at); /* stays open until the process ends */
+		if (send(fd, START, sizeof(START) - 1, MSG_NOSIGNAL) < 0 ||
+		    !read_all(fd, answer, sizeof(answer)) || answer[3] != SETTINGS) {
 			printf("connection %zu was not answered\n", i + 1);
-			return 1;
+			answered = false;
 		}
 	}
-	printf("idle %zu\n", count);
+	if (answered)
+		printf("idle %zu\n", count);
 	fflush(stdout);
 	while (read(STDIN_FILENO, &ignored, 1) > 0)
 		;
-	return 0;
+	return answered ? 0 : 1;
 }
 
 #define RECORDS_PATH	"/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords"
@@ -246,7 +257,7 @@ static int run_idle(uint16_t port, size_t count)
 #define RECORDS_REQUEST "\x83\x86\1\1a\4\x36" RECORDS_PATH "\x0f\x10\x10" GRPC_TYPE
 #define OPEN_RECORDS	FRAME(F_HEADERS, "\x50", END_BLOCK, "\1") RECORDS_REQUEST
 
-static int run_stall(uint16_t port)
+static int run_stall(const char *at)
 {
 	static const char frames[] =
 	    MAGIC FRAME(F_SETTINGS, "\6", NONE, NONE) "\0\4\0\0\0\0" FRAME(F_HEADERS, "\x50", END_BLOCK, "\1")
@@ -256,7 +267,7 @@ static int run_stall(uint16_t port)
 	char line[64];
 
 	for (size_t count = 1; fgets(line, sizeof(line), stdin); count++) {
-		int fd = dial(port), type = -1; /* stays open until the process ends */
+		int fd = dial(at), type = -1; /* stays open until the process ends */
 		if (send(fd, frames, sizeof(frames), 0) != sizeof(frames))
 			return 1;
 		while (type != HEADERS) {
@@ -355,12 +366,12 @@ static bool flood_with(int fd, const struct flood *f, uint32_t rounds, bool read
 	return stopped;
 }
 
-static int run_flood(uint16_t port)
+static int run_flood(const char *at)
 {
 	printf("1..%zu\n", ARRAY_SIZE(floods));
 	/* Of resets nghttp2 has enough before we do, and calls it an internal error. */
 	for (size_t i = 0; i < ARRAY_SIZE(floods); i++) {
-		int fd = dial(port);
+		int fd = dial(at);
 		bool stopped = flood_with(fd, &floods[i], 1000000, false);
 		printf("%s %zu - a flood of %s is stopped\n",
 		       stopped && (i == 0 || told_to_calm(fd)) ? "ok" : "not ok", i + 1, floods[i].name);
@@ -369,7 +380,7 @@ static int run_flood(uint16_t port)
 	return 0;
 }
 
-static int run_storm(uint16_t port, const char *name, long seconds)
+static int run_storm(const char *at, const char *name, long seconds)
 {
 	struct timespec now;
 	size_t connections = 0, kind = 0;
@@ -380,7 +391,7 @@ static int run_storm(uint16_t port, const char *name, long seconds)
 		return 2;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	for (time_t end = now.tv_sec + seconds; now.tv_sec < end; connections++) {
-		int fd = dial(port);
+		int fd = dial(at);
 		flood_with(fd, &floods[kind], 100000, true);
 		close(fd);
 		clock_gettime(CLOCK_MONOTONIC, &now);
@@ -391,19 +402,19 @@ static int run_storm(uint16_t port, const char *name, long seconds)
 
 int main(int argc, char **argv)
 {
-	uint16_t port = argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0;
+	const char *at = argc > 1 ? argv[1] : "";
 
 	bomb_make(&floods[ARRAY_SIZE(floods) - 1]);
 	if (argc == 2)
-		return run_cases(port);
+		return run_cases(at);
 	if (argc == 3 && strcmp(argv[2], "flood") == 0)
-		return run_flood(port);
+		return run_flood(at);
 	if (argc == 3 && strcmp(argv[2], "stall") == 0)
-		return run_stall(port);
+		return run_stall(at);
 	if (argc == 5 && strcmp(argv[2], "storm") == 0)
-		return run_storm(port, argv[3], strtol(argv[4], NULL, 10));
+		return run_storm(at, argv[3], strtol(argv[4], NULL, 10));
 	if (argc == 4 && strcmp(argv[2], "idle") == 0)
-		return run_idle(port, strtoul(argv[3], NULL, 10));
+		return run_idle(at, strtoul(argv[3], NULL, 10));
 	fprintf(stderr, "usage: h2_cases PORT [flood | storm KIND N | stall | idle N]\n");
 	return 2;
 }

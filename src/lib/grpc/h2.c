@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -22,10 +23,10 @@ static bool is_full(const struct h2_server *s, int fd)
 	int domain = AF_UNSPEC;
 	char name[64];
 
-	if (s->conn_count < H2_CONNECTIONS_MAX)
+	if (s->conn_count < s->conn_most)
 		return false;
 	getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){sizeof(domain)});
-	return s->conn_count >= H2_CONNECTIONS_MAX + H2_CONNECTIONS_MORE || domain != AF_UNIX ||
+	return s->conn_count >= s->conn_most + H2_CONNECTIONS_MORE || domain != AF_UNIX ||
 	       access_of_unix(s->access, fd, name, sizeof(name)).access < ACCESS_ADMIN;
 }
 
@@ -131,6 +132,16 @@ static void tick_event(struct loop_watch *w, uint32_t events)
 		loop_timer_set(w, 0, 0);
 }
 
+/* Connections leave descriptors: without one no administrator would be let in, and no namespace read. */
+static size_t conn_most(void)
+{
+	struct rlimit files = {0};
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	size_t most = files.rlim_cur / H2_FILES_PART;
+	return most < 4 ? 4 : most < H2_CONNECTIONS_MAX ? most : H2_CONNECTIONS_MAX;
+}
+
 struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner, void *data,
 				const struct access_policy *access)
 {
@@ -139,6 +150,7 @@ struct h2_server *h2_server_new(struct loop *loop, const struct h2_owner *owner,
 	if (!s)
 		return NULL;
 	*s = (struct h2_server){.loop = loop, .owner = owner, .data = data, .access = access};
+	s->conn_most = conn_most();
 	s->unix_socket.fd = -1;
 	s->unix_listener =
 	    (struct loop_watch){.fd = -1, .name = "grpc unix listener", .fn = listener_event, .data = s};

@@ -19,6 +19,7 @@
 #include "grpc/access.h"
 
 #define H2_CONNECTIONS_MAX  1024 /* beyond it a connection is closed at once and counted */
+#define H2_FILES_PART	    8	 /* connections take no more than this part of RLIMIT_NOFILE: an eighth */
 #define H2_CONNECTIONS_MORE 16	 /* more for administrators on the UNIX socket: nobody locks them out */
 #define H2_STREAMS_MAX	    100	 /* concurrent requests per connection, announced in SETTINGS */
 #define H2_STREAMS_ALL_MAX \
@@ -30,7 +31,7 @@
 #define H2_RESPONSE_HEADERS 16	  /* most fields of a response's header or trailer list */
 
 /* Limits per peer (a user on a UNIX socket, an address over TCP), shared by all its connections. */
-#define H2_CONNECTIONS_PEER_MAX 768
+#define H2_CONNECTIONS_PEER_PCT 75   /* per cent of H2_CONNECTIONS_MAX, or of the part of descriptors: 768 */
 #define H2_CONNECTS_PER_S	50   /* new connections per second, after ... */
 #define H2_CONNECTS_BURST	1000 /* ... a burst of this many; more are refused */
 #define H2_COSTLY_PER_S		20   /* calls per second that need h2_stream_costly() */

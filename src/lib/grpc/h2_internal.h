@@ -63,6 +63,7 @@ struct h2_server {
 	struct bucket accepting;
 	struct loop_watch resume;
 	int64_t resume_ns; /* expiry of the timer, or 0 */
+	size_t conn_most;  /* limit of conn_count, without the reserve of administrators */
 	size_t conn_count, stream_count;
 	struct tls_context *tls; /* NULL: plaintext TCP */
 	struct log_limit refused_log, tls_log, plaintext_log;

@@ -47,7 +47,7 @@ int h2_pace_admit(struct h2_server *s, int fd, struct peer **peer)
 	int64_t now = clock_mono_ns();
 
 	*peer = peer_enter(&s->peers, fd);
-	if ((*peer)->connections <= H2_CONNECTIONS_PEER_MAX &&
+	if ((*peer)->connections <= s->conn_most * H2_CONNECTIONS_PEER_PCT / 100 &&
 	    bucket_take(&(*peer)->connects, now, RATE(H2_CONNECTS_PER_S),
 			RATE(H2_CONNECTS_PER_S) * H2_CONNECTS_BURST))
 		return 0;

@@ -14,8 +14,8 @@
 #define FILES_TO_ENTER 3
 
 /* A part of the limit is left for connections of clients and destinations, this many at the most. */
-#define FILES_CLIENTS_PART 4
-#define FILES_CLIENTS_MAX  256
+#define FILES_CLIENTS_PART 2
+#define FILES_CLIENTS_MAX  1408
 
 /* Without a plan (tools) nothing is closed before descriptors run out. */
 static struct {
