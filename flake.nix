@@ -27,6 +27,15 @@
       ];
       forAllSystems =
         f: lib.genAttrs systems (system: f (nixpkgs.legacyPackages.${system}.extend self.overlays.default));
+      appliance =
+        system:
+        lib.nixosSystem {
+          modules = [
+            self.nixosModules.xtcp2
+            ./nix/modules/appliance.nix
+            { nixpkgs.hostPlatform = system; }
+          ];
+        };
       args = pkgs: {
         inherit
           lib
@@ -39,20 +48,12 @@
     {
       overlays.default = import ./pkgs;
 
-      nixosModules = {
-        xtcp2 = {
-          imports = [ ./nix/modules/xtcp2-service.nix ];
-          nixpkgs.overlays = [ self.overlays.default ];
-        };
-        default = self.nixosModules.xtcp2;
-      };
+      nixosModules.xtcp2 = ./nix/modules/xtcp2-service.nix;
+      nixosModules.default = self.nixosModules.xtcp2;
 
-      nixosConfigurations.appliance = lib.nixosSystem {
-        modules = [
-          self.nixosModules.xtcp2
-          ./nix/modules/appliance.nix
-          { nixpkgs.hostPlatform = "x86_64-linux"; }
-        ];
+      nixosConfigurations = lib.mapAttrs (_: appliance) {
+        appliance = "x86_64-linux";
+        appliance-aarch64 = "aarch64-linux";
       };
 
       packages = forAllSystems (pkgs: import ./nix/packages.nix (args pkgs));
@@ -62,5 +63,11 @@
         default = import ./nix/shell.nix pkgs;
       });
       formatter = forAllSystems (pkgs: pkgs.nixfmt-tree);
+
+      # What a Hydra builds: each job by system.
+      hydraJobs = lib.mapAttrs (_: lib.mapAttrs (_: lib.hydraJob)) {
+        inherit (self.packages) x86_64-linux aarch64-linux;
+        checks = self.checks.x86_64-linux;
+      };
     };
 }

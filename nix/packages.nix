@@ -7,18 +7,22 @@
   self,
 }:
 let
+  inherit (pkgs.stdenv.hostPlatform) system;
+  arch = pkgs.stdenv.hostPlatform.parsed.cpu.name;
   vms = import ./microvms { inherit lib microvm pkgs; };
+  appliance = lib.findFirst (host: host.config.nixpkgs.hostPlatform.system == system) null (
+    lib.attrValues self.nixosConfigurations
+  );
+  described = description: lib.addMetaAttrs { inherit description; };
 in
 {
   inherit (pkgs) xtcp2 xtcp2-coverage xtcp2-guest;
   default = pkgs.xtcp2;
-  oci-xtcp2 = pkgs.xtcp2-oci.xtcp2;
-  oci-xtcp2-tcp-stress = pkgs.xtcp2-oci.tcp-stress;
+  oci-xtcp2 = described "OCI image of the daemon, as a script that writes it" pkgs.xtcp2-oci.xtcp2;
+  oci-xtcp2-tcp-stress = described "OCI image of a population of connections" pkgs.xtcp2-oci.tcp-stress;
   quality-report = pkgs.callPackage ./quality-report.nix { };
+  appliance-image = described "Disk image that is nothing but xtcp2" appliance.config.system.build.image;
 }
-// lib.optionalAttrs (pkgs.stdenv.hostPlatform.system == "x86_64-linux") (
-  {
-    appliance-image = self.nixosConfigurations.appliance.config.system.build.image;
-  }
-  // lib.mapAttrs' (name: vm: lib.nameValuePair "microvm-x86_64-${name}" vm.runner) vms
-)
+// lib.mapAttrs' (
+  name: vm: lib.nameValuePair "microvm-${arch}-${name}" (described vm.flavor.purpose vm.runner)
+) vms

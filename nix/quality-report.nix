@@ -14,4 +14,7 @@ xtcp2-coverage.overrideAttrs (old: {
       --html-details $out/index.html --markdown $out/quality-report.md --json-summary $out/quality.json .
   '';
   postInstall = "";
+  meta = old.meta // {
+    description = "Coverage of the unit tests as HTML, Markdown and JSON";
+  };
 })

@@ -8,6 +8,7 @@
 }:
 let
   inherit (lib.importJSON ./flavors.json) flavors;
+  arch = pkgs.stdenv.hostPlatform.parsed.cpu.name;
 
   # MinIO is marked insecure (its upstream has stopped); only the machine that has it takes it.
   pkgsFor =
@@ -36,7 +37,7 @@ let
   judged =
     flavor:
     let
-      inherit (machine flavor true) microvm;
+      inherit (machine flavor true) microvm system;
     in
     pkgs.writeShellApplication {
       name = "xtcp2-vm-${flavor.name}";
@@ -44,7 +45,7 @@ let
       # qemu_test is what microvm.nix makes of qemu_kvm.
       text = ''
         exec xtcp2-vmrun run --flavor ${flavor.name} --flavors ${./flavors.json} --launcher ${lib.getExe microvm.declaredRunner} \
-          --kernel ${microvm.kernel.out}/bzImage --qemu ${lib.getExe' pkgs.qemu_test "qemu-system-x86_64"} "$@"
+          --kernel ${microvm.kernel.out}/${system.boot.loader.kernelFile} --qemu ${lib.getExe' pkgs.qemu_test "qemu-system-${arch}"} "$@"
       '';
     };
 in

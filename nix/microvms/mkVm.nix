@@ -14,6 +14,9 @@
 }:
 let
   modules = ../modules;
+  inherit (pkgs.stdenv.hostPlatform) isx86_64;
+  # Where the kernel's first serial port is.
+  console = lib.replaceStrings [ "ttyS0" ] [ (if isx86_64 then "ttyS0" else "ttyAMA0") ];
   # What a row's sink adds to a machine that tests itself.
   sinks = {
     minimal = [ ];
@@ -33,7 +36,7 @@ let
     boot.kernelParams = lib.mkAfter (
       # As xtcp2-vmrun tells the guests that it starts itself.
       lib.filter (word: builtins.match "[^#].*" word != null) (
-        lib.splitString "\n" (builtins.readFile ../../guest/kernel-append)
+        lib.splitString "\n" (console (builtins.readFile ../../guest/kernel-append))
       )
       ++ [
         "8250.nr_uarts=4"
@@ -53,7 +56,7 @@ let
       # unlike "microvm", boots under TCG. qemu_kvm is then the cached qemu_test.
       cpu = "max";
       qemu = {
-        machine = "q35";
+        machine = if isx86_64 then "q35" else "virt";
         package = pkgs.qemu_kvm;
         serialConsole = !launched;
         extraArgs = lib.optionals (!launched) [

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The whole data path with NixOS's own services: Kafka (or, as an option, Redpanda in a
-# container), ClickHouse, Prometheus and Grafana, each with the files of pipeline/.
+# The whole data path with NixOS's own services: Kafka (or, where the row's contents say so,
+# Redpanda in a container), ClickHouse, Prometheus and Grafana, each with the files of pipeline/.
 {
   config,
   flavor,
@@ -9,7 +9,7 @@
   ...
 }:
 let
-  cfg = config.xtcp2.pipeline;
+  redpanda = lib.elem "redpanda" flavor.contents;
   tune = flavor.tunables;
 
   # server.properties as pipeline/kafka/run uses it, apart from where the data lie. The
@@ -35,122 +35,123 @@ in
 {
   imports = [ ./prometheus.nix ];
 
-  options.xtcp2.pipeline.redpanda = lib.mkEnableOption "Redpanda in a container instead of Apache Kafka (wants the network at the first boot)";
-
-  config = {
-    services = {
-      apache-kafka = lib.mkIf (!cfg.redpanda) {
-        enable = true;
-        clusterId = "eHRjcDIta2Fma2EtMDAwMQ";
-        formatLogDirs = true;
-        settings = properties // {
-          "log.dirs" = [ "/var/lib/apache-kafka" ];
-          listeners = lib.splitString "," properties.listeners;
-        };
-      };
-
-      clickhouse = {
-        enable = true;
-        serverConfig = {
-          listen_host = "0.0.0.0";
-          http_port = 18123;
-          tcp_port = 19001;
-          format_schema_path = "${schemas}/";
-          # What pipeline/clickhouse/sql/30-kafka.sql fills in.
-          macros = {
-            kafka_brokers = "localhost:19092";
-            inherit (tune) kafka_topic;
-            kafka_group = "xtcp";
-          };
-        };
-        usersConfig.users.default.password = tune.clickhouse_password;
-      };
-
-      grafana = {
-        enable = true;
-        declarativePlugins = [ pkgs.grafanaPlugins.grafana-clickhouse-datasource ];
-        settings = {
-          server.http_addr = "0.0.0.0";
-          server.http_port = 3000;
-          "auth.anonymous".enabled = true;
-          "auth.anonymous".org_role = "Viewer";
-          # A machine for one test keeps no secrets.
-          security.secret_key = "xtcp2";
-        };
-        provision = {
-          enable = true;
-          datasources.path = ../../pipeline/grafana/datasources.yaml;
-          dashboards.path = ../../pipeline/grafana/dashboards.yaml;
-        };
+  services = {
+    apache-kafka = lib.mkIf (!redpanda) {
+      enable = true;
+      clusterId = "eHRjcDIta2Fma2EtMDAwMQ";
+      formatLogDirs = true;
+      settings = properties // {
+        "log.dirs" = [ "/var/lib/apache-kafka" ];
+        # Clients come over the machine's network, too.
+        listeners = lib.splitString "," (
+          lib.replaceStrings [ "127.0.0.1:19092" ] [ "0.0.0.0:19092" ] properties.listeners
+        );
       };
     };
 
-    systemd.services = {
-      apache-kafka = lib.mkIf (!cfg.redpanda) {
-        serviceConfig.StateDirectory = "apache-kafka";
-      };
-
-      xtcp2-clickhouse-schema = {
-        description = "Tables and views of xtcp2";
-        wantedBy = [ "multi-user.target" ];
-        requires = [ "clickhouse.service" ];
-        after = [ "clickhouse.service" ];
-        serviceConfig = {
-          Type = "oneshot";
-          RemainAfterExit = true;
-          # A broker or a topic that is not there yet would be an exception of the consumer.
-          ExecStartPre = [
-            "${pkgs.xtcp2-guest}/lib/xtcp2/pipeline/wait-for-port 19092"
-            "${lib.getExe' pkgs.xtcp2 "kafka_topic_reader"} -broker localhost:19092 -topic ${tune.kafka_topic} -count 1"
-          ];
-          ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
-            "10-records.sql"
-            "20-views.sql"
-            "30-kafka.sql"
-          ];
+    clickhouse = {
+      enable = true;
+      serverConfig = {
+        listen_host = "0.0.0.0";
+        http_port = 18123;
+        tcp_port = 19001;
+        format_schema_path = "${schemas}/";
+        # What pipeline/clickhouse/sql/30-kafka.sql fills in.
+        macros = {
+          kafka_brokers = "localhost:19092";
+          inherit (tune) kafka_topic;
+          kafka_group = "xtcp";
         };
       };
-
-      # Sockets to look at, and who tells how the path stands: units of guest/systemd.
-      pipeline-load = {
-        wantedBy = [ "multi-user.target" ];
-        path = [
-          config.services.xtcp2.package
-          pkgs.iproute2
-        ];
-      };
-      pipeline-monitor = {
-        wantedBy = [ "multi-user.target" ];
-        path = [
-          config.services.xtcp2.package
-          pkgs.coreutils
-        ];
-      };
+      usersConfig.users.default.password = tune.clickhouse_password;
     };
 
-    virtualisation = lib.mkIf cfg.redpanda {
-      docker.enable = true;
-      oci-containers.backend = "docker";
-      oci-containers.containers.redpanda-0 = {
-        image = "docker.redpanda.com/redpandadata/redpanda:v25.1.7";
-        ports = [
-          "19092:19092"
-          "19644:9644"
-          "18081:8081"
-        ];
-        cmd = [
-          "redpanda"
-          "start"
-          "--mode=dev-container"
-          "--smp=1"
-          "--kafka-addr=internal://0.0.0.0:9092,external://0.0.0.0:19092"
-          "--advertise-kafka-addr=internal://redpanda-0:9092,external://localhost:19092"
-          "--schema-registry-addr=0.0.0.0:8081"
-        ];
+    grafana = {
+      enable = true;
+      declarativePlugins = [ pkgs.grafanaPlugins.grafana-clickhouse-datasource ];
+      settings = {
+        server.http_addr = "0.0.0.0";
+        server.http_port = 3000;
+        "auth.anonymous".enabled = true;
+        "auth.anonymous".org_role = "Viewer";
+        # A machine for one test keeps no secrets.
+        security.secret_key = "xtcp2";
+      };
+      provision = {
+        enable = true;
+        datasources.path = ../../pipeline/grafana/datasources.yaml;
+        dashboards.path = ../../pipeline/grafana/dashboards.yaml;
       };
     };
-
-    # Where dashboards.yaml says they are.
-    environment.etc."grafana/xtcp2-dashboards".source = ../../pipeline/grafana/dashboards;
   };
+
+  systemd.services = {
+    apache-kafka = lib.mkIf (!redpanda) {
+      serviceConfig.StateDirectory = "apache-kafka";
+    };
+
+    xtcp2-clickhouse-schema = {
+      description = "Tables and views of xtcp2";
+      wantedBy = [ "multi-user.target" ];
+      requires = [ "clickhouse.service" ];
+      after = [ "clickhouse.service" ];
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        # A broker or a topic that is not there yet would be an exception of the consumer.
+        ExecStartPre = [
+          "${pkgs.xtcp2-guest}/lib/xtcp2/pipeline/wait-for-port 19092"
+          "${lib.getExe' pkgs.xtcp2 "kafka_topic_reader"} -broker localhost:19092 -topic ${tune.kafka_topic} -count 1"
+        ];
+        ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
+          "10-records.sql"
+          "20-views.sql"
+          "30-kafka.sql"
+        ];
+      };
+    };
+
+    # Sockets to look at, and who tells how the path stands: units of guest/systemd.
+    pipeline-load = {
+      wantedBy = [ "multi-user.target" ];
+      path = [
+        config.services.xtcp2.package
+        pkgs.iproute2
+      ];
+    };
+    pipeline-monitor = {
+      wantedBy = [ "multi-user.target" ];
+      path = [
+        config.services.xtcp2.package
+        pkgs.coreutils
+      ];
+    };
+  };
+
+  # Its image comes over the network; QEMU answers for the host's name server there.
+  networking.nameservers = lib.mkIf redpanda [ "10.0.2.3" ];
+  virtualisation = lib.mkIf redpanda {
+    docker.enable = true;
+    oci-containers.backend = "docker";
+    oci-containers.containers.redpanda-0 = {
+      image = "docker.redpanda.com/redpandadata/redpanda:v25.1.7";
+      ports = [
+        "19092:19092"
+        "19644:9644"
+        "18081:8081"
+      ];
+      cmd = [
+        "redpanda"
+        "start"
+        "--mode=dev-container"
+        "--smp=1"
+        "--kafka-addr=internal://0.0.0.0:9092,external://0.0.0.0:19092"
+        "--advertise-kafka-addr=internal://redpanda-0:9092,external://localhost:19092"
+        "--schema-registry-addr=0.0.0.0:8081"
+      ];
+    };
+  };
+
+  # Where dashboards.yaml says they are.
+  environment.etc."grafana/xtcp2-dashboards".source = ../../pipeline/grafana/dashboards;
 }

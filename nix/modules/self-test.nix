@@ -42,13 +42,13 @@ in
       xtcp2-shell.wantedBy = [ "multi-user.target" ];
       # The console belongs to the transcript.
       "serial-getty@ttyS0".enable = false;
+      "serial-getty@ttyAMA0".enable = false;
     };
   };
 
   boot = {
     initrd.kernelModules = bootModules;
     kernelModules = [ "tcp_diag" ];
-    kernelParams = [ "console=ttyS0" ];
   };
   # guest-setup configures the one interface, eth0, with the addresses that QEMU fixes.
   networking = {

@@ -50,7 +50,8 @@ let
   # The daemon itself says whether it takes the file: it knows its names better than a module of another release.
   configFile =
     if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
-      pkgs.runCommand "xtcp2.json" { } "${lib.getExe cfg.package} -config ${written} -conf >/dev/null && cp ${written} $out"
+      pkgs.runCommand "xtcp2.json" { }
+        "${lib.getExe cfg.package} -config ${written} -conf >/dev/null && cp ${written} $out"
     else
       written;
   # A listener that is off has neither address nor port.
@@ -131,7 +132,9 @@ in
       environment =
         lib.optionalAttrs (settings != { }) { XTCP_CONFIG = "${configFile}"; }
         // lib.optionalAttrs (cfg.extraArgs != [ ]) { XTCP2_ARGS = toString cfg.extraArgs; };
-      serviceConfig = lib.mkIf (cfg.environmentFile != null) { EnvironmentFile = [ cfg.environmentFile ]; };
+      serviceConfig = lib.mkIf (cfg.environmentFile != null) {
+        EnvironmentFile = [ cfg.environmentFile ];
+      };
     };
     networking.firewall.allowedTCPPorts = lib.mkIf cfg.openFirewall (
       (if cfg.settings.promListen == null then [ 9088 ] else portOf cfg.settings.promListen)

@@ -14,6 +14,9 @@ xtcp2.overrideAttrs (old: {
   # Fortify wants optimization, stripping would take the counters' symbols.
   hardeningDisable = [ "all" ];
   dontStrip = true;
+  meta = old.meta // {
+    description = "${old.meta.description}, instrumented for gcov";
+  };
   postInstall = ''
     mkdir -p $gcno && find . -name '*.gcno' -exec cp --parents -t $gcno {} +
     cp -r ../src ../proto $gcno/

@@ -15,5 +15,8 @@ runCommand "xtcp2-guest" {
   flavors = ../../nix/microvms/flavors.json;
   monitor = ../../pipeline/clickhouse/monitor.sql;
   agetty = lib.getExe' util-linux "agetty";
-  meta.platforms = lib.platforms.linux;
+  meta = {
+    description = "The inside of the test machines: self-test, load, units";
+    inherit (xtcp2.meta) license platforms;
+  };
 } "source ${./guest-install.bash}"

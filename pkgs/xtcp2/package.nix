@@ -3,6 +3,8 @@
 {
   lib,
   stdenv,
+  buildPackages,
+  callPackage,
   cmocka,
   curl,
   jansson,
@@ -11,6 +13,7 @@
   libmnl,
   liburing,
   meson,
+  mesonEmulatorHook,
   nghttp2,
   ninja,
   openssl,
@@ -29,6 +32,8 @@ stdenv.mkDerivation (finalAttrs: {
     "man"
   ];
   strictDeps = true;
+  # The build runs what it has compiled: embed on this machine, xtcp2-doc as a program of the host's.
+  depsBuildBuild = [ buildPackages.stdenv.cc ];
   # protobuf and protobufc twice: compilers to run, then a library and .proto files.
   nativeBuildInputs = [
     meson
@@ -36,7 +41,8 @@ stdenv.mkDerivation (finalAttrs: {
     pkg-config
     protobuf
     protobufc
-  ];
+  ]
+  ++ lib.optional (!stdenv.buildPlatform.canExecute stdenv.hostPlatform) mesonEmulatorHook;
   buildInputs = [
     curl
     jansson
@@ -55,6 +61,7 @@ stdenv.mkDerivation (finalAttrs: {
   doCheck = true;
   mesonFlags = [ (lib.mesonBool "tests" finalAttrs.finalPackage.doCheck) ];
 
+  passthru.tests.host = callPackage ../../nix/checks/host.nix { xtcp2 = finalAttrs.finalPackage; };
   meta = {
     description = "Records of every TCP socket of every network namespace of a Linux host";
     license = lib.licenses.mit;

@@ -24,6 +24,7 @@ struct flavor {
 	json_t *row; /* owns every string below */
 	const char *name;
 	int memory_mib, vcpus;
+	bool network;	      /* the guest reaches the host's network */
 	bool stays;	      /* without a duration the machine is for interactive use and tests nothing */
 	const char *try;      /* a command to try by hand, {NAME} for a forward's port; may be NULL */
 	int64_t duration_ns;  /* 0: the flavor ends when its checks have ended */

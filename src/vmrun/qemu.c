@@ -80,7 +80,7 @@ static void add_netdev(struct argv *a, const struct machine *m)
 	}
 	/* restrict=on isolates the guest from the host's network; forwards still work. */
 	argv_add(a, "-netdev");
-	argv_add(a, "user,id=net0,restrict=on%s", forwards);
+	argv_add(a, "user,id=net0,restrict=%s%s", m->flavor->network ? "off" : "on", forwards);
 	argv_add(a, "-device");
 	argv_add(a, "virtio-net-pci,netdev=net0,romfile=");
 }

@@ -36,6 +36,34 @@ package_list() {
   [[ $output == "appliance: unknown release 'potato': "* && ${#lines[@]} -eq 1 ]]
 }
 
+@test "ci/vm refuses a flavor that only Nix has, and does not list it" {
+  run -3 ci/vm clickhouse-pipeline-redpanda --no-install
+  [[ $output == *"is for Nix only: nix run .#microvm-x86_64-clickhouse-pipeline-redpanda"* ]]
+  run -0 ci/vm --list
+  [[ $output != *redpanda* && $output == *clickhouse-pipeline* ]]
+}
+
+@test "ci/integration-all runs every machine, each for its duration, and sums up" {
+  local table=$BATS_TEST_TMPDIR/flavors.json
+  echo '{"flavors": [{"name": "good"}, {"name": "bad"}, {"name": "stays", "stays": true}, {"name": "nix", "only": "nix"}]}' >"$table"
+  mkdir "$BATS_TEST_TMPDIR/vms"
+  for name in good bad stays nix; do
+    printf '#!/bin/sh\necho "%s: $*"\n[ %s != bad ] || exit 2\n' $name $name >"$BATS_TEST_TMPDIR/vms/$name"
+  done
+  chmod +x "$BATS_TEST_TMPDIR"/vms/*
+  XTCP2_FLAVORS=$table XTCP2_VMS=$BATS_TEST_TMPDIR/vms run -1 ci/integration-all --report "$BATS_TEST_TMPDIR/out" --accel tcg
+  [ "${lines[0]}" = 1..4 ]
+  [[ $output == *"good: --accel tcg --report $BATS_TEST_TMPDIR/out/good"* ]]
+  [[ $output == *"stays: --duration 5m --accel tcg --report $BATS_TEST_TMPDIR/out/stays"* ]]
+  [[ $output =~ "not ok 2 - vm: bad (0 s): no verdict" && $output == *"ok 4 - vm: nix"* ]]
+  [ "${lines[-1]}" = "# 3 passed, 1 failed, 0 skipped" ]
+  # Without such programs it is ci/vm, which has none of Nix's.
+  fake jq <<<"#!/bin/sh
+echo 'nix false true'"
+  run -0 ci/integration-all
+  [[ $output == *"ok 1 - vm: nix # SKIP"*"# 0 passed, 0 failed, 1 skipped" ]]
+}
+
 @test "ci/deps waits for apt's locks and says so once" {
   fake sleep <<<'#!/bin/sh'
   fake apt-get <<E

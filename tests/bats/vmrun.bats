@@ -146,7 +146,7 @@ run_image() {
 @test "vmrun: without a pvpanic driver the console tells a panic from a reset" {
   # As the kernel of nixpkgs is: the device is there, and nobody drives it.
   ended 2 panic_nodriver 'NO VERDICT: kernel panic: .*Kernel panic - not syncing'
-  run ! grep -q GUEST_PANICKED "$CHAOS/panic_nodriver/events.jsonl"
+  [ "$(grep -c GUEST_PANICKED "$CHAOS/panic_nodriver/events.jsonl")" -eq 0 ]
   grep -q '"event":"SHUTDOWN".*"guest-reset"' "$CHAOS/panic_nodriver/events.jsonl"
   grep -q '<failure message="kernel panic' "$CHAOS/panic_nodriver/junit.xml"
   ended 2 reset_nodriver 'NO VERDICT: the guest went down in the middle of its self-test'
