@@ -48,7 +48,7 @@
     {
       overlays.default = import ./pkgs;
 
-      nixosModules.xtcp2 = ./nix/modules/xtcp2-service.nix;
+      nixosModules.xtcp2.imports = [ ./nix/modules/xtcp2-service.nix ];
       nixosModules.default = self.nixosModules.xtcp2;
 
       nixosConfigurations = lib.mapAttrs (_: appliance) {

@@ -7,12 +7,10 @@
   self,
 }:
 let
-  inherit (pkgs.stdenv.hostPlatform) system;
   arch = pkgs.stdenv.hostPlatform.parsed.cpu.name;
   vms = import ./microvms { inherit lib microvm pkgs; };
-  appliance = lib.findFirst (host: host.config.nixpkgs.hostPlatform.system == system) null (
-    lib.attrValues self.nixosConfigurations
-  );
+  appliance =
+    self.nixosConfigurations.${if arch == "x86_64" then "appliance" else "appliance-${arch}"};
   described = description: lib.addMetaAttrs { inherit description; };
 in
 {

@@ -4,9 +4,12 @@
   gcovr,
   stdenv,
   xtcp2-coverage,
+  # A directory of captures of other kernels (docs/quality.md): .override { captures = ./netlink; }
+  captures ? null,
 }:
 xtcp2-coverage.overrideAttrs (old: {
   pname = "xtcp2-quality-report";
+  XTCP2_CAPTURES = captures;
   outputs = [ "out" ];
   nativeBuildInputs = old.nativeBuildInputs ++ [ gcovr ];
   installPhase = ''

@@ -6,7 +6,8 @@
   config ? { },
 }:
 let
-  lib = import ./lib.nix;
+  self = (import ./flake.nix).outputs { self.outPath = ./.; };
+  inherit (self) lib;
 in
 assert lib.isAttrs config;
-lib.foldl' (pkgs: pkgs.extend) (import ./pkgs.nix { inherit lib system; }) overlays
+lib.foldl' (pkgs: pkgs.extend) self.legacyPackages.${system} overlays

@@ -6,38 +6,35 @@
     { self }:
     let
       lib = import ./lib.nix;
-      pkgsFor = system: import ./pkgs.nix { inherit lib system; };
+      nixosSystem =
+        {
+          modules,
+          specialArgs ? { },
+        }:
+        lib.evalModules {
+          class = "nixos";
+          specialArgs = {
+            modulesPath = "${self}/modules";
+          }
+          // specialArgs;
+          modules = modules ++ [
+            ./nixos.nix
+            (
+              { config, ... }:
+              let
+                platform = pkgsFor config.nixpkgs.hostPlatform;
+                extended = lib.foldl' (pkgs: pkgs.extend) platform (config.nixpkgs.overlays or [ ]);
+              in
+              {
+                _module.args.pkgs = lib.mkForce (config.nixpkgs.pkgs or extended);
+              }
+            )
+          ];
+        };
+      pkgsFor = system: import ./pkgs.nix { inherit lib nixosSystem system; };
     in
     {
       legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] pkgsFor;
-      lib = lib.extend (
-        final: _prev: {
-          nixosSystem =
-            {
-              modules,
-              specialArgs ? { },
-            }:
-            final.evalModules {
-              class = "nixos";
-              specialArgs = {
-                modulesPath = "${self}/modules";
-              }
-              // specialArgs;
-              modules = modules ++ [
-                ./nixos.nix
-                (
-                  { config, ... }:
-                  let
-                    platform = pkgsFor config.nixpkgs.hostPlatform;
-                    extended = final.foldl' (pkgs: pkgs.extend) platform (config.nixpkgs.overlays or [ ]);
-                  in
-                  {
-                    _module.args.pkgs = final.mkForce (config.nixpkgs.pkgs or extended);
-                  }
-                )
-              ];
-            };
-        }
-      );
+      lib = lib.extend (_final: _prev: { inherit nixosSystem; });
     };
 }

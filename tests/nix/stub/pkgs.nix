@@ -4,11 +4,15 @@
 {
   lib,
   system,
+  nixosSystem,
 }:
 let
   names = lib.filter (line: builtins.match "[a-z].*" line != null) (
     lib.splitString "\n" (builtins.readFile ./packages)
   );
+
+  # ci/nix puts the program there.
+  daemon = if builtins.pathExists ./xtcp2 then "${./xtcp2}" else "${./pkgs.nix}";
 
   # A builder ends in a shell builtin: Nix kills one that closes its output before it exits.
   raw =
@@ -45,6 +49,7 @@ let
           nativeBuildInputs = [ ];
           override = _: package;
           overrideAttrs = _: package;
+          tests = { };
         }
         // extra;
     in
@@ -116,7 +121,7 @@ let
     args:
     let
       attrs =
-        if lib.isFunction args then lib.fix (self: args (self // { finalPackage = self; })) else args;
+        if lib.isFunction args then lib.fix (self: args (self // { finalPackage = package; })) else args;
       name = attrs.pname or attrs.name;
       plain = lib.mapAttrs (_: value: if lib.isDerivation value then "${value}" else value) (
         removeAttrs attrs [
@@ -126,26 +131,31 @@ let
       );
       flat =
         plain // lib.mapAttrs (_: map toString) (lib.filterAttrs (n: _: lib.hasSuffix "Inputs" n) attrs);
+      package =
+        dress name
+          (raw name {
+            attrs = builtins.toJSON flat;
+            passAsFile = [ "attrs" ];
+            args = [
+              "-c"
+              # The daemon that ci/nix has built, where the package is to run.
+              "mkdir -p $out/bin; cp $attrsPath $out/attrs.json; for p in tcp_client tcp_server; do install $attrsPath $out/bin/$p; done; cp ${daemon} $out/bin/xtcp2; :"
+            ];
+          })
+          (
+            {
+              version = "99";
+              tests = attrs.passthru.tests or { };
+            }
+            // lib.genAttrs (attrs.outputs or [ "out" ]) (_: package)
+            // attrs
+            // {
+              pname = name;
+              overrideAttrs = f: mkDerivation (attrs // (if lib.isFunction f then f attrs else f));
+            }
+          );
     in
-    dress name
-      (raw name {
-        attrs = builtins.toJSON flat;
-        passAsFile = [ "attrs" ];
-        args = [
-          "-c"
-          "mkdir -p $out/bin; cp $attrsPath $out/attrs.json; for p in xtcp2 tcp_client tcp_server; do install $attrsPath $out/bin/$p; done"
-        ];
-      })
-      (
-        {
-          version = "99";
-        }
-        // attrs
-        // {
-          pname = name;
-          overrideAttrs = f: mkDerivation (attrs // (if lib.isFunction f then f attrs else f));
-        }
-      );
+    package;
 
   # .extend works by a fixed point, as in nixpkgs.
   make = overlay: lib.fix (lib.extends overlay base);
@@ -219,19 +229,36 @@ let
       # Prints its arguments, one a line.
       qemu_kvm = bin "qemu-system-x86_64" "#!/bin/sh\nprintf '%s\\n' \"$@\"\n";
       qemu_test = pkgs.qemu_kvm;
+      llvmPackages_21 = lib.genAttrs [ "clang" "clang-tools" ] fake;
+      unixtools = lib.genAttrs [ "column" ] fake;
+      mesonEmulatorHook = fake "meson-emulator-hook";
+      # Nodes as NixOS systems; the script as it is.
+      testers.runNixOSTest =
+        test:
+        runCommand "vm-test-run-${test.name}" {
+          nativeBuildInputs = lib.mapAttrsToList (
+            _: node:
+            (nixosSystem {
+              modules = [
+                node
+                { nixpkgs.pkgs = pkgs; }
+              ];
+            }).config.system.build.toplevel
+          ) test.nodes;
+          inherit (test) testScript meta;
+        } "echo \"$testScript\" > $out";
       grafanaPlugins = lib.genAttrs [ "grafana-clickhouse-datasource" ] fake;
       linux = fake "linux" // {
         version = "6.18";
         target = "bzImage";
       };
       linuxPackages.kernel = pkgs.linux;
-      stdenv = {
-        inherit mkDerivation;
-        cc = fake "gcc";
-        hostPlatform = lib.systems.elaborate system;
-        buildPlatform = lib.systems.elaborate system;
-        targetPlatform = lib.systems.elaborate system;
-      };
+      stdenv =
+        lib.genAttrs [ "hostPlatform" "buildPlatform" "targetPlatform" ] (_: lib.systems.elaborate system)
+        // {
+          inherit mkDerivation;
+          cc = fake "gcc";
+        };
       stdenvNoCC = pkgs.stdenv;
     };
 in
