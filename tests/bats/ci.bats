@@ -55,7 +55,7 @@ package_list() {
   [ "${lines[0]}" = 1..4 ]
   [[ $output == *"good: --accel tcg --report $BATS_TEST_TMPDIR/out/good"* ]]
   [[ $output == *"stays: --duration 5m --accel tcg --report $BATS_TEST_TMPDIR/out/stays"* ]]
-  [[ $output =~ "not ok 2 - vm: bad (0 s): no verdict" && $output == *"ok 4 - vm: nix"* ]]
+  [[ $output == *"not ok 2 - vm: bad ("*"): no verdict"* && $output == *"ok 4 - vm: nix"* ]]
   [ "${lines[-1]}" = "# 3 passed, 1 failed, 0 skipped" ]
   # Without such programs it is ci/vm, which has none of Nix's.
   fake jq <<<"#!/bin/sh
