@@ -14,7 +14,7 @@
 #include "run/sections.h"
 #include "version.h"
 
-/* -d takes the incumbent's large numbers too: beyond debugging there is nothing. */
+/* Map the number of -d to a level; larger numbers of the earlier xtcp2 mean debugging. */
 static enum log_level level_of(uint32_t n)
 {
 	return n < LOG_LEVEL_ERR ? LOG_LEVEL_ERR : n > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)n;
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 	if (received.report >= 0)
 		refusal_report_to(received.report);
 	int status = run(&config, &received, argc, argv);
-	/* The way back is there as long as the start has not succeeded. */
+	/* Fall back to the previous configuration, if the start has not succeeded. */
 	handover_back(&received, argv[0]);
 	config_free(&config);
 	return status;

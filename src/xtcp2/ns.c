@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ns: the network namespaces as the daemon would see them, found and read by the same code. */
+/* ns: list the network namespaces that the daemon would read, by the same code. */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>

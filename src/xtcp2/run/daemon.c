@@ -7,13 +7,13 @@
  * thread, one for closed connections where they are asked for. The main thread never waits for the network:
  * what is slow happens in the others.
  *
- * The parts stand in one table, in the order they start. The way down takes it
- * from behind, twice. First all that acts on other parts ends: threads that make
- * records (the running cycle is waited for, its own time-out bounds it), then
- * gRPC, whose clients get the last records and whose streams let go of the poll.
- * Nothing is attached to anything then, and the parts go: the destination flushes
- * for -flushTimeout, and the ledger of what was and was not delivered is logged,
- * whatever the reason for the end.
+ * The parts are in one table, in the order they start. Shutdown walks it backwards
+ * twice. The first pass ends everything that acts on other parts: threads that
+ * make records (the running cycle completes, bounded by its time-out), then gRPC,
+ * whose clients get the last records and whose streams detach from the poll. The
+ * second pass frees the parts, which are no longer attached to each other: the
+ * destination flushes for -flushTimeout, and the counts of delivered and lost
+ * records are logged, whatever the reason for the end.
  */
 #include "run/daemon.h"
 

@@ -37,7 +37,7 @@ void directories_settle(struct directories *d)
 	for (size_t i = 0; i < d->count; i++) {
 		if (d->fds[i] < 0)
 			continue;
-		/* The path, wherever it can be used: what is mounted over it later is seen by it alone. */
+		/* Prefer the path: a descriptor does not see what is mounted over it later. */
 		if (faccessat(AT_FDCWD, d->paths[i], R_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES) {
 			close(d->fds[i]);
 			d->fds[i] = -1;

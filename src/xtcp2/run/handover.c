@@ -2,15 +2,14 @@
 /*
  * Theory of operation
  *
- * A configuration travels as a JSON file in a memfd, which the successor reads
- * with -config. A file, because arguments can be read by every user; a memfd,
- * because nothing is left behind. XTCP_ variables are taken out of the
- * environment: they would win over the file, and what a client has set must
- * hold. One variable of our own says which descriptors are what, a line each:
- * "NUMBER NAME", where "fallback" and "report" are no names of these.
+ * A configuration is passed as a JSON file in a memfd, which the successor reads
+ * with -config: every user can read arguments, and a memfd leaves no file behind.
+ * XTCP_ variables are removed from the environment, as they would override the
+ * file, and the client's values must hold. One variable lists the descriptors, one
+ * per line: "NUMBER NAME", where the names "fallback" and "report" are reserved.
  *
- * Descriptors are close-on-exec all their life and lose that in the last moment:
- * nothing else that this process starts gets them.
+ * Descriptors are close-on-exec until just before the exec, so that no other child
+ * of this process inherits them.
  */
 #include "run/handover.h"
 
@@ -34,7 +33,7 @@
 #define FD_DIRECTORY  "/proc/self/fd/"
 #define FD_PATH_MAX   32
 
-/* What the next process gets, ready to be named on its command line and in its environment. */
+/* The descriptors for the next process, with the command line and environment that name them. */
 struct parcel {
 	int config, fallback, report; /* report is borrowed */
 	int fds[HANDOVER_ROWS_MAX + 3];
@@ -75,7 +74,7 @@ void handover_receive(struct handover *h)
 	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save))
 		receive_line(h, line);
 	unsetenv(VARIABLE);
-	/* A trial is of no use to anybody but the daemon that waits for it. */
+	/* A trial ends with the daemon that waits for it. */
 	if (h->report >= 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
@@ -121,7 +120,7 @@ void handover_settle(struct handover *h)
 
 /* This process leaves */
 
-/* The configuration in a memfd, or -errno. */
+/* Write the configuration to a memfd. Return it or -errno. */
 static int config_memfd(const struct config *config)
 {
 	_cleanup_close_ int fd = memfd_create("xtcp2-config", MFD_CLOEXEC);
@@ -143,7 +142,7 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The environment with `variable`, without those that are options; the strings stay where they are. */
+/* Return the environment with `variable` and without options; the strings are not copied. */
 static char **environment(char *variable, bool trial)
 {
 	size_t count = 0, kept = 0;
@@ -152,7 +151,7 @@ static char **environment(char *variable, bool trial)
 		count++;
 	char **env = calloc(count + 2, sizeof(*env));
 	for (size_t i = 0; env && i < count; i++) {
-		/* The service manager hears of the daemon, not of trials. */
+		/* Trials do not notify the service manager. */
 		bool manager =
 		    starts_with(environ[i], "NOTIFY_SOCKET=") || starts_with(environ[i], "WATCHDOG_");
 		if (!starts_with(environ[i], "XTCP_") && !(trial && manager))
@@ -180,7 +179,7 @@ static void parcel_free(struct parcel *p)
 	free(p->env);
 }
 
-/* config and fallback are memfds that the parcel owns from here on, whatever comes. 0 or -errno. */
+/* Fill the parcel. It takes ownership of the memfds config and fallback, even on failure. Return 0 or -errno. */
 static int parcel_pack(struct parcel *p, int config, int fallback, int report, const struct handover *left)
 {
 	*p = (struct parcel){.config = config, .fallback = fallback, .report = report};
@@ -215,7 +214,7 @@ static void exec_with(int config, int fallback, const struct handover *left, cha
 void handover_exec(const struct config *config, const struct config *before, const struct handover *left,
 		   char *name)
 {
-	/* Without a way back is better than not at all. */
+	/* Go on without a fallback if its memfd fails. */
 	exec_with(config_memfd(config), before ? config_memfd(before) : -1, left, name);
 }
 

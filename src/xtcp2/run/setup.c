@@ -121,7 +121,7 @@ static bool in_group(gid_t group)
 	return group == getegid();
 }
 
-/* The user that the options name for a process that is root. */
+/* Find the user that the options name, for a process that is root. */
 static int find_user(const struct config *config, struct privilege_user *user)
 {
 	char error[256];
@@ -244,7 +244,7 @@ static void say_what_is_missing(const struct config *config, struct netns_option
 
 static int drop(const struct config *config, const struct privilege_user *user, const int *keep, size_t count)
 {
-	/* Root that stays root gives up its groups as well, where it may. */
+	/* Drop the groups even if the process stays root, where it is permitted. */
 	bool change =
 	    user->uid != geteuid() || (user->uid == 0 && !has_groups(user) && privilege_can_become(user));
 	int r = privilege_drop(change ? user : NULL, keep, count);

@@ -97,7 +97,7 @@
 /* prctl(2) with this option is EALREADY where the filter is, EINVAL elsewhere. */
 #define QUESTION 0x78746370
 
-/* Where the low half of an argument stands. */
+/* Offset of the low half of an argument. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define LOW_HALF sizeof(uint32_t)
 #else
@@ -191,7 +191,7 @@ static void add_rule(struct program *p, const struct rule *r, bool uring)
 static void build(struct program *p, bool uring, uint32_t refuse)
 {
 	add_load(p, offsetof(struct seccomp_data, arch));
-	/* Calls of another architecture have other numbers. */
+	/* Refuse calls of another architecture: their numbers differ. */
 	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
 	add_return(p, refuse);
 	add_load(p, offsetof(struct seccomp_data, nr));
