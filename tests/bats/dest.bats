@@ -91,7 +91,7 @@ E2
   cat got1 <(echo) got2 | awk 'length == 19999' | sort -u | cmp - want
 }
 
-@test "udp: one datagram an envelope" {
+@test "udp: one datagram per envelope" {
   expected 20 60000 >want
   inside <<'E2'
     socat -u -b 65536 UDP4-RECV:9000,bind=127.0.0.1,rcvbuf=4000000 CREATE:got & peer=$!
@@ -112,7 +112,7 @@ E2
   cmp got want
 }
 
-@test "unixgram: one datagram an envelope; one too large is lost and counted" {
+@test "unixgram: one datagram per envelope; one too large is lost and counted" {
   expected 50 100000 >want
   socat -u -b 300000 "UNIX-RECV:$PWD/sock" CREATE:got & peer=$!
   wait_for 10 test -S sock

@@ -195,7 +195,7 @@ static void bad_flags_are_refused_in_one_line(void **state)
 	     "-destQueueBytes 65536: must hold one envelope of -envelopeFlushBytes 65537"},
 	    {{"-writeFiles=1", "-capturePath="},
 	     "-capturePath: must name a directory for -writeFiles and -destWriteFiles"},
-	    {{"-dest", ""}, "-dest: must not be empty; null throws records away"},
+	    {{"-dest", ""}, "-dest: must not be empty; null discards records"},
 	    {{"-config", "/nonexistent/x.json"}, "-config /nonexistent/x.json: No such file or directory"},
 	    {{"-config", "/"}, "-config /: Is a directory"},
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What must hold between options; what one option allows alone is in options.def. */
+/* Conditions between options; options.def has the range of each option. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 /* A receive buffer below this cannot hold the kernel's smallest dump message batch. */
 #define PACKET_SIZE_MIN 4096
 
-/* Whether other hosts may reach the TCP port of gRPC. */
+/* Tell whether other hosts can reach the TCP port of gRPC. */
 static bool grpc_is_public(const struct config *c)
 {
 	struct sockaddr_storage address;
@@ -80,6 +80,6 @@ int config_check(const struct config *c, char *error, size_t size)
 	if (strcmp(c->seccomp, "on") != 0 && strcmp(c->seccomp, "log") != 0 && strcmp(c->seccomp, "off") != 0)
 		return config_error(error, size, "-seccomp %.80s: must be on, log or off", c->seccomp);
 	if (!*c->dest)
-		return config_error(error, size, "-dest: must not be empty; null throws records away");
+		return config_error(error, size, "-dest: must not be empty; null discards records");
 	return check_grpc(c, error, size);
 }

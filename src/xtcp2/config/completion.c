@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Completions of bash and zsh, from option_table. Only single dashes are offered, as in -help. */
+/* Completions of bash and zsh, from option_table. They offer single dashes only, as -help does. */
 #include <string.h>
 
 #include "config/doc.h"
 #include "config/internal.h"
 
-/* Options whose value is a path; what else a value may be comes with the sections. */
+/* Tell whether the value is a path; other values to complete come with the sections. */
 static bool takes_path(const struct option_info *o)
 {
 	return o->type == OPTION_CONFIG_FILE || strcmp(o->flag, "capturePath") == 0 ||
-	       strcmp(o->flag, "replay") == 0 || strcmp(o->flag, "xtcpProtoFile") == 0;
+	       strcmp(o->flag, "replay") == 0;
 }
 
 static const struct doc_section *section_of(const struct doc_section *sections, const struct option_info *o)
@@ -21,7 +21,7 @@ static const struct doc_section *section_of(const struct doc_section *sections, 
 	return NULL;
 }
 
-/* The values of a section: a name up to where its own argument begins ("tcp:HOST:PORT" gives "tcp:"). */
+/* Append the values of a section: each name up to its own argument ("tcp:HOST:PORT" gives "tcp:"). */
 static void words(struct buf *b, const struct doc_section *section)
 {
 	for (const struct doc_row *row = section->rows; row->name; row++) {
@@ -58,7 +58,7 @@ void doc_bash(struct buf *b, const struct doc_section *sections)
 	buf_str(b, "' -- \"$cur\")\n}\ncomplete -F _xtcp2 xtcp2\n");
 }
 
-/* Inside '...[help]': the quote and the brackets need care. */
+/* Escape for '...[help]': quotes and brackets. */
 static void zsh_text(struct buf *b, const char *text)
 {
 	for (const char *p = text; *p; p++) {

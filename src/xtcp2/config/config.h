@@ -20,8 +20,8 @@ enum option_type {
 	OPTION_U64,
 	OPTION_DURATION,    /* int64_t nanoseconds */
 	OPTION_STRING,	    /* char *, never NULL, owned by the config */
-	OPTION_ACTION,	    /* a bool that only the command line knows: -conf, -help */
-	OPTION_CONFIG_FILE, /* a string, but no key of the file: a file cannot name another */
+	OPTION_ACTION,	    /* a bool of the command line only: -conf, -help */
+	OPTION_CONFIG_FILE, /* a string, but not a key of the file: a file cannot name another */
 };
 
 #define OPTION_CTYPE_BOOL	 bool
@@ -44,60 +44,60 @@ struct option_info {
 	const char *flag; /* "frequency": flag, JSON key; the environment variable derives from it */
 	enum option_type type;
 	size_t offset;		  /* in struct config */
-	const char *default_text; /* as a user would write it */
+	const char *default_text; /* as a user writes it */
 	const char *min, *max;	  /* same form; "" for no limit */
 	uint32_t proto_field;	  /* in xtcp_config.v1.XtcpConfig, 0 for none */
-	uint32_t line;		  /* in options.def: tells the group */
+	uint32_t line;		  /* in options.def; determines the group */
 	const char *help;
 };
 
 /* Ends with flag NULL. */
 extern const struct option_info option_table[];
 
-/* Finds by flag name, exact. NULL when there is none. */
+/* Find an option by its exact flag name. NULL when there is none. */
 const struct option_info *option_find(const char *flag);
-/* The heading it stands under in -help. */
+/* Return the option's heading in -help. */
 const char *option_group(const struct option_info *option);
-/* Its environment variable ("XTCP_FREQUENCY") in name; "" when it has none. Returns name. */
+/* Write the option's environment variable ("XTCP_FREQUENCY") into name; "" when it has none. Return name. */
 #define OPTION_ENVIRONMENT_MAX 64
 char *option_environment(const struct option_info *option, char name[static OPTION_ENVIRONMENT_MAX]);
 
-/* All defaults. 0 or -ENOMEM; config_free() is right after either, and for a zeroed struct. */
+/* Set all defaults. Return 0 or -ENOMEM; config_free() is valid after either, and for a zeroed struct. */
 int config_init(struct config *c);
 void config_free(struct config *c);
-/* A deep copy into `to`, whose former content is not looked at. 0, or -ENOMEM with `to` zeroed. */
+/* Copy deeply into `to`, ignoring its former content. Return 0, or -ENOMEM with `to` zeroed. */
 int config_copy(struct config *to, const struct config *from);
 
-/* Sets one option from text, checking type and range. 0, -EINVAL or -ENOMEM with one clear line in error. */
+/* Set one option from text, checking type and range. Return 0, -EINVAL or -ENOMEM with one line in error. */
 int config_set(struct config *c, const struct option_info *option, const char *text, char *error,
 	       size_t size);
-/* The value as a user would write it, appended to b. */
+/* Append the value to b as a user writes it. */
 void config_get_text(const struct config *c, const struct option_info *option, struct buf *b);
-/* The same for eyes that are not the owner's: passwords and the like are left out of strings. */
+/* The same without credentials, for logs and other users. */
 void config_get_public_text(const struct config *c, const struct option_info *option, struct buf *b);
 
 /*
- * Reads the file (of -config), the environment and argv in that order of
- * precedence and checks what spans several options (frequency > timeout, ...).
+ * Read the file (of -config), the environment and argv, each over the ones
+ * before, and check conditions between options (frequency > timeout, ...).
  * Single and double dash, "-flag value" and "-flag=value"; a bool flag takes no
- * separate value. With -help or -v nothing else is looked at. Warns in the log
- * of XTCP_ variables that are no option and of options that have no effect.
- * Returns 0, or -EINVAL or -ENOMEM with one clear line in error.
+ * separate value. With -help or -v ignore everything else. Warn in the log about
+ * XTCP_ variables that are not options and options that have no effect.
+ * Return 0, or -EINVAL or -ENOMEM with one line in error.
  */
 int config_load(struct config *c, int argc, char *const *argv, char *error, size_t size);
 int config_load_json(struct config *c, const char *json, size_t len, char *error, size_t size);
-/* Checks across options only; config_load() calls it. */
+/* Check conditions between options; config_load() calls it. */
 int config_check(const struct config *c, char *error, size_t size);
 
 /*
- * Puts the password that -destPasswordFile holds into c->dest and forgets the file; once, before capabilities are
- * dropped. 0, or -EINVAL with one clear line in error.
+ * Insert the password of -destPasswordFile into c->dest and clear the option; once, before capabilities are
+ * dropped. Return 0, or -EINVAL with one line in error.
  */
 int config_dest_password(struct config *c, char *error, size_t size);
 
-/* The effective configuration as a JSON object, one key an option, readable by -config; credentials empty. */
+/* Write the effective configuration as a JSON object, one key per option, as -config reads it; credentials empty. */
 void config_to_json(const struct config *c, struct buf *b);
-/* The same with credentials, for a process that takes over. */
+/* The same with credentials, for the process after a restart in place. */
 void config_to_private_json(const struct config *c, struct buf *b);
 
 #endif

@@ -9,10 +9,10 @@
 #include "config/internal.h"
 #include "version.h"
 
-/* Columns of a terminal that -help fills. */
+/* Width of -help in columns. */
 #define HELP_WIDTH 80
 
-/* Appends text in lines of at most HELP_WIDTH columns, each after `indent` blanks. */
+/* Append text in lines of at most HELP_WIDTH columns, each after `indent` blanks. */
 static void wrap(struct buf *b, const char *text, int indent)
 {
 	int column = 0;
@@ -76,7 +76,7 @@ static void help_option(struct buf *b, const struct option_info *o)
 void doc_help(struct buf *b, const struct doc_section *sections)
 {
 	buf_str(b, "Usage: xtcp2 [-flag value]...\n"
-		   "Reads every TCP socket of every network namespace, ships one record a socket.\n"
+		   "Reads every TCP socket of every network namespace, ships one record per socket.\n"
 		   "Without flags: records as JSON lines on stdout, logs on stderr.\n"
 		   "Flags win over the environment variable at the right, which wins over -config.\n");
 	for (const struct option_info *o = option_table; o->flag; o++) {
@@ -93,7 +93,7 @@ void doc_help(struct buf *b, const struct doc_section *sections)
 	}
 }
 
-/* Escapes for roff(7): a dash is a minus, a backslash is itself, a leading dot is no request. */
+/* Escape for roff(7): a dash as a minus, a backslash, and a leading dot, which would be a request. */
 static void roff(struct buf *b, const char *text)
 {
 	for (const char *p = text; *p; p++) {
@@ -136,7 +136,7 @@ static void man_option(struct buf *b, const struct option_info *o)
 static const char man_head[] =
     ".TH XTCP2 8 \"\" \"xtcp2 " XTCP2_VERSION "\" \"System Administration\"\n"
     ".SH NAME\n"
-    "xtcp2 \\- read every TCP socket of every network namespace, ship one record a socket\n"
+    "xtcp2 \\- read every TCP socket of every network namespace, ship one record per socket\n"
     ".SH SYNOPSIS\n"
     ".B xtcp2\n"
     ".RI [\\- flag \" \" value ]...\n"
@@ -144,7 +144,7 @@ static const char man_head[] =
     ".B xtcp2\n"
     "asks the kernel for the TCP sockets of all network namespaces through netlink\n"
     ".RB ( sock_diag (7))\n"
-    "and sends one flat record a socket to a destination.\n"
+    "and sends one flat record per socket to a destination.\n"
     "Without flags it prints records as JSON lines on standard output; logs go to standard error.\n"
     ".SH OPTIONS\n"
     "Single and double dashes mean the same, as do\n"
@@ -157,15 +157,16 @@ static const char man_head[] =
     ".BR \\-config .\n"
     "Durations are written as in 10s, 250ms or 1h30m.\n";
 
-static const char man_tail[] = ".SH SIGNALS\n"
-			       "SIGTERM and SIGINT end the daemon: it sends what is queued, for at most\n"
-			       ".BR \\-flushTimeout .\n"
-			       ".SH EXIT STATUS\n"
-			       "0 when it ended as asked, 1 on a failure at run time, 2 for bad usage.\n"
-			       ".SH SEE ALSO\n"
-			       ".BR ss (8),\n"
-			       ".BR sock_diag (7),\n"
-			       ".BR network_namespaces (7)\n";
+static const char man_tail[] =
+    ".SH SIGNALS\n"
+    "SIGTERM, SIGINT and SIGHUP end the daemon: it sends what is queued, for at most\n"
+    ".BR \\-flushTimeout .\n"
+    ".SH EXIT STATUS\n"
+    "0 when it ended as asked, 1 on a failure at run time, 2 for bad usage.\n"
+    ".SH SEE ALSO\n"
+    ".BR ss (8),\n"
+    ".BR sock_diag (7),\n"
+    ".BR network_namespaces (7)\n";
 
 void doc_man(struct buf *b, const struct doc_section *sections)
 {
@@ -191,7 +192,7 @@ void doc_man(struct buf *b, const struct doc_section *sections)
 	buf_str(b, man_tail);
 }
 
-/* A table cell: a bar would end it. */
+/* Append a table cell, escaping the bar, which would end it. */
 static void cell(struct buf *b, const char *text)
 {
 	for (const char *p = text; *p; p++) {

@@ -2,10 +2,10 @@
 #ifndef CONFIG_DOC_H
 #define CONFIG_DOC_H
 /*
- * What people read about the options, all from option_table: -help, the man
- * page, the table in docs/running.md and the completions of bash and zsh.
- * Lists that belong to later stages (destinations, formats) come in as
- * sections, so that this stage does not depend on those.
+ * Documentation generated from option_table: -help, the man page, the table in
+ * docs/running.md and the completions of bash and zsh. The caller passes lists
+ * of later stages (destinations, formats) as sections, so that this stage does
+ * not depend on those.
  */
 #include "base/buf.h"
 
@@ -20,13 +20,13 @@ struct doc_section {
 	const struct doc_row *rows;
 };
 
-/* sections may be NULL. Each appends to b; memory failure shows in buf_ok(). */
+/* Append to b; buf_ok() shows a failed allocation. sections may be NULL. */
 void doc_help(struct buf *b, const struct doc_section *sections);
 void doc_man(struct buf *b, const struct doc_section *sections);
 void doc_bash(struct buf *b, const struct doc_section *sections);
 void doc_zsh(struct buf *b, const struct doc_section *sections);
 
-/* Markdown tables: one a group of options; one of a section. */
+/* Append Markdown tables: one per group of options; the one of a section. */
 void doc_markdown(struct buf *b);
 void doc_markdown_section(struct buf *b, const struct doc_section *section);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration as JSON: what -conf prints and -config reads. Keys are the flags. */
+/* The configuration as JSON, as -conf prints and -config reads it. Keys are the flags. */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -20,9 +20,9 @@ static bool has_key(const struct option_info *option)
 }
 
 /*
- * The JSON value as option_assign() reads it, in scratch or borrowed. NULL when
- * its type is not one the option takes: numbers and bools may also be written
- * as strings, as -conf itself does with numbers beyond JSON's integers.
+ * Return the JSON value in the form of option_assign(), in scratch or borrowed;
+ * NULL when the option does not accept its type. Strings are valid for numbers
+ * and bools too: -conf writes numbers beyond JSON's integers as strings.
  */
 static const char *json_text(const struct option_info *option, const json_t *value, char scratch[static 32])
 {
@@ -113,7 +113,7 @@ static json_t *json_value(const struct config *c, const struct option_info *opti
 		if (n <= INT64_MAX)
 			return json_integer((json_int_t)n);
 	}
-	/* Bytes that are no UTF-8 cannot be said in JSON. */
+	/* JSON cannot express bytes that are not UTF-8. */
 	json_t *string = json_string(text);
 	return string ? string : json_string("");
 }

@@ -2,10 +2,10 @@
 /*
  * Theory of operation
  *
- * The command line is read first but applied last: it says where the file is,
- * and it wins over everything. So flags are collected as (option, text) pairs,
- * which finds unknown flags and missing values before anything else happens;
- * then come the file, the environment and the pairs, each over what was there.
+ * The command line is parsed first but applied last: it names the file, and it
+ * has the highest precedence. Parsing collects (option, text) pairs and reports
+ * unknown flags and missing values before anything else happens. Then the file,
+ * the environment and the pairs are applied, each over the ones before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +18,10 @@
 #include "base/log.h"
 #include "config/internal.h"
 
-/* A configuration file larger than this is somebody's mistake. */
+/* Largest configuration file; a larger one is a mistake. */
 #define CONFIG_FILE_MAX (1 << 20)
 
-/* The longest flag name looked at; what is longer is unknown anyway. */
+/* Longest flag name; a longer one is unknown. */
 #define FLAG_NAME_MAX 64
 
 struct given {
@@ -29,7 +29,7 @@ struct given {
 	const char *text;
 };
 
-/* Spellings that people try first. */
+/* Common alternative spellings. */
 static const struct {
 	const char *name, *flag;
 } aliases[] = {{"h", "help"}, {"version", "v"}};
@@ -43,7 +43,7 @@ static const struct option_info *flag_find(const char *name)
 	return option_find(name);
 }
 
-/* Whether an argument is a flag of ours, and so no value of the flag before it. */
+/* Tell whether an argument is a known flag, and so not the value of the flag before it. */
 static bool looks_like_flag(const char *arg)
 {
 	if (*arg != '-')
@@ -62,7 +62,7 @@ static int not_a_flag(const char *arg, char *error, size_t size)
 			    arg);
 }
 
-/* Reads the flag at argv[*i], and its value, which moves *i when it is the next argument. */
+/* Parse the flag at argv[*i] and its value; advance *i when the value is the next argument. */
 static int flag_read(struct given *given, char *const *argv, int argc, int *i, char *error, size_t size)
 {
 	const char *arg = argv[*i];
@@ -94,7 +94,7 @@ static int flag_read(struct given *given, char *const *argv, int argc, int *i, c
 	return 0;
 }
 
-/* Fills given[argc]; *count tells how many. */
+/* Fill given[argc] and *count. */
 static int flags_read(struct given *given, size_t *count, int argc, char *const *argv, char *error,
 		      size_t size)
 {
@@ -139,8 +139,7 @@ static int environment_apply(struct config *c, char *error, size_t size)
 	return 0;
 }
 
-/* A variable that is no option may be somebody else's,
- * so it is no error, but a typing mistake should show. */
+/* Warn about XTCP_ variables that are not options. Another program may use them, so this is not an error. */
 static void environment_warn_unknown(void)
 {
 	char known[OPTION_ENVIRONMENT_MAX];
@@ -199,7 +198,7 @@ static int file_apply(struct config *c, char *error, size_t size)
 	return r;
 }
 
-/* Sets from the flags and the environment only what says where the file is and whether to just answer. */
+/* Set only the options that name the file or ask for -help or -v, from flags and environment. */
 static int bootstrap(struct config *c, const struct given *given, size_t count, char *error, size_t size)
 {
 	char name[OPTION_ENVIRONMENT_MAX], reason[REASON_MAX];
@@ -220,7 +219,7 @@ static int bootstrap(struct config *c, const struct given *given, size_t count, 
 	return 0;
 }
 
-/* Everything over everything, in order. */
+/* Apply file, environment and flags, each over the ones before. */
 static int load(struct config *c, struct given *given, int argc, char *const *argv, char *error, size_t size)
 {
 	size_t count = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of options at run time, and finding in it. */
+/* The table of options, and look-ups in it. */
 #include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ const struct option_info option_table[] = {
     {0},
 };
 
-/* An option belongs to the last heading above it in options.def: line numbers tell. */
+/* Find the group by line number: an option belongs to the last heading above it in options.def. */
 static const struct {
 	uint32_t line;
 	const char *title;
@@ -84,15 +84,15 @@ const char *option_value_name(const struct option_info *option)
 	    [OPTION_DURATION] = "duration", [OPTION_STRING] = "text", [OPTION_ACTION] = NULL,
 	    [OPTION_CONFIG_FILE] = "file",
 	};
-	static_assert(ARRAY_SIZE(names) == OPTION_CONFIG_FILE + 1, "one name a type of option");
+	static_assert(ARRAY_SIZE(names) == OPTION_CONFIG_FILE + 1, "one name per type of option");
 
 	return names[option->type];
 }
 
-/* Longer names are not compared: no flag comes near this length. */
+/* Longest name that is compared; no flag is nearly as long. */
 #define SUGGEST_MAX 40
 
-/* Edits (insert, delete, replace; case does not count) that turn a into b. */
+/* Return the number of edits (insert, delete, replace; case ignored) that turn a into b. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t row[SUGGEST_MAX + 1];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The password of -destPasswordFile, put where it belongs: into the URL of -dest, in the running configuration
- * alone. From there on it is a credential like any other: hidden from logs and from Get, handed over when the
- * daemon starts over in place (which may no longer read the file), and gone with the URL it was given for.
+ * The password of -destPasswordFile becomes part of the URL of -dest, in the running configuration alone. From
+ * then on it is handled as any credential: hidden from logs and from Get, passed on at a restart in place (which
+ * may no longer have the right to read the file), and dropped together with that URL.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ static int refuse(const struct config *c, const char *why, char *error, size_t s
 
 static int read_line(const struct config *c, char line[static PASSWORD_MAX + 1], char *error, size_t size)
 {
-	/* Not blocking: a pipe that nobody writes to is an error and not a start that hangs. */
+	/* Non-blocking: a pipe without a writer must not hang the start. */
 	_cleanup_close_ int fd = open(c->dest_password_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : read(fd, line, PASSWORD_MAX);
 
@@ -38,7 +38,7 @@ static int read_line(const struct config *c, char line[static PASSWORD_MAX + 1],
 	return 0;
 }
 
-/* As RFC 3986 wants it between ':' and '@'. */
+/* Percent-encode for the place between ':' and '@' (RFC 3986). */
 static void escape(struct buf *b, const char *text)
 {
 	for (; *text; text++)

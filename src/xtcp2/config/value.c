@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One value of the configuration: reading it from text, its range, and writing it back. */
+/* One value of the configuration: parse it from text, check its range, and format it. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,14 +11,14 @@
 #include "base/duration.h"
 #include "config/internal.h"
 
-/* Where the option lives in c. Unions the types so that no cast is spread over the code. */
+/* A pointer to the option's member in c; a union, so that only one place casts. */
 union value {
 	bool boolean;
 	uint32_t u32;
 	uint64_t u64;
 	int64_t duration;
 	char *string;
-	/* A member stands where struct config has it, at its own alignment, not the widest. */
+	/* The member has the alignment of its own type, not of the widest. */
 } __attribute__((packed, may_alias));
 
 static union value *value_of(const struct config *c, const struct option_info *option)
@@ -31,7 +31,7 @@ static bool is_string(const struct option_info *option)
 	return option->type == OPTION_STRING || option->type == OPTION_CONFIG_FILE;
 }
 
-/* Decimal digits and nothing else: no sign, no space, nothing after. 0, -EINVAL or -ERANGE. */
+/* Parse decimal digits and nothing else: no sign, no space. Return 0, -EINVAL or -ERANGE. */
 static int number_parse(const char *text, uint64_t *value)
 {
 	uint64_t n = 0;
@@ -50,7 +50,7 @@ static int number_parse(const char *text, uint64_t *value)
 	return 0;
 }
 
-/* The words Go's strconv.ParseBool knows. */
+/* Parse the words of Go's strconv.ParseBool. */
 static int bool_parse(const char *text, bool *value)
 {
 	static const char *const words[2][6] = {
@@ -69,7 +69,7 @@ static int bool_parse(const char *text, bool *value)
 	return -EINVAL;
 }
 
-/* A number or a duration as one unsigned number. */
+/* Parse a number or a duration into one unsigned number. */
 static int scalar_parse(enum option_type type, const char *text, uint64_t *value)
 {
 	int64_t ns;
@@ -86,7 +86,7 @@ static uint64_t type_max(enum option_type type)
 	return type == OPTION_U32 ? UINT32_MAX : type == OPTION_U64 ? UINT64_MAX : INT64_MAX;
 }
 
-/* "between 1ms and 168h"; a limit that the table leaves open is the type's own. */
+/* Write "between 1ms and 168h"; where the table has no limit, the type's limit applies. */
 static void limits_describe(const struct option_info *option, char *text, size_t size)
 {
 	char max[DURATION_TEXT_MAX];

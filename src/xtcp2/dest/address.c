@@ -56,7 +56,7 @@ int host_port_parse(struct dest_io *io, const char *text, struct host_port *out)
 	if ((size_t)(end - host) >= sizeof(out->host))
 		return refuse(io, "has too long a host");
 	if (!port_valid(port))
-		return refuse(io, "has a bad port (1 to 65535 are possible)");
+		return refuse(io, "has a bad port (valid: 1 to 65535)");
 	memcpy(out->host, host, end - host);
 	out->host[end - host] = '\0';
 	memcpy(out->port, port, strlen(port) + 1);
@@ -71,7 +71,7 @@ int unix_path_parse(struct dest_io *io, const char *text, struct sockaddr_un *ou
 	if (n == 0)
 		return refuse(io, "has no path");
 	if (n >= sizeof(out->sun_path)) {
-		dest_why(io, 0, "has too long a path (%zu bytes are possible)", sizeof(out->sun_path) - 1);
+		dest_why(io, 0, "has too long a path (at most %zu bytes)", sizeof(out->sun_path) - 1);
 		return -EINVAL;
 	}
 	memcpy(out->sun_path, text, n);
@@ -109,7 +109,7 @@ int host_port_connect(struct dest_io *io, const struct host_port *hp, int type, 
 {
 	struct addrinfo hints = {.ai_socktype = type, .ai_flags = AI_NUMERICSERV}, *list;
 
-	/* The resolver's state is this thread's own. */
+	/* The resolver's state is per thread. */
 	if (!(_res.options & RES_INIT) && res_init() == 0) {
 		_res.retrans = RESOLVE_SECONDS;
 		_res.retry = 1;

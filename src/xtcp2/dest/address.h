@@ -3,8 +3,8 @@
 #define DEST_ADDRESS_H
 /*
  * HOST:PORT, where HOST is an IPv4 address, an [IPv6 address] or a name; and
- * the path of a UNIX socket. Reading is pure; only address_connect() looks a
- * name up.
+ * the path of a UNIX socket. Parsing is pure; only host_port_connect() resolves
+ * a name.
  */
 #include <netdb.h>
 #include <sys/un.h>
@@ -16,17 +16,17 @@ struct host_port {
 	char port[6];
 };
 
-/* 0, or -EINVAL with a clause in io->why. */
+/* Parse "HOST:PORT". Return 0, or -EINVAL with a clause in io->why. */
 int host_port_parse(struct dest_io *io, const char *text, struct host_port *out);
 
-/* A leading '@' is an abstract name. Sets *len for bind(2) and connect(2).
- * 0, or -EINVAL with a clause in io->why. */
+/* Parse a path; a leading '@' is an abstract name. Set *len for bind(2) and connect(2).
+ * Return 0, or -EINVAL with a clause in io->why. */
 int unix_path_parse(struct dest_io *io, const char *text, struct sockaddr_un *out, socklen_t *len);
 
 /*
- * A connected, non-blocking socket of type SOCK_STREAM or SOCK_DGRAM to the
- * first address of the host that answers; -errno with why. The second is for
- * one known address. The caller closes.
+ * Return a connected, non-blocking socket of type SOCK_STREAM or SOCK_DGRAM to
+ * the first address of the host that answers, or to the one address given;
+ * -errno with why. The caller closes it.
  */
 int host_port_connect(struct dest_io *io, const struct host_port *hp, int type, int64_t deadline_ns);
 int address_connect(struct dest_io *io, const struct sockaddr *sa, socklen_t len, int type,

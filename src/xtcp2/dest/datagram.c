@@ -2,13 +2,12 @@
 /*
  * Theory of operation
  *
- * udp:HOST:PORT and unixgram:PATH, one datagram an envelope. dest_max_envelope()
- * tells whoever fills envelopes where to cut; one that is too large all the
- * same (EMSGSIZE) is lost and counted. A peer that is not there (ECONNREFUSED,
- * ENOENT) or does not read (its queue is full) makes the envelope wait: the
- * queue bounds how much. UDP itself promises nothing: what is counted as sent
- * was handed to the network, unless a refusal was back at once, as it is from
- * a port of this machine.
+ * udp:HOST:PORT and unixgram:PATH, one datagram per envelope. Workers cut
+ * envelopes at dest_max_envelope(); one that is still too large (EMSGSIZE) is
+ * lost and counted. While the peer does not exist (ECONNREFUSED, ENOENT) or its
+ * queue is full, envelopes wait, bounded by the queue. UDP guarantees no
+ * delivery: "sent" means handed to the network, unless a refusal arrived at
+ * once, as it does from a port of this machine.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,7 +19,7 @@
 
 /* The largest UDP payload over IPv4: 65535 - 20 (IP) - 8 (UDP). */
 #define UDP_PAYLOAD_MAX	  65507
-/* af_unix: a datagram of more than the buffer less this is EMSGSIZE. */
+/* af_unix fails with EMSGSIZE for a datagram larger than the buffer less this. */
 #define UNIXGRAM_OVERHEAD 32
 
 struct datagram_dest {
@@ -41,9 +40,9 @@ static int udp_parse(struct dest_io *io, const char *address)
 }
 
 /*
- * The largest datagram that fits into the send buffer of fd: that of the kernel
- * (net.core.wmem_default), not a larger one, because receivers size their
- * buffers by it and would cut what is longer.
+ * Return the largest datagram that fits into the send buffer of fd. The buffer
+ * keeps the kernel's default (net.core.wmem_default), because receivers size
+ * their buffers by it and would truncate longer datagrams.
  */
 static int largest(int fd)
 {
@@ -87,7 +86,7 @@ static int unixgram_connect(struct dest_io *io, int64_t deadline_ns)
 	return g->fd < 0 ? g->fd : 0;
 }
 
-/* The refusal of what was just sent, when it is back already; 0 otherwise. */
+/* Return the errno of a refusal that has already arrived for the last datagram; 0 otherwise. */
 static int refusal(int fd)
 {
 	struct pollfd p = {.fd = fd};

@@ -15,11 +15,11 @@
 #include "base/thread.h"
 #include "dest/state.h"
 
-/* What dest_stop() gives the thread beyond the deadline before it leaves it behind, and what its operations ask. */
+/* Time beyond the deadline that dest_stop() waits for the thread, besides grace_ns, before it abandons it. */
 #define STOP_GRACE_NS		(1 * NS_PER_SEC)
-/* A body whose capacity exceeds its content by more than this is shrunk before it waits in the queue. */
+/* Unused capacity in bytes beyond which a body is shrunk before it waits in the queue. */
 #define SLACK_MAX		(16u << 10)
-/* For members of dest_config that are 0: the defaults of -destQueueBytes and -produceTimeout. */
+/* Defaults for members of dest_config that are 0, as of -destQueueBytes and -produceTimeout. */
 #define QUEUE_BYTES_DEFAULT	(64u << 20)
 #define SEND_TIMEOUT_DEFAULT_NS (5 * NS_PER_SEC)
 
@@ -34,9 +34,9 @@ void dest_envelope_put(struct dest *d, struct envelope *e)
 }
 
 /*
- * Makes room for e within the bound by dropping the oldest envelopes that are
- * not on their way; they are returned for freeing outside of the lock. False,
- * with nothing dropped, when even that would not do.
+ * Make room for e within the bound by dropping the oldest envelopes that are not
+ * being sent; put them into *drop, to be freed outside of the lock. Return
+ * false, with nothing dropped, when that would not suffice.
  */
 static bool make_room(struct dest *d, const struct envelope *e, struct envelope_queue *drop)
 {
@@ -47,8 +47,7 @@ static bool make_room(struct dest *d, const struct envelope *e, struct envelope_
 	return true;
 }
 
-/* A pooled body may be far larger than what it holds:
- * a queue bounded in bytes must not hold that much more memory. */
+/* Shrink a pooled body that is far larger than its content: the queue counts content, not capacity. */
 static void trim(struct envelope *e)
 {
 	if (e->body.len == 0 || e->body.cap - e->body.len <= SLACK_MAX || e->body.cap < 2 * e->body.len)
@@ -99,8 +98,6 @@ void dest_submit(struct dest *d, struct envelope *e)
 		dest_envelope_put(d, e);
 }
 
-/* Empties the queue, counting everything for one reason,
- * and takes nothing more. Returns the envelopes counted. */
 size_t dest_close_queue(struct dest *d, enum stat_id reason)
 {
 	struct envelope_sum lost = {0};
@@ -169,7 +166,7 @@ int dest_ended_fd(const struct dest *d)
 	return d->ended_fd;
 }
 
-/* Whether the sending thread came to its end by until_ns. */
+/* Tell whether the sending thread ended by until_ns. */
 static bool wait_done(struct dest *d, int64_t until_ns)
 {
 	struct timespec ts = {.tv_sec = until_ns / NS_PER_SEC, .tv_nsec = until_ns % NS_PER_SEC};
@@ -184,7 +181,7 @@ static bool wait_done(struct dest *d, int64_t until_ns)
 
 size_t dest_stop(struct dest *d, int64_t deadline_ns)
 {
-	/* INT64_MAX says "not stopping". */
+	/* INT64_MAX means "not stopping". */
 	__atomic_store_n(&d->stop_deadline_ns, deadline_ns == INT64_MAX ? INT64_MAX - 1 : deadline_ns,
 			 __ATOMIC_RELEASE);
 	dest_signal(d->stop_fd);
@@ -197,7 +194,7 @@ size_t dest_stop(struct dest *d, int64_t deadline_ns)
 		return d->left;
 	}
 	size_t left = dest_close_queue(d, STAT_RECORDS_DEADLINE);
-	log_warn(DEST_SUBSYSTEM, "%s: the sending thread did not end in time and is left behind", d->name);
+	log_warn(DEST_SUBSYSTEM, "%s: the sending thread did not end in time and is abandoned", d->name);
 	pthread_detach(d->thread);
 	d->abandoned = true;
 	return left;

@@ -2,19 +2,18 @@
 /*
  * Theory of operation
  *
- * file:PATH appends. An envelope is in the file whole or not at all: where a
- * write fails half-way (full disk, quota), the file is cut back to where the
- * envelope began, the envelope waits in the queue and is tried again after the
- * back-off. A file that was renamed or removed (logrotate) is noticed before
- * the next envelope, and a new one is made at PATH.
+ * file:PATH appends. An envelope is in the file whole or not at all: when a
+ * write fails half-way (full disk, quota), the file is truncated to where the
+ * envelope began, and the envelope is queued again and retried after the
+ * back-off. Before each envelope the file is compared with PATH: after a rename
+ * or removal (logrotate) a new file is created at PATH.
  *
- * The first file is opened with the rights of whoever started the program, the
- * next ones with those of the user it runs as. Where these do not suffice, a
- * file that was renamed is written further, which one line says; one that was
- * removed is not, because nobody could read it.
+ * The first file is opened with the rights of the user who started the program,
+ * later ones with those of the user it runs as. Where these do not suffice, a
+ * renamed file is still written, with one log line; a removed one is not,
+ * because nobody could read it.
  *
- * What is not a regular file
- * (a FIFO, a terminal) is written but cannot be cut back; a FIFO without
+ * A FIFO or a terminal is written but cannot be truncated; a FIFO without a
  * reader counts as unreachable.
  */
 #include <errno.h>
@@ -32,7 +31,7 @@ struct file_dest {
 	const char *path; /* borrowed */
 	int fd;
 	bool regular;
-	bool stays; /* not what PATH names any more, and nothing else could be opened */
+	bool stays; /* PATH names another file now, but that could not be opened */
 };
 
 static int file_parse(struct dest_io *io, const char *address)
@@ -57,17 +56,17 @@ static void file_free(struct dest_io *io)
 	f->fd = -1;
 }
 
-/* A regular file is kept: nothing is wrong with the descriptor, and another one may not be had. */
+/* Keep a regular file open: the descriptor is sound, and opening again may be denied. */
 static void file_disconnect(struct dest_io *io)
 {
 	if (!((struct file_dest *)io)->regular)
 		file_free(io);
 }
 
-/* O_NONBLOCK: a FIFO without reader is ENXIO instead of a wait. */
+/* O_NONBLOCK: opening a FIFO without a reader fails with ENXIO instead of blocking. */
 #define FILE_FLAGS (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* Takes what is open. */
+/* Take over the open descriptor. */
 static int file_take(struct file_dest *f, int fd)
 {
 	struct stat st;
@@ -90,7 +89,7 @@ static void file_prepare(struct dest_io *io, uid_t owner, gid_t group, int given
 	struct file_dest *f = (struct file_dest *)io;
 	int fd = open(f->path, FILE_FLAGS | O_CREAT | O_EXCL, 0644);
 
-	/* Only what is new is given away. */
+	/* Only a new file changes its owner. */
 	if (fd >= 0 && (owner != geteuid() || group != getegid()) && fchown(fd, owner, group) < 0)
 		dest_why(io, errno, "chown");
 	if (fd < 0 && errno == EEXIST)
@@ -111,7 +110,7 @@ static int file_kept(struct dest_io *io)
 	return f->regular ? f->fd : -1;
 }
 
-/* Makes sure that what is open is what PATH names, or the next best thing; 0 or -errno. */
+/* Open the file that PATH names now, or keep the renamed one; return 0 or -errno. */
 static int file_follow(struct file_dest *f)
 {
 	struct stat open_st, path_st;
@@ -144,7 +143,7 @@ static int file_connect(struct dest_io *io, int64_t deadline_ns)
 	return f->regular ? file_follow(f) : 0;
 }
 
-/* Writes all of it; 0 or -errno. */
+/* Write all of it; return 0 or -errno. */
 static int file_write(struct file_dest *f, const struct buf *body, int64_t deadline_ns)
 {
 	size_t done = 0;

@@ -3,16 +3,15 @@
  * Theory of operation
  *
  * http:// and https://: each envelope is the body of one POST, with the content
- * type of the encoder, over a connection that is kept alive (libcurl). What the
- * answer says decides:
+ * type of the encoder, over a persistent connection (libcurl). The status of the
+ * answer decides:
  *   2xx             sent;
- *   408, 429, 5xx   the server may take it later: tried again with back-off, as
- *                   is a failure of the network. It stays the oldest of the
- *                   queue, whose bound limits how long;
- *   anything else   the server will never take it: lost, counted, and the first
- *                   line of the answer logged. Redirects are not followed: a
- *                   POST would not survive most of them.
- * An answer that got lost makes the server see an envelope twice.
+ *   408, 429, 5xx   retried with back-off, as after a network failure. It stays
+ *                   the oldest in the queue, until the bound drops it;
+ *   anything else   lost and counted; the first line of the answer is logged.
+ *                   Redirects are not followed, because most turn a POST
+ *                   into a GET.
+ * When an answer is lost, the server receives the envelope twice.
  *
  * The multi interface is used for its poll function, which dest_stop() can wake.
  */
@@ -26,7 +25,7 @@
 #include "record/encoder.h"
 #include "version.h"
 
-/* How much of an error answer is kept for the log. */
+/* Bytes of an error answer that are kept for the log. */
 #define ANSWER_MAX 200
 
 struct http_dest {
@@ -49,7 +48,7 @@ static size_t keep_answer(char *data, size_t size, size_t count, void *arg)
 	return n;
 }
 
-/* The first line of what was kept, without control characters. */
+/* Return the first line of the kept answer, without control characters. */
 static const char *first_line(struct http_dest *h)
 {
 	h->answer[h->answer_len] = '\0';
@@ -75,7 +74,7 @@ static int check_url(struct dest_io *io, const char *url)
 	return r == CURLUE_OK ? 0 : -EINVAL;
 }
 
-/* Everything that stays the same from POST to POST. */
+/* Set the options that are the same for every POST. */
 static CURLcode set_options(struct http_dest *h, const char *url)
 {
 	CURLcode r = curl_easy_setopt(h->easy, CURLOPT_URL, url);
@@ -86,7 +85,7 @@ static CURLcode set_options(struct http_dest *h, const char *url)
 		r = curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
 	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
-	/* A name look-up that hangs must not hold the end of the thread. */
+	/* A hanging name look-up must not delay the end of the thread. */
 	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, keep_answer);
 	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
@@ -116,7 +115,7 @@ static int http_parse(struct dest_io *io, const char *address)
 	return 0;
 }
 
-/* Runs the prepared request to its end or the deadline. CURLE_OK means that there is a status. */
+/* Run the prepared request to its end or the deadline. CURLE_OK means that there is a status. */
 static CURLcode perform(struct http_dest *h, int64_t deadline_ns)
 {
 	int running = 1, left;

@@ -2,23 +2,23 @@
 /*
  * Theory of operation
  *
- * kafka:HOST:PORT[,HOST:PORT...] on librdkafka, one message an envelope, with an
+ * kafka:HOST:PORT[,HOST:PORT...] on librdkafka, one message per envelope, with an
  * idempotent producer. An envelope belongs to librdkafka (DEST_TAKEN, not
  * copied) until its delivery report, which arrives on the sending thread: the
- * library writes our wake-up eventfd when there is one. What it holds counts
- * within -destQueueBytes; at most half of that is handed over, so that the
- * other half is still ours to drop when the brokers stay away.
+ * library writes the wake-up eventfd when it has a report. Envelopes that it
+ * holds count within -destQueueBytes; it gets at most half of that, so that the
+ * core can still drop the other half when no broker answers.
  *
- * librdkafka itself finds brokers that come back, under another address too,
- * and tries forever (message.timeout.ms 0). What it reports as failed all the
- * same, an unknown topic say, goes back to the head of the queue, and after the
- * back-off a new producer takes it: a batch whose acknowledgement was lost may
- * then be on the topic twice. Only a message that the broker finds too large is
- * lost.
+ * librdkafka itself reconnects to brokers, under another address too, and
+ * retries forever (message.timeout.ms 0). An envelope that it still reports as
+ * failed, because of an unknown topic for example, goes back to the head of the
+ * queue, and a new producer takes it after the back-off: a batch whose
+ * acknowledgement was lost may then be on the topic twice. Only a message that
+ * the broker rejects as too large is lost.
  *
  * -kafkaCompression auto begins with zstd and steps down the list when a broker
- * does not take it: an error in the delivery report, or librdkafka's log line
- * that it sends uncompressed because the broker is too old.
+ * does not support it, which shows as an error in the delivery report or as
+ * librdkafka's log line that it sends uncompressed because the broker is too old.
  */
 #include "dest/kafka.h"
 
@@ -36,15 +36,15 @@
 
 #define SUBSYSTEM "kafka"
 
-/* What rd_kafka_purge() left over is waited for this long: reports that are on their way between threads. */
+/* Longest wait for delivery reports that are still in transit between threads after rd_kafka_purge(). */
 #define PURGE_MS	  1000
-/* What rd_kafka_destroy() may take: it wakes by itself after a second. */
+/* Longest run of rd_kafka_destroy(), which wakes by itself after a second. */
 #define DESTROY_MS	  1200
 /* Room for headers within message.max.bytes. */
 #define MESSAGE_OVERHEAD  1024
-/* The least that librdkafka may hold: two envelopes of the largest size. */
+/* Smallest queue of librdkafka: two envelopes of the largest size. */
 #define BUFFER_KBYTES_MIN 2048
-/* Log lines of librdkafka are passed on at most this often. */
+/* Interval between two log lines of librdkafka that are passed on. */
 #define LIBRARY_LOG_NS	  (10 * NS_PER_SEC)
 
 /* In the order that "auto" tries; the gauge KAFKA_CODEC is an index into it. */
@@ -109,17 +109,17 @@ static int choose_codec(struct dest_io *io, const char *name)
 	for (k->codec = 0; codecs[k->codec]; k->codec++)
 		if (strcmp(name, codecs[k->codec]) == 0)
 			return 0;
-	dest_why(io, 0, "has an unknown -kafkaCompression %s (auto, zstd, lz4, snappy and none are possible)",
+	dest_why(io, 0, "has an unknown -kafkaCompression %s (valid: auto, zstd, lz4, snappy, none)",
 		 name);
 	return -EINVAL;
 }
 
-/* From one broker error or log line to the next codec. */
+/* Step to the next codec after a broker's error or a log line. */
 static void step_down(struct kafka_dest *k)
 {
 	if (!k->auto_codec || !codecs[k->codec + 1])
 		return;
-	log_notice(SUBSYSTEM, "%s: the broker does not take %s, trying %s", dest_name(&k->io),
+	log_notice(SUBSYSTEM, "%s: the broker does not support %s, trying %s", dest_name(&k->io),
 		   codecs[k->codec], codecs[k->codec + 1]);
 	k->codec++;
 }
@@ -206,9 +206,9 @@ static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brok
 	    {"client.id", "xtcp2"},
 	    {"enable.idempotence", "true"},
 	    {"message.timeout.ms", "0"},
-	    /* An envelope is a batch already; the broker's thread spins through waits of under 1 ms. */
+	    /* An envelope is a batch already; librdkafka's broker thread spins in waits below 1 ms. */
 	    {"linger.ms", "0"},
-	    /* A third less processor than zstd's default, level 3, for a sixth more bytes. */
+	    /* A third less CPU time than zstd's default, level 3, for a sixth more bytes. */
 	    {"compression.level", "1"},
 	    {"queue.buffering.max.kbytes", buffer_kbytes},
 	    {"reconnect.backoff.max.ms", "5000"},
@@ -221,8 +221,7 @@ static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brok
 		if (r < 0)
 			return r;
 	}
-	/* That a broker is too old for a codec is said by a debug line only,
-	 * in the first day of a machine's uptime. */
+	/* In the first day of a machine's uptime only a debug line tells that a broker is too old for a codec. */
 	if (((struct kafka_dest *)io)->auto_codec) {
 		int r = set(io, conf, "debug", "msg");
 		if (r == 0)
@@ -293,7 +292,7 @@ static int kafka_connect(struct dest_io *io, int64_t deadline_ns)
 
 	rd_kafka_conf_t *conf = rd_kafka_conf_dup(k->conf);
 	int r = set(io, conf, "compression.codec", codecs[k->codec]);
-	/* Interceptors are not among what the copy has. */
+	/* The copy of the configuration lacks the interceptors. */
 	rd_kafka_conf_interceptor_add_on_new(conf, "signals", on_new, NULL);
 	if (r == 0 && !(k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why)))) {
 		dest_why(io, 0, "cannot make a producer: %s", why);
@@ -353,7 +352,7 @@ static enum dest_result kafka_send(struct dest_io *io, struct envelope *e, int64
 	}
 }
 
-/* Every envelope comes back through on_delivery(), which gives it back to the queue. */
+/* Purge: every envelope returns through on_delivery(), which puts it back into the queue. */
 static void kafka_disconnect(struct dest_io *io)
 {
 	struct kafka_dest *k = (struct kafka_dest *)io;
@@ -371,7 +370,7 @@ static void kafka_disconnect(struct dest_io *io)
 			k->in_flight_bytes);
 	show_in_flight(k);
 	stat_set(STAT_KAFKA_BROKERS_UP, 0);
-	/* DESTROY_MS when a thread of librdkafka's misses its signal (2.8 does). */
+	/* Takes DESTROY_MS when a thread of librdkafka misses its signal (as in 2.8). */
 	rd_kafka_destroy(k->rk);
 	k->rk = NULL;
 	k->purging = false;

@@ -10,19 +10,18 @@
 
 struct kafka_dest {
 	struct dest_io io;
-	rd_kafka_conf_t *conf; /* what each producer is made from */
+	rd_kafka_conf_t *conf; /* template of each producer */
 	rd_kafka_t *rk;	       /* NULL while not connected */
 	size_t codec;	       /* index into the table of codecs */
 	bool auto_codec;
 	bool refused_codec; /* atomic: librdkafka's threads set it */
 	bool failed;	    /* a new producer is needed */
-	bool purging;	    /* reports are about what we take back, not about the broker */
+	bool purging;	    /* delivery reports come from rd_kafka_purge(), not from the broker */
 	size_t in_flight_records, in_flight_bytes;
 	struct log_limit log_limit;
 };
 
-/* librdkafka's stats_cb: a few figures of the JSON text become gauges.
- * Returns 0: the library frees the text. */
+/* Set gauges from the JSON text; librdkafka's stats_cb. Return 0: the library frees the text. */
 int kafka_on_stats(rd_kafka_t *rk, char *text, size_t len, void *opaque);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* null: takes everything and keeps nothing. For benches, and for a daemon that only streams over gRPC. */
+/* null: discards every envelope. For benches, and for a daemon that only streams over gRPC. */
 #include <errno.h>
 
 #include "dest/ops.h"

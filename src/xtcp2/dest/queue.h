@@ -2,9 +2,8 @@
 #ifndef DEST_QUEUE_H
 #define DEST_QUEUE_H
 /*
- * Two containers of envelopes: a FIFO that knows its size in envelopes, bytes
- * and records, and the pool of empty envelopes. The FIFO has no lock of its
- * own; the pool has.
+ * Two containers of envelopes: a FIFO that counts envelopes, bytes and records,
+ * and the pool of empty envelopes. The FIFO has no lock; the pool has one.
  */
 #include <pthread.h>
 
@@ -36,15 +35,15 @@ struct envelope_queue {
 
 void envelope_queue_push(struct envelope_queue *q, struct envelope *e);
 void envelope_queue_push_front(struct envelope_queue *q, struct envelope *e);
-/* NULL when it is empty. */
+/* Remove and return the head; NULL when the queue is empty. */
 struct envelope *envelope_queue_pop(struct envelope_queue *q);
-/* Moves all of `front` to the head of q, in order. */
+/* Move all of `front` to the head of q, in order. */
 void envelope_queue_prepend(struct envelope_queue *q, struct envelope_queue *front);
 
-/* Envelopes kept for reuse are bounded in number and bytes: resident memory stays small after a burst. */
+/* Bounds of the pool in envelopes and bytes: resident memory stays small after a burst. */
 #define ENVELOPE_POOL_COUNT	 32
 #define ENVELOPE_POOL_BYTES	 (6u << 20)
-/* A body of a larger capacity is freed: twice the default -envelopeFlushBytes, which buf_grow() may reach. */
+/* The pool frees a body of larger capacity: twice the default -envelopeFlushBytes, which buf_grow() may reach. */
 #define ENVELOPE_POOL_BODY_BYTES (1536u << 10)
 
 struct envelope_pool {
@@ -56,9 +55,9 @@ struct envelope_pool {
 /* 0 or -errno. */
 int envelope_pool_init(struct envelope_pool *pool);
 void envelope_pool_destroy(struct envelope_pool *pool);
-/* An empty envelope; NULL without memory. */
+/* Return an empty envelope; NULL without memory. */
 struct envelope *envelope_pool_get(struct envelope_pool *pool);
-/* Keeps or frees it. NULL is fine. */
+/* Keep the envelope, or free it. NULL is fine. */
 void envelope_pool_put(struct envelope_pool *pool, struct envelope *e);
 
 #endif

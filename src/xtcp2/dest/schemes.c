@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of schemes and what is said about one that is not in it. */
+/* The table of schemes, and the error for an unknown one. */
 #include <stdio.h>
 #include <string.h>
 
 #include "dest/ops.h"
 
 const struct dest_scheme dest_table[] = {
-    {"null", "null", "throws records away", &dest_null_ops},
+    {"null", "null", "discards records", &dest_null_ops},
     {"stdout", "stdout", "standard output", &dest_stdout_ops},
     {"stderr", "stderr", "standard error", &dest_stderr_ops},
     {"file", "file:PATH", "appends to a file", &dest_file_ops},
-    {"udp", "udp:HOST:PORT", "one datagram an envelope", &dest_udp_ops},
+    {"udp", "udp:HOST:PORT", "one datagram per envelope", &dest_udp_ops},
     {"tcp", "tcp:HOST:PORT", "a stream of envelopes", &dest_tcp_ops},
     {"unix", "unix:PATH", "a stream of envelopes over a UNIX socket; @NAME is abstract", &dest_unix_ops},
-    {"unixgram", "unixgram:PATH", "one datagram an envelope over a UNIX socket", &dest_unixgram_ops},
-    {"http", "http://HOST[:PORT]/PATH", "one POST an envelope", &dest_http_ops},
-    {"https", "https://HOST[:PORT]/PATH", "one POST an envelope, over TLS", &dest_http_ops},
-    {"kafka", "kafka:HOST:PORT[,HOST:PORT...]", "one message an envelope on -topic", &dest_kafka_ops},
+    {"unixgram", "unixgram:PATH", "one datagram per envelope over a UNIX socket", &dest_unixgram_ops},
+    {"http", "http://HOST[:PORT]/PATH", "one POST per envelope", &dest_http_ops},
+    {"https", "https://HOST[:PORT]/PATH", "one POST per envelope, over TLS", &dest_http_ops},
+    {"kafka", "kafka:HOST:PORT[,HOST:PORT...]", "one message per envelope on -topic", &dest_kafka_ops},
     {NULL},
 };
 

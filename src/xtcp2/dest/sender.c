@@ -11,15 +11,14 @@
 #include "dest/copy.h"
 #include "dest/state.h"
 
-/* Between two attempts to reach the peer:
- * doubles from the first to the second, each moved by up to a quarter at random. */
+/* Back-off between two attempts to reach the peer: doubles from the first to the second, with a jitter of 25 %. */
 #define BACKOFF_MIN_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS (10 * NS_PER_SEC)
-/* How long DEST_BUSY waits at most when nothing wakes the thread. */
+/* Longest wait after DEST_BUSY when nothing wakes the thread. */
 #define BUSY_NS	       (100 * NS_PER_MS)
-/* Up this long, the next failure is news. */
+/* After this long up, the next failure is always logged. */
 #define STEADY_NS      (10 * NS_PER_SEC)
-/* Drops and failures are logged at most this often. */
+/* Interval between two log lines about drops or failures. */
 #define REPORT_NS      (60 * NS_PER_SEC)
 /* " (N failures not shown)" with the longest N */
 #define NOT_SHOWN_SIZE 48
@@ -38,7 +37,7 @@ static void count_lost_one(enum stat_id reason, const struct envelope *e)
 	dest_count_lost(reason, &s);
 }
 
-/* Takes the oldest envelope in hand, if there is none yet. */
+/* Take the oldest envelope in hand, if there is none yet. */
 static struct envelope *take(struct dest *d)
 {
 	if (d->in_hand)
@@ -51,7 +50,7 @@ static struct envelope *take(struct dest *d)
 	return d->in_hand;
 }
 
-/* Ends what take() began: counts and frees e, or keeps it for give_back(). */
+/* End what take() began: count and free e, or keep it for give_back(). */
 static void settle(struct dest *d, struct envelope *e, enum dest_result result)
 {
 	if (result == DEST_RETRY) {
@@ -72,8 +71,7 @@ static void settle(struct dest *d, struct envelope *e, enum dest_result result)
 	dest_envelope_put(d, e);
 }
 
-/* What is to be tried again goes back to the head of the queue,
- * where it is the oldest again and dropped first. */
+/* Put envelopes to be retried back at the head of the queue, where they are the oldest and dropped first. */
 static void give_back(struct dest *d)
 {
 	if (!d->returned.head)
@@ -106,7 +104,7 @@ static void report_drops(struct dest *d, bool last)
 		 stat_get(STAT_RECORDS_QUEUE_FULL));
 }
 
-/* Sleeps until until_ns, a wake-up, the stop, or an event on the idle connection, which is returned. */
+/* Sleep until until_ns, a wake-up, the stop, or an event on the idle connection, which is returned. */
 static short sleep_until(struct dest *d, int64_t until_ns, bool watch)
 {
 	struct pollfd fds[3] = {{.fd = d->wake_fd, .events = POLLIN}, {.fd = -1}, {.fd = -1}};
@@ -139,8 +137,7 @@ static int64_t jitter(int64_t ns)
 	return ns - ns / 4 + ns / 2 * r / UINT16_MAX;
 }
 
-/* in_hand, which may be NULL,
- * goes back to the queue behind what the destination gives back: that is older. */
+/* Put in_hand, which may be NULL, back into the queue behind the envelopes of the destination, which are older. */
 static void disconnect(struct dest *d, struct envelope *in_hand)
 {
 	if (d->ops->disconnect)
@@ -151,7 +148,7 @@ static void disconnect(struct dest *d, struct envelope *in_hand)
 	give_back(d);
 }
 
-/* After a failed connect, send or a lost connection: says so and backs off. */
+/* Log a failed connect, a failed send or a lost connection, and back off. */
 static void back_off(struct dest *d)
 {
 	int64_t wait = jitter(d->backoff_ns);
@@ -176,7 +173,7 @@ static void end(struct dest *d)
 	dest_signal(d->ended_fd);
 }
 
-/* Acts on what an operation that is not a send returned; true when the connection goes on. */
+/* Act on the result of an operation other than send(); return true when the connection continues. */
 static bool goes_on(struct dest *d, enum dest_result r)
 {
 	if (r == DEST_ENDED) {
@@ -199,7 +196,7 @@ static void try_connect(struct dest *d)
 	if (now < d->next_attempt_ns) {
 		bool was_stopping = dest_stopping(d);
 		sleep_until(d, d->next_attempt_ns, false);
-		/* Stopping cuts the wait once: there may be little time left. */
+		/* Stopping cuts the wait once, because little time may be left. */
 		if (!was_stopping && dest_stopping(d))
 			d->next_attempt_ns = now;
 		return;
@@ -217,7 +214,7 @@ static void try_connect(struct dest *d)
 		dest_set_up(d->io, true);
 }
 
-/* What a line about a failure ends with when log_limit kept others back. */
+/* Return the end of a failure's log line that counts the suppressed ones. */
 static const char *not_shown(char text[NOT_SHOWN_SIZE], uint64_t failures)
 {
 	text[0] = '\0';
@@ -286,7 +283,7 @@ static void step(struct dest *d)
 		send_one(d, e);
 		return;
 	}
-	if (finished(d)) /* service() may just have completed the last one */
+	if (finished(d)) /* service() may have completed the last envelope */
 		return;
 	int64_t until = d->io->tick_ns > 0 ? clock_mono_ns() + d->io->tick_ns : INT64_MAX;
 	short revents = sleep_until(d, until, true);
@@ -312,7 +309,7 @@ void *dest_sender_run(void *dest)
 	return NULL;
 }
 
-/* --- what destinations call --- */
+/* --- functions for destinations --- */
 
 void dest_why(struct dest_io *io, int err, const char *fmt, ...)
 {
@@ -370,9 +367,9 @@ void dest_complete(struct dest_io *io, struct envelope *e, enum dest_result resu
 }
 
 /*
- * The first failure after some time of success is always logged, the rest only
- * now and then; that it is up again is logged when its failure was. A peer that
- * flaps cannot fill the log.
+ * Log the first failure after some time of success always, the rest at most once
+ * per REPORT_NS; log recovery only when the failure was logged. A flapping peer
+ * cannot fill the log.
  */
 void dest_set_up(struct dest_io *io, bool up)
 {

@@ -2,8 +2,8 @@
 #ifndef DEST_STATE_H
 #define DEST_STATE_H
 /*
- * The destination as its two halves see it: dest.c (made, submitted to and
- * stopped by other threads) and sender.c (the sending thread).
+ * The state that dest.c (the interface, called by other threads) and sender.c
+ * (the sending thread) share.
  */
 #include <pthread.h>
 #include <unistd.h>
@@ -19,27 +19,27 @@ struct dest {
 	const struct dest_ops *ops;
 	struct dest_io *io;
 	struct dest_config config;
-	char *spec, *name; /* as given, and as logs show it */
+	char *spec, *name; /* as given, and without credentials for logs */
 	struct envelope_pool pool;
 	int wake_fd, stop_fd, ended_fd;
 	pthread_t thread;
 	bool started;
-	bool abandoned;		  /* the thread hangs in a library: it owns this object now */
+	bool abandoned;		  /* the thread hangs in a library and now owns this object */
 	bool up;		  /* atomic */
 	int64_t stop_deadline_ns; /* atomic; INT64_MAX until dest_stop() */
 
 	pthread_cond_t done_cond;
 	pthread_mutex_t lock; /* for the members down to the blank line */
 	struct envelope_queue queue;
-	struct envelope_sum taken;   /* in hand, or with the destination until dest_complete() */
+	struct envelope_sum taken;   /* in hand, or owned by the destination until dest_complete() */
 	struct envelope_sum dropped; /* since the last report */
-	bool closed;		     /* nothing is queued or counted any more, submitting is losing */
+	bool closed;		     /* the queue is closed: submitted envelopes are lost */
 	enum stat_id closed_reason;
-	bool done; /* the thread is at its end; done_cond says so */
+	bool done; /* the thread has ended; done_cond signals it */
 
 	/* The sending thread's own. */
 	struct envelope *in_hand;
-	struct envelope_queue returned; /* to go back to the head of the queue, in order */
+	struct envelope_queue returned; /* return to the head of the queue, in order */
 	bool connected, ended;
 	int64_t next_attempt_ns, backoff_ns;
 	int64_t next_drop_report_ns;
@@ -47,7 +47,7 @@ struct dest {
 	int64_t up_since_ns;
 	struct log_limit failure_limit, lost_limit;
 	uint32_t copies; /* of envelopes, made for -destWriteFiles */
-	size_t left;	 /* at the end */
+	size_t left;	 /* envelopes unsent at the end */
 };
 
 static inline int64_t dest_stop_deadline(const struct dest *d)
@@ -63,11 +63,11 @@ static inline bool dest_stopping(const struct dest *d)
 static inline void dest_signal(int fd)
 {
 	uint64_t one = 1;
-	ssize_t ignored = write(fd, &one, sizeof(one)); /* an eventfd that is full is readable already */
+	ssize_t ignored = write(fd, &one, sizeof(one)); /* a full eventfd is readable already */
 	(void)ignored;
 }
 
-/* Counts envelopes that are lost for a reason: one of the RECORDS_ rows. */
+/* Count lost envelopes under a reason: one of the RECORDS_ rows. */
 static inline void dest_count_lost(enum stat_id reason, const struct envelope_sum *s)
 {
 	stat_add(reason, s->records);
@@ -81,8 +81,7 @@ static inline void dest_show_queue(const struct dest *d)
 	stat_set(STAT_DEST_QUEUE_ENVELOPES, d->queue.sum.envelopes + d->taken.envelopes);
 }
 
-/* Empties the queue, counting everything for one reason,
- * and takes nothing more. Returns the envelopes counted. */
+/* Close and empty the queue, counting all of it under one reason. Return the envelopes counted. */
 size_t dest_close_queue(struct dest *d, enum stat_id reason);
 
 /* The sending thread. */

@@ -2,18 +2,17 @@
 /*
  * Theory of operation
  *
- * stdout and stderr. The descriptor is shared with whoever started us, so its
- * flags are not ours to change, and yet a reader that stands still must not
- * hold the thread beyond the deadline of dest_stop(). A pipe is therefore
- * opened once more through /proc/self/fd, which gives an open file of our own
- * that can be non-blocking. Where that is not possible (a terminal, a socket)
- * the descriptor is polled and written in pieces of PIPE_BUF bytes, which a
- * writable one takes without blocking. A regular file is written as it is.
+ * stdout and stderr. The open file is shared with the parent process, so its
+ * flags must not change, and yet a stalled reader must not hold the thread
+ * beyond the deadline of dest_stop(). A pipe is therefore opened once more
+ * through /proc/self/fd, which gives a separate open file that can be
+ * non-blocking. Where that is not possible (a terminal, a socket) the
+ * descriptor is polled and written in pieces of PIPE_BUF bytes, which a
+ * writable one accepts without blocking. A regular file is written as it is.
  *
- * An envelope that was written in part is finished before anything else: the
- * reader sees whole lines whatever the time-outs. A reader that is gone
- * (EPIPE) ends the destination; it is noticed while idle too, so that
- * "xtcp2 | head" ends with head.
+ * A partly written envelope is finished before anything else: the reader sees
+ * whole lines despite time-outs. EPIPE (the reader is gone) ends the
+ * destination, while idle too, so that "xtcp2 | head" ends with head.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +25,8 @@
 
 struct stdio_dest {
 	struct dest_io io;
-	int fd;	      /* written to */
-	bool own;     /* fd is the second open file of a pipe: ours to close */
+	int fd;	      /* to write to */
+	bool own;     /* fd is the second open file of a pipe: close it */
 	size_t piece; /* most bytes of one write(2) */
 	size_t done;  /* bytes of the envelope in hand that are written */
 };
@@ -59,7 +58,7 @@ static int stderr_parse(struct dest_io *io, const char *address)
 	return stdio_parse(io, address, STDERR_FILENO);
 }
 
-/* The second open file of a pipe. */
+/* Open a pipe a second time. */
 static void stdio_open_pipe(struct stdio_dest *s)
 {
 	struct stat st;
@@ -76,7 +75,7 @@ static void stdio_open_pipe(struct stdio_dest *s)
 	s->piece = SSIZE_MAX;
 }
 
-/* The pipe belongs to who made it. */
+/* Reopen the pipe while the process may; its owner and group stay. */
 static void stdio_prepare(struct dest_io *io, uid_t owner, gid_t group, int given)
 {
 	if (given >= 0)
@@ -117,8 +116,7 @@ static enum dest_result stdio_send(struct dest_io *io, struct envelope *e, int64
 			dest_why(io, 0, "the reader is gone");
 			return DEST_ENDED;
 		} else if (errno != EINTR && errno != EAGAIN) {
-			/* A full disk behind a redirection:
-			 * what is written stays written, so it stays in hand. */
+			/* A full disk behind a redirection: part is written, so the envelope stays in hand. */
 			dest_why(io, errno, "write");
 			dest_set_up(io, false);
 			return DEST_BUSY;
@@ -130,7 +128,7 @@ static enum dest_result stdio_send(struct dest_io *io, struct envelope *e, int64
 
 static int stdio_idle_fd(struct dest_io *io, short *events)
 {
-	*events = 0; /* POLLERR, which a pipe without reader shows, needs no asking */
+	*events = 0; /* poll(2) always reports POLLERR, which a pipe without a reader shows */
 	return ((struct stdio_dest *)io)->own ? ((struct stdio_dest *)io)->fd : -1;
 }
 

@@ -2,24 +2,24 @@
 /*
  * Theory of operation
  *
- * tcp:HOST:PORT and unix:PATH. The stream carries the envelopes as they are:
- * protobufList is framed by its own length, text is lines.
+ * tcp:HOST:PORT and unix:PATH. The stream carries the envelopes without further
+ * framing: protobufList has its length in front, text is lines.
  *
- * What write(2) took is not what the peer has: bytes in the socket's buffer
- * are lost with the connection. So an envelope is kept until SIOCOUTQ shows
+ * write(2) does not mean that the peer has the bytes: those in the socket's
+ * buffer are lost with the connection. So an envelope is kept until SIOCOUTQ shows
  * that the kernel of the peer acknowledged its last byte (tcp) or that the peer
  * read it (unix, where SIOCOUTQ counts memory and so errs on the safe side).
- * When the connection breaks, what is not acknowledged goes back to the queue
- * and is sent again from its beginning: the peer may see an envelope twice or
- * one cut short at the end of a connection, but none is missing unless the
- * peer itself loses what its kernel had acknowledged.
+ * When the connection breaks, unacknowledged envelopes return to the queue and
+ * are sent again from their beginning: the peer may receive an envelope twice,
+ * or cut at the end of a connection, but misses none unless it loses data that
+ * its kernel had acknowledged.
  *
- * No event tells of acknowledgements, so while some are outstanding the thread
- * looks every ACK_TICK_NS.
+ * The kernel signals no event for acknowledgements, so while some are
+ * outstanding the thread checks every ACK_TICK_NS.
  *
- * End of file from the peer is no reason to disconnect: it may have shut down
- * only its sending side ("socat -u" does). If it is gone altogether, the next
- * segment is answered with a reset, and nothing is lost.
+ * End of file from the peer does not end the connection: the peer may have shut
+ * down only its sending side ("socat -u" does). If it is gone, the next segment
+ * is answered with a reset, and nothing is lost.
  */
 #include <errno.h>
 #include <linux/sockios.h>
@@ -35,9 +35,9 @@
 #include "dest/queue.h"
 
 #define ACK_TICK_NS	    (10 * NS_PER_MS)
-/* A path that swallows everything is given up after this long. */
+/* Time after which an unresponsive path counts as broken. */
 #define TCP_USER_TIMEOUT_MS 30000
-/* What a peer has to say is thrown away in pieces of this size. */
+/* Size of one read of data from the peer, which is discarded. */
 #define DRAIN_BYTES	    4096
 
 struct stream_dest {
@@ -46,7 +46,7 @@ struct stream_dest {
 	struct sockaddr_un path;
 	socklen_t path_len;
 	int fd;
-	bool eof;	  /* the peer does not send any more */
+	bool eof;	  /* the peer has shut down its sending side */
 	uint64_t written; /* bytes since the connection was made */
 	struct envelope_queue unacked;
 };
@@ -85,7 +85,7 @@ static int tcp_connect(struct dest_io *io, int64_t deadline_ns)
 	if (fd >= 0) {
 		unsigned int timeout = TCP_USER_TIMEOUT_MS;
 		int on = 1;
-		/* Only hints: without them a dead path is noticed later. */
+		/* Failure is harmless: a dead path is then noticed later. */
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 		(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -101,7 +101,7 @@ static int unix_connect(struct dest_io *io, int64_t deadline_ns)
 		     address_connect(io, (struct sockaddr *)&s->path, s->path_len, SOCK_STREAM, deadline_ns));
 }
 
-/* Reads away what the peer says and sees whether it is still there. */
+/* Discard data from the peer and detect its end. */
 static enum dest_result stream_idle(struct dest_io *io, short revents)
 {
 	struct stream_dest *s = (struct stream_dest *)io;
@@ -122,9 +122,9 @@ static enum dest_result stream_idle(struct dest_io *io, short revents)
 }
 
 /*
- * Completes what has arrived. A peer that closes with bytes unread throws them
- * away, which looks like reading them: but it leaves an error behind before it
- * does, so the count is only good when no error is there after it was taken.
+ * Complete acknowledged envelopes. A peer that closes with unread bytes discards
+ * them, which looks as if it had read them, but sets an error on the socket
+ * first: the count is valid only if no error is set after it was taken.
  */
 static enum dest_result stream_service(struct dest_io *io)
 {
