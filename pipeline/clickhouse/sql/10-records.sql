@@ -5,13 +5,13 @@
 
 CREATE DATABASE IF NOT EXISTS xtcp;
 
--- One row a socket and poll. The key groups one host's ten minutes, and in them one
+-- One row per socket and poll. The key groups one host's ten minutes, and in them one
 -- socket's samples: counters of one socket lie side by side and compress, and a range
 -- of time or a host is still found by the primary index. A day is a partition, so that
 -- the TTL drops whole parts. Columns are as wide as the protobuf field: an overflow
 -- would cost the whole message. The other strings are names out of small sets. The
--- part settings keep memory down: a wide part of 159 columns needs two buffers of
--- max_compress_block_size each, 700 MiB an insert by default, 80 MiB like this. What one
+-- part settings keep memory down: a wide part of 174 columns needs two buffers of
+-- max_compress_block_size each, 700 MiB per insert by default, 80 MiB with these. What one
 -- read of Kafka brings becomes a part, of 32,000 rows at most: merging about 20 of them at
 -- once instead of 5 writes a row less often, and leaves more of them about at a time.
 CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records

@@ -109,8 +109,7 @@ static int choose_codec(struct dest_io *io, const char *name)
 	for (k->codec = 0; codecs[k->codec]; k->codec++)
 		if (strcmp(name, codecs[k->codec]) == 0)
 			return 0;
-	dest_why(io, 0, "has an unknown -kafkaCompression %s (valid: auto, zstd, lz4, snappy, none)",
-		 name);
+	dest_why(io, 0, "has an unknown -kafkaCompression %s (valid: auto, zstd, lz4, snappy, none)", name);
 	return -EINVAL;
 }
 

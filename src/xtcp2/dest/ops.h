@@ -34,8 +34,9 @@ struct dest_io {
 struct dest_ops {
 	size_t state_size; /* of the zeroed struct that starts with struct dest_io */
 	bool whole_spec;   /* parse() gets "http://..." rather than the text after the scheme's colon */
-	int64_t grace_ns;  /* time for disconnect() beyond the grace that dest_stop() gives every destination */
-	bool lazy; /* connect() proves nothing: up only after a sent envelope or dest_set_up() */
+	int64_t
+	    grace_ns; /* time for disconnect() beyond the grace that dest_stop() gives every destination */
+	bool lazy;    /* connect() proves nothing: up only after a sent envelope or dest_set_up() */
 	/* Parse the address, which lives as long as the state; no network, no blocking. Return 0, or -errno
 	 * with a clause ("has no port") in why. */
 	int (*parse)(struct dest_io *io, const char *address);
