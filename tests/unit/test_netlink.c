@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "record/states.h"
+#include "source/netlink_socket.h"
 #include "source/source.h"
 #include "stats/stats.h"
 
@@ -53,12 +54,13 @@ static struct {
 static uint64_t before[STAT_MAX_];
 static struct record record;
 static struct netns ns;
+static struct netlink_socket diag; /* the socket of ns */
 static struct source *source;
 
 ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
 		      socklen_t to_len);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
-int __wrap_netns_open(struct netns *n);
+int __wrap_netns_open(struct netns *n, int (*make)(struct netns *n));
 void __wrap_netns_close(struct netns *n);
 
 ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to,
@@ -69,7 +71,7 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const str
 	const struct inet_diag_req_v2 *second = NLMSG_DATA(h);
 	bool both = h->nlmsg_type == TCPDIAG_GETSOCK;
 
-	assert_int_equal(fd, ns.nl_fd);
+	assert_int_equal(fd, diag.fd);
 	assert_int_equal(h->nlmsg_len, len);
 	assert_int_equal(h->nlmsg_flags, NLM_F_REQUEST | NLM_F_DUMP);
 	assert_int_equal(h->nlmsg_seq, FIRST_SEQ + script.requests);
@@ -88,7 +90,7 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const str
 
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	assert_int_equal(fd, ns.nl_fd);
+	assert_int_equal(fd, diag.fd);
 	if (script.next == script.count) { /* the script is over: nothing comes any more */
 		errno = EAGAIN;
 		return -1;
@@ -107,16 +109,16 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	return b->len;
 }
 
-int __wrap_netns_open(struct netns *n)
+int __wrap_netns_open(struct netns *n, int (*make)(struct netns *n))
 {
-	if (n->nl_fd >= 0)
+	if (diag.fd >= 0)
 		return 0;
 	if (script.opens++ > 0 && script.open_error) {
 		n->state = NETNS_BLOCKED;
 		return script.open_error;
 	}
-	n->nl_fd = eventfd(0, EFD_CLOEXEC);
-	n->nl_portid = PORTID;
+	diag.fd = eventfd(0, EFD_CLOEXEC);
+	diag.portid = PORTID;
 	n->cookie = 77;
 	n->state = NETNS_OPEN;
 	return 0;
@@ -124,9 +126,9 @@ int __wrap_netns_open(struct netns *n)
 
 void __wrap_netns_close(struct netns *n)
 {
-	if (n->nl_fd >= 0)
-		close(n->nl_fd);
-	n->nl_fd = -1;
+	if (diag.fd >= 0)
+		close(diag.fd);
+	diag.fd = -1;
 	n->state = NETNS_SEEN;
 }
 
@@ -180,7 +182,7 @@ static int take(struct record_sink *sink, struct record *r)
 	assert_true(taken.count < COOKIES);
 	assert_int_equal(r->netns_inode, 12345);
 	assert_int_equal(r->netns_cookie, 77);
-	assert_int_equal(r->socket_fd, ns.nl_fd);
+	assert_int_equal(r->socket_fd, diag.fd);
 	assert_int_equal(r->netlinker_id, 3);
 	assert_memory_equal(r->netns.p, "test", r->netns.len);
 	taken.cookies[taken.count++] = r->inet_diag_msg_socket_cookie;
@@ -208,7 +210,8 @@ static int setup(void **state)
 	memset(&taken, 0, sizeof(taken));
 	memset(&record, 0, sizeof(record));
 	taken.sink.emit = take;
-	ns = (struct netns){.name = (char *)"test", .ino = 12345, .nl_fd = -1};
+	ns = (struct netns){.name = (char *)"test", .ino = 12345, .socket = &diag};
+	diag = (struct netlink_socket){.fd = -1};
 	for (int i = 0; i < STAT_MAX_; i++)
 		before[i] = stat_get(i);
 	source = source_netlink.create(&config, 3);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,9 +21,13 @@
 #include "poll/shipper.h"
 #include "stats/stats.h"
 
+#define FAKE_COOKIE 4711
+
 static struct {
 	unsigned records;    /* a dump yields */
 	bool until_deadline; /* go on until the deadline, as a huge namespace would */
+	ino_t ino;	     /* of the namespace to name records after; 0 for none */
+	struct record named;
 } fake;
 
 struct source {
@@ -41,10 +46,20 @@ static void fake_free(struct source *s)
 	free(s);
 }
 
-static int fake_dump(struct source *s, struct netns *ns, struct record *record, struct record_sink *sink,
-		     int64_t deadline_ns, struct dump_result *result)
+static int fake_dump_all(struct source *s, struct netns_table *table, struct record *record,
+			 struct record_sink *sink, int64_t deadline_ns, struct dump_result *result)
 {
 	record->sections = RECORD_HAS(META) | RECORD_HAS(DIAG);
+	if (fake.ino) {
+		struct netns *ns = netns_table_find_by_inode(table, fake.ino);
+		assert_non_null(ns);
+		ns->cookie = FAKE_COOKIE;
+		assert_ptr_equal(netns_table_find_by_cookie(table, FAKE_COOKIE), ns);
+		assert_null(netns_table_find_by_cookie(table, FAKE_COOKIE + 1));
+		assert_null(netns_table_find_by_inode(table, fake.ino + 1));
+		source_set_netns(record, ns);
+		fake.named = *record;
+	}
 	for (unsigned i = 0; i < fake.records || fake.until_deadline; i++) {
 		if (fake.until_deadline && clock_mono_ns() >= deadline_ns) {
 			result->timed_out = true;
@@ -61,7 +76,7 @@ static int fake_dump(struct source *s, struct netns *ns, struct record *record, 
 }
 
 static const struct source_ops fake_source = {
-    .name = "fake", .all_at_once = true, .create = fake_create, .free = fake_free, .dump = fake_dump};
+    .create = fake_create, .free = fake_free, .dump_all = fake_dump_all};
 
 /* One daemon's worth of parts around the fake source. */
 struct rig {
@@ -102,6 +117,7 @@ static int rig_setup(void **state)
 	memset(stat_cells, 0, sizeof(stat_cells));
 	fake.records = 10;
 	fake.until_deadline = false;
+	fake.ino = 0;
 	assert_int_equal(config_init(&rig->config), 0);
 	set(rig, "dest", "null");
 	set(rig, "marshal", "protobufList");
@@ -168,6 +184,23 @@ static void every_cycle_ships_every_record(void **state)
 	assert_false(rig->results[0].cut);
 	assert_int_equal(stat_get(STAT_ENVELOPES), 25);
 	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), 25000);
+}
+
+static void a_source_of_all_namespaces_names_its_records(void **state)
+{
+	struct rig *rig = *state;
+	struct stat own;
+
+	assert_int_equal(stat("/proc/self/ns/net", &own), 0);
+	fake.ino = own.st_ino;
+	rig_run(rig, 1);
+	assert_int_equal(rig->results[0].records, 10);
+	assert_int_equal(fake.named.netns.len, strlen("self"));
+	assert_memory_equal(fake.named.netns.p, "self", strlen("self"));
+	assert_int_equal(fake.named.netns_inode, own.st_ino);
+	assert_int_equal(fake.named.netns_cookie, FAKE_COOKIE);
+	assert_int_equal(fake.named.nsid, 0);
+	assert_int_equal(fake.named.container_id.len, 0);
 }
 
 static void bytes_cut_envelopes_too(void **state)
@@ -335,6 +368,7 @@ int main(void)
 #define RIG_TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
 	    RIG_TEST(every_cycle_ships_every_record),
+	    RIG_TEST(a_source_of_all_namespaces_names_its_records),
 	    RIG_TEST(bytes_cut_envelopes_too),
 	    RIG_TEST(modulus_keeps_one_in_n_over_all_polls),
 	    RIG_TEST(a_slow_cycle_is_cut_and_the_next_starts_clean),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,13 +16,6 @@
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
-
-/*
- * Receive buffer asked for. The kernel makes the next 32 KiB batch of a dump
- * only while no more than half of it is in use, so it must hold two; asked for
- * explicitly because net.core.rmem_default may be set to next to nothing.
- */
-#define NETNS_RCVBUF (256 * 1024)
 
 /* A namespace that refused us is tried again after the first, then twice as long, up to the last. */
 #define NETNS_BACKOFF_FIRST_NS (5 * NS_PER_SEC)
@@ -56,31 +48,12 @@ int netns_call(int ns_fd, int (*fn)(void *data), void *data)
 	return r;
 }
 
-/* Makes the sock_diag socket in the namespace the thread is in now. data is the struct netns. */
-static int socket_make(void *data)
+uint64_t netns_socket_cookie(int socket_fd)
 {
-	struct netns *ns = data;
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	socklen_t address_len = sizeof(address);
-	int size = NETNS_RCVBUF;
 	uint64_t cookie = 0;
-	socklen_t cookie_len = sizeof(cookie);
+	socklen_t len = sizeof(cookie);
 
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &address_len) < 0)
-		return -errno;
-	/* Neither is fatal: the default buffer serves, and before 5.14 there is no cookie. */
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &cookie_len) < 0)
-		cookie = 0;
-	ns->cookie = cookie;
-	ns->nl_portid = address.nl_pid;
-	ns->nl_fd = take_fd(fd);
-	netns_files_opened();
-	return 0;
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
 }
 
 int netns_path_fd(const struct netns *ns)
@@ -96,12 +69,31 @@ int netns_path_fd(const struct netns *ns)
 	return take_fd(fd);
 }
 
-static int enter_and_make(struct netns *ns)
+struct making {
+	struct netns *ns;
+	int (*make)(struct netns *ns);
+};
+
+static int call_make(void *data)
 {
+	const struct making *m = data;
+
+	return m->make(m->ns);
+}
+
+static int enter_and_make(struct netns *ns, int (*make)(struct netns *ns))
+{
+	struct making m = {ns, make};
+
 	if (ns->own)
-		return socket_make(ns);
+		return make(ns);
 	_cleanup_close_ int fd = netns_path_fd(ns);
-	return fd < 0 ? fd : netns_call(fd, socket_make, ns);
+	return fd < 0 ? fd : netns_call(fd, call_make, &m);
+}
+
+static bool is_open(const struct netns *ns)
+{
+	return ns->state == NETNS_OPEN || ns->state == NETNS_DUMPING;
 }
 
 /* Moves to BLOCKED for a while; counts the first of a row of failures only. */
@@ -148,19 +140,20 @@ static bool open_failed(struct netns *ns, int error)
 	}
 }
 
-int netns_open(struct netns *ns)
+int netns_open(struct netns *ns, int (*make)(struct netns *ns))
 {
 	static struct log_limit limit;
 	uint64_t suppressed;
 
-	if (ns->nl_fd >= 0)
+	if (is_open(ns))
 		return 0;
 	if (ns->state == NETNS_GONE)
 		return -ENOENT;
 	if (ns->state == NETNS_BLOCKED && clock_mono_ns() < ns->retry_ns)
 		return -EAGAIN;
-	int r = enter_and_make(ns);
+	int r = enter_and_make(ns, make);
 	if (r == 0) {
+		netns_files_opened();
 		ns->state = NETNS_OPEN;
 		ns->failures = 0;
 		return 0;
@@ -174,10 +167,9 @@ int netns_open(struct netns *ns)
 
 void netns_close(struct netns *ns)
 {
-	if (ns->nl_fd < 0)
+	if (!is_open(ns))
 		return;
-	close(ns->nl_fd);
-	ns->nl_fd = -1;
+	ns->socket_ops->close(ns->socket);
 	netns_files_closed();
 	ns->state = NETNS_SEEN;
 }

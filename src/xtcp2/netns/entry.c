@@ -26,6 +26,8 @@ void entry_free(struct entry *e)
 		return;
 	netns_exit_end(&e->exit);
 	netns_close(&e->ns);
+	if (e->ns.socket)
+		e->ns.socket_ops->free(e->ns.socket);
 	if (e->ns.enrichment)
 		e->ns.enrichment_free(e->ns.enrichment);
 	free(e->ns.name);

@@ -40,6 +40,13 @@
 
 struct enrichment;
 struct hidden;
+struct netlink_socket;
+
+/* The ends of the socket by which a source keeps a namespace open (source/netlink_socket.h). */
+struct netns_socket_ops {
+	void (*close)(struct netlink_socket *socket);
+	void (*free)(struct netlink_socket *socket); /* after close() */
+};
 
 enum netns_state { NETNS_SEEN, NETNS_OPEN, NETNS_DUMPING, NETNS_BLOCKED, NETNS_GONE };
 
@@ -48,19 +55,19 @@ struct netns {
 	uint64_t cookie; /* SO_NETNS_COOKIE; 0 until opened, or on kernels before 5.14 */
 	ino_t ino;
 	dev_t dev;
-	int nl_fd; /* the sock_diag socket in this namespace; -1 unless OPEN or DUMPING */
-	uint32_t nl_portid;
-	uint32_t nl_seq; /* last sequence number used in this namespace, 0 for none yet */
-	bool own;	 /* the namespace this process runs in */
-	int32_t nsid;	 /* its number in the own namespace (netns/nsid.h); -1 for none */
-	char *name;	 /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "tid:N" and
+	bool own;     /* the namespace this process runs in */
+	int32_t nsid; /* its number in the own namespace (netns/nsid.h); -1 for none */
+	char *name;   /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "tid:N" and
 		    * "socket:PID" when only a thread or a socket holds it, "self"; owned */
-	char *path;	 /* what to open(2) to enter it; owned */
+	char *path;   /* what to open(2) to enter it; owned */
 	uint32_t processes; /* how many the last scan saw in it */
 	pid_t pid;	    /* one of them, 0 for none */
 	/* State of a later stage (enrich/enrichment.h); owned, freed by the function beside it. NULL for none. */
 	struct enrichment *enrichment;
 	void (*enrichment_free)(struct enrichment *enrichment);
+	struct netlink_socket
+	    *socket; /* of the source that reads the namespace; owned; NULL before the first open */
+	const struct netns_socket_ops *socket_ops;
 	uint32_t seen;	   /* number of the scan that saw it last */
 	uint32_t failures; /* attempts to enter it that failed in a row */
 	int64_t retry_ns;  /* BLOCKED: not before this CLOCK_MONOTONIC time */
@@ -107,20 +114,35 @@ void netns_table_scan(struct netns_table *table);
 struct netns **netns_table_entries(struct netns_table *table, size_t *count);
 
 /*
- * Opens the sock_diag socket of a SEEN (or due BLOCKED) namespace: enters it
- * with setns(2) on the calling thread, makes the socket, comes back. Returns 0
+ * Find a namespace by the inode of its file, or by its cookie; NULL for none that the last scan saw. A source
+ * that reads all namespaces in one pass names its records with them (source_set_netns()): by inode in constant
+ * time, by cookie with a walk of the table. An inode may have gone to another namespace since the scan, and the
+ * cookie is unknown (0) until a source has set it: one that differs from the kernel's is another namespace.
+ *
+ * Threads: as the table. Between polls the main thread calls them; during a poll the worker of a source with
+ * dump_all() alone, which then owns every entry and may set the cookie.
+ */
+struct netns *netns_table_find_by_inode(struct netns_table *table, ino_t ino);
+struct netns *netns_table_find_by_cookie(struct netns_table *table, uint64_t cookie);
+
+/*
+ * Open a SEEN (or due BLOCKED) namespace: enter it with setns(2) on the calling thread, run make(ns) there, which
+ * sets ns->socket, ns->socket_ops and ns->cookie and returns 0 or -errno, and come back. Return 0
  * (state OPEN; at once when it is open already) or
  *   -EAGAIN                 BLOCKED and not due, not tried
  *   -EPERM, -EACCES, other  now BLOCKED
  *   -ENOENT, -ESRCH, -ESTALE  now GONE
  *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS  still SEEN: the next poll tries again
- * Counts and logs what went wrong. A thread that cannot come back to its own
- * namespace aborts the process: every later record would lie about where it is from.
+ * Counts and logs failures. A thread that cannot come back to its own namespace aborts the process, because
+ * every later record would carry a wrong namespace.
  */
-int netns_open(struct netns *ns);
+int netns_open(struct netns *ns, int (*make)(struct netns *ns));
 
-/* Closes the socket; the state becomes SEEN. Harmless when it is not open. */
+/* Close the socket; the state becomes SEEN. Harmless when it is not open. */
 void netns_close(struct netns *ns);
+
+/* Return the cookie of the namespace that a socket is in, 0 on kernels before 5.14. */
+uint64_t netns_socket_cookie(int socket_fd);
 
 /* A new fd of the namespace, O_CLOEXEC; -ESTALE when its path leads to another one by now, or -errno. */
 int netns_path_fd(const struct netns *ns);

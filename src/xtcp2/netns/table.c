@@ -108,7 +108,7 @@ static struct entry *add(struct netns_table *t, const struct stat *st)
 	}
 	e->ns.ino = st->st_ino;
 	e->ns.dev = st->st_dev;
-	e->ns.nl_fd = e->ns.nsid = -1;
+	e->ns.nsid = -1;
 	e->way_fd = e->other.ns_fd = -1;
 	e->ns.read_ns = clock_mono_ns();
 	t->entries[t->count] = &e->ns;
@@ -324,6 +324,22 @@ struct netns **netns_table_entries(struct netns_table *t, size_t *count)
 {
 	*count = t->count;
 	return t->entries;
+}
+
+struct netns *netns_table_find_by_inode(struct netns_table *t, ino_t ino)
+{
+	struct entry *e = find(t, t->nsfs_dev, ino);
+
+	return e ? &e->ns : NULL;
+}
+
+struct netns *netns_table_find_by_cookie(struct netns_table *t, uint64_t cookie)
+{
+	for (size_t i = 0; i < t->count && cookie; i++) {
+		if (t->entries[i]->cookie == cookie)
+			return t->entries[i];
+	}
+	return NULL;
 }
 
 static void on_let_go(struct loop_watch *w, uint32_t events)

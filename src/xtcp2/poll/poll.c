@@ -284,7 +284,7 @@ struct poll *poll_new(struct loop *loop, const struct config *config, const stru
 	};
 	int r = watches_open(p);
 	if (r == 0) {
-		p->crew = crew_new(config, source, source_config, dest, p->done.fd);
+		p->crew = crew_new(config, source, source_config, table, dest, p->done.fd);
 		r = p->crew ? 0 : -errno;
 	}
 	netns_files_plan(config->netlinkers);

@@ -31,6 +31,7 @@ struct worker {
 
 struct poll_crew {
 	const struct source_ops *ops;
+	struct netns_table *table; /* borrowed; for dump_all() */
 	int done_fd;
 	unsigned count;
 	struct worker *workers;
@@ -61,7 +62,9 @@ static void job_run(struct worker *w, size_t job, struct poll_result *result)
 	struct netns *ns = crew->jobs[job];
 	struct dump_result dump = {0};
 
-	int r = crew->ops->dump(w->source, ns, &w->record, &w->shipper.sink, crew->deadline_ns, &dump);
+	int r = ns ? crew->ops->dump(w->source, ns, &w->record, &w->shipper.sink, crew->deadline_ns, &dump)
+		   : crew->ops->dump_all(w->source, crew->table, &w->record, &w->shipper.sink,
+					 crew->deadline_ns, &dump);
 	if (r < 0)
 		log_debug("poll", "namespace %s: %s", ns ? ns->name : "all", strerror(-r));
 	result->namespaces += r == 0;
@@ -160,15 +163,17 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 }
 
 struct poll_crew *crew_new(const struct config *config, const struct source_ops *source,
-			   const struct source_config *source_config, struct dest *dest, int done_fd)
+			   const struct source_config *source_config, struct netns_table *table,
+			   struct dest *dest, int done_fd)
 {
 	struct poll_crew *crew = calloc(1, sizeof(*crew));
 	if (!crew)
 		return NULL;
 	crew->ops = source;
+	crew->table = table;
 	crew->done_fd = done_fd;
 	/* One pass over everything cannot be shared out. */
-	crew->count = source->all_at_once ? 1 : config->netlinkers;
+	crew->count = source->dump_all ? 1 : config->netlinkers;
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_cond_init(&crew->wake, NULL);
 	crew->workers = calloc(crew->count, sizeof(*crew->workers));
@@ -246,7 +251,7 @@ int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t c
 	if (crew->stop)
 		return -ESHUTDOWN;
 	pthread_mutex_lock(&crew->lock);
-	int r = crew->ops->all_at_once ? jobs_copy(crew, everything, 1) : jobs_copy(crew, namespaces, count);
+	int r = crew->ops->dump_all ? jobs_copy(crew, everything, 1) : jobs_copy(crew, namespaces, count);
 	if (r == 0) {
 		crew->begin_ns = begin_ns;
 		crew->deadline_ns = deadline_ns;

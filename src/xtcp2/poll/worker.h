@@ -12,7 +12,8 @@ struct poll_crew;
 /* Starts config->netlinkers threads.
  * done_fd is an eventfd written at the end of each cycle; borrowed. NULL with errno. */
 struct poll_crew *crew_new(const struct config *config, const struct source_ops *source,
-			   const struct source_config *source_config, struct dest *dest, int done_fd);
+			   const struct source_config *source_config, struct netns_table *table,
+			   struct dest *dest, int done_fd);
 /* Waits for the running cycle, ends and joins the threads; all they have read is handed on. NULL is fine. */
 void crew_end(struct poll_crew *crew);
 /* crew_end(), if that was not yet, and frees. NULL is fine. */

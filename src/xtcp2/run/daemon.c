@@ -308,7 +308,7 @@ static void stop_sender(struct daemon *d)
 
 static int start_poll(struct daemon *d)
 {
-	const struct source_ops *source = d->config->io_uring ? &source_netlink_uring : &source_netlink;
+	const struct source_ops *source = source_find(d->config->io_uring ? "netlink-uring" : "netlink");
 
 	d->poll = poll_new(d->loop, d->config, source, &d->source, d->table, d->dest);
 	if (d->poll)

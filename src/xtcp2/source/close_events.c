@@ -96,14 +96,12 @@ static int subscribe(int fd, size_t buffer)
 /* Everything that needs privileges but the namespaces' numbers. */
 static int open_sockets(struct close_events *c, size_t buffer)
 {
-	socklen_t len = sizeof(c->own.cookie);
 	int one = 1;
 
 	c->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (c->fd < 0)
 		return -errno;
-	if (getsockopt(c->fd, SOL_SOCKET, SO_NETNS_COOKIE, &c->own.cookie, &len) < 0)
-		c->own.cookie = 0;
+	c->own.cookie = netns_socket_cookie(c->fd);
 	if (!privilege_have(CAP_NET_ADMIN) ||
 	    setsockopt(c->fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &one, sizeof(one)) < 0)
 		log_warn("close", "without CAP_NET_BROADCAST and CAP_NET_ADMIN only connections of the own "

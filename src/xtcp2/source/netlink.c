@@ -44,11 +44,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "enrich/enrichment.h"
 #include "record/nl.h"
 #include "source/capture.h"
 #include "source/known_sockets.h"
 #include "source/netlink.h"
+#include "source/netlink_socket.h"
 
 /* The largest batch the kernel makes of a dump: more is never used. */
 #define RECV_SIZE_DEFAULT (32 * 1024)
@@ -126,7 +126,7 @@ static struct source *netlink_uring_create(const struct source_config *config, u
 static int send_request(struct attempt *a, const struct request *q)
 {
 	struct source *s = a->source;
-	struct netns *ns = a->ns;
+	struct netlink_socket *socket = a->ns->socket;
 	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct {
 		struct nlmsghdr nlh;
@@ -147,12 +147,12 @@ static int send_request(struct attempt *a, const struct request *q)
 		request.second.idiag_ext = s->config.ext;
 		request.second.idiag_states = s->config.states;
 	}
-	ns->nl_seq = ns->nl_seq ? ns->nl_seq + 1 : s->config.first_seq;
-	if (ns->nl_seq == 0) /* 0 stands for "none yet" */
-		ns->nl_seq = 1;
-	request.nlh.nlmsg_seq = ns->nl_seq;
+	socket->seq = socket->seq ? socket->seq + 1 : s->config.first_seq;
+	if (socket->seq == 0) /* 0 stands for "none yet" */
+		socket->seq = 1;
+	request.nlh.nlmsg_seq = socket->seq;
 	s->count[STAT_NL_DUMPS]++;
-	while (sendto(ns->nl_fd, &request, request.nlh.nlmsg_len, 0, (const struct sockaddr *)&kernel,
+	while (sendto(socket->fd, &request, request.nlh.nlmsg_len, 0, (const struct sockaddr *)&kernel,
 		      sizeof(kernel)) < 0) {
 		if (errno == EINTR)
 			continue;
@@ -164,7 +164,7 @@ static int send_request(struct attempt *a, const struct request *q)
 
 int netlink_wait(struct attempt *a)
 {
-	struct pollfd p = {.fd = a->ns->nl_fd, .events = POLLIN};
+	struct pollfd p = {.fd = a->ns->socket->fd, .events = POLLIN};
 	int64_t now = clock_mono_ns();
 	int64_t until = now + a->source->config.recv_timeout_ns;
 
@@ -281,7 +281,7 @@ static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *
 	int r = 0;
 
 	nl_for_each_msg (h, walk) {
-		if (h->nlmsg_seq != a->ns->nl_seq || h->nlmsg_pid != a->ns->nl_portid) {
+		if (h->nlmsg_seq != a->ns->socket->seq || h->nlmsg_pid != a->ns->socket->portid) {
 			a->source->count[STAT_NL_STRAY]++;
 			continue;
 		}
@@ -332,13 +332,12 @@ static int read_dump(struct attempt *a, bool *stop)
 static int dump_once(struct attempt *a, const struct request *q, bool *stop)
 {
 	struct source *s = a->source;
-	int r = netns_open(a->ns);
+	int r = netlink_socket_open(a->ns);
 
 	if (r < 0)
 		return r;
 	a->ns->state = NETNS_DUMPING;
-	a->record->socket_fd = a->ns->nl_fd;
-	a->record->netns_cookie = a->ns->cookie;
+	a->record->socket_fd = a->ns->socket->fd;
 	a->capture = s->config.capture ? capture_begin(s->config.capture, a->ns->ino, q->family) : -1;
 	r = send_request(a, q);
 	if (r == 0)
@@ -414,11 +413,8 @@ static int dump_all(struct attempt *a, struct dump_result *result, bool *stop)
 static void set_meta(struct source *s, const struct netns *ns, struct record *record)
 {
 	record->sections |= RECORD_HAS(META);
-	record->netns = str_of(ns->name);
-	record->netns_inode = ns->ino;
-	record->nsid = ns->nsid > 0 ? (uint32_t)ns->nsid : 0;
 	record->netlinker_id = s->worker;
-	container_to_record(enrichment_container(ns), record);
+	source_set_netns(record, ns);
 }
 
 static void publish(struct source *s)
@@ -434,7 +430,7 @@ static int netlink_dump(struct source *s, struct netns *ns, struct record *recor
 	struct attempt a = {
 	    .source = s, .ns = ns, .record = record, .sink = sink, .deadline_ns = deadline_ns};
 	bool stop = false;
-	int r = netns_open(ns);
+	int r = netlink_socket_open(ns);
 
 	*result = (struct dump_result){0};
 	if (r < 0)
@@ -454,14 +450,12 @@ static int netlink_dump(struct source *s, struct netns *ns, struct record *recor
 }
 
 const struct source_ops source_netlink = {
-    .name = "netlink",
     .create = netlink_create,
     .free = netlink_free,
     .dump = netlink_dump,
 };
 
 const struct source_ops source_netlink_uring = {
-    .name = "netlink with io_uring",
     .create = netlink_uring_create,
     .free = netlink_free,
     .dump = netlink_dump,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "source/netlink.h"
+#include "source/netlink_socket.h"
 
 static int plain_open(struct source *s)
 {
@@ -27,7 +28,7 @@ static ssize_t plain_recv(struct attempt *a, const uint8_t **data)
 	    .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	while ((n = recvmsg(a->ns->nl_fd, &msg, MSG_DONTWAIT)) < 0) {
+	while ((n = recvmsg(a->ns->socket->fd, &msg, MSG_DONTWAIT)) < 0) {
 		int r = errno == EINTR ? 0 : -errno;
 		if (r == -EAGAIN)
 			r = netlink_wait(a);

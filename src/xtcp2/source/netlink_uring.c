@@ -29,6 +29,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "source/netlink.h"
+#include "source/netlink_socket.h"
 
 /* The group of buffers of a ring; there is only one. */
 #define GROUP 0
@@ -233,7 +234,7 @@ static ssize_t uring_recv(struct attempt *a, const uint8_t **data)
 	for (;;) {
 		cqe = next_cqe(u);
 		if (!cqe) {
-			r = u->armed ? wait_cqe(a, u) : arm(u, a->ns->nl_fd);
+			r = u->armed ? wait_cqe(a, u) : arm(u, a->ns->socket->fd);
 			if (r < 0)
 				return netlink_recv_failed(a, r);
 			continue;

@@ -1,7 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/source.h"
 
+#include <string.h>
+
+#include "enrich/enrichment.h"
 #include "stats/stats.h"
+
+const struct source_row source_table[] = {
+    {"netlink", "inet_diag dumps of each namespace, with recvmsg(2)", &source_netlink},
+    {"netlink-uring", "inet_diag dumps of each namespace, with io_uring", &source_netlink_uring},
+    {NULL},
+};
+
+const struct source_ops *source_find(const char *name)
+{
+	for (const struct source_row *row = source_table; row->name; row++) {
+		if (strcmp(row->name, name) == 0)
+			return row->ops;
+	}
+	return NULL;
+}
+
+void source_set_netns(struct record *record, const struct netns *ns)
+{
+	record->netns = str_of(ns->name);
+	record->netns_inode = ns->ino;
+	record->netns_cookie = ns->cookie;
+	record->nsid = ns->nsid > 0 ? (uint32_t)ns->nsid : 0;
+	container_to_record(enrichment_container(ns), record);
+}
 
 void source_count_decode(const struct decode_counts *counts)
 {

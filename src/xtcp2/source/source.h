@@ -2,10 +2,10 @@
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H
 /*
- * Where records come from, as destinations are where they go: a small vtable.
- * The poll cycle knows only this. A source either reads namespace by namespace
- * (netlink) or, with `all_at_once`, everything in one call (a BPF walk); the
- * poll then makes one job a namespace or one job in all.
+ * A source produces records, as a destination takes them (dest/dest.h): a small vtable, chosen by name from
+ * source_table. The poll cycle knows nothing else of it. A source has either dump(), which reads one namespace
+ * (netlink: one job per namespace), or dump_all(), which reads all namespaces in one pass (a BPF iterator: one
+ * job and one worker).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,32 +38,46 @@ struct dump_result {
 	bool timed_out;	   /* cut at the deadline */
 };
 
-struct source; /* one a worker: holds its receive buffer; not shared between threads */
+struct source; /* one per worker: holds its receive buffer; not shared between threads */
 
 struct source_ops {
-	const char *name;
-	bool all_at_once;
-	/* NULL with errno. worker is the worker's number, shown as netlinker_id. */
+	/* Return NULL with errno. worker is the worker's number, shown as netlinker_id. */
 	struct source *(*create)(const struct source_config *config, unsigned worker);
 	void (*free)(struct source *source);
 	/*
-	 * Reads every socket of ns (NULL for an all-at-once source) and hands each to
-	 * sink, with META fields timestamp_ns (receive time of its batch), socket_fd,
-	 * netlinker_id and all kernel sections set in `record`. Stops at deadline_ns
-	 * (CLOCK_MONOTONIC). Errors are counted inside and retried once; 0 also when
-	 * partial. -errno when nothing could be read, or what emit() returned. The
-	 * netlink source opens ns itself when it is not open (see netns_open() for the
-	 * errors; -EAGAIN: blocked and not due) and leaves it OPEN, or SEEN after a
-	 * dump that was cut, so that the next one starts on a clean socket.
+	 * Read every socket of ns and hand each to sink, with META fields timestamp_ns (receive time of its
+	 * batch), socket_fd, netlinker_id, those of source_set_netns() and all kernel sections set in `record`.
+	 * Stop at deadline_ns (CLOCK_MONOTONIC). Errors are counted inside and retried once; 0 also when partial.
+	 * Return -errno when nothing could be read, or the result of emit(). The netlink source opens ns itself
+	 * when it is not open (see netns_open() for the errors; -EAGAIN: blocked and not due) and leaves it OPEN, or
+	 * SEEN after a dump that was cut, so that the next one starts on a clean socket.
 	 */
 	int (*dump)(struct source *source, struct netns *ns, struct record *record, struct record_sink *sink,
 		    int64_t deadline_ns, struct dump_result *result);
+	/*
+	 * Read every socket of every namespace; otherwise as dump(), which is NULL then. The worker owns the
+	 * entries of the table until the call returns, and finds them with netns_table_find_by_inode().
+	 */
+	int (*dump_all)(struct source *source, struct netns_table *table, struct record *record,
+			struct record_sink *sink, int64_t deadline_ns, struct dump_result *result);
 };
 
-/* The second receives through io_uring, and as the first does where the kernel refuses that. */
+/* The sources, up to a row without a name. */
+extern const struct source_row {
+	const char *name, *help;
+	const struct source_ops *ops;
+} source_table[];
+
+/* Return the source of that name, NULL for none. */
+const struct source_ops *source_find(const char *name);
+
+/* The rows of the table. The second receives through io_uring, and as the first does where the kernel refuses that. */
 extern const struct source_ops source_netlink, source_netlink_uring;
 
-/* Adds what decoding met to the stats. */
+/* Set the fields netns, netns_inode, netns_cookie, nsid and those of the container. They borrow from ns. */
+void source_set_netns(struct record *record, const struct netns *ns);
+
+/* Add the counts of the decoder to the stats. */
 void source_count_decode(const struct decode_counts *counts);
 
 #endif
