@@ -35,19 +35,19 @@ static int64_t patience = 10 * NS_PER_SEC;
 
 /* One call, waited for */
 
-struct exchange {
+struct rpc {
 	struct grpc_client_call call;
 	struct loop *loop;
 	struct loop_watch timer;
 	const ProtobufCMessageDescriptor *expected;
-	ProtobufCMessage *response; /* freed by exchange_free() */
+	ProtobufCMessage *response; /* freed by rpc_free() */
 	bool timed_out;
 	char peer[GRPC_TARGET_NAME_MAX];
 };
 
 static void on_message(struct grpc_client_call *call, struct str message)
 {
-	struct exchange *x = call->data;
+	struct rpc *x = call->data;
 
 	if (!x->response)
 		x->response =
@@ -56,20 +56,20 @@ static void on_message(struct grpc_client_call *call, struct str message)
 
 static void on_done(struct grpc_client_call *call)
 {
-	loop_stop(((struct exchange *)call->data)->loop);
+	loop_stop(((struct rpc *)call->data)->loop);
 }
 
 /* The server ends a call at its deadline; this is for one that does not even do that. */
 static void on_timer(struct loop_watch *w, uint32_t events)
 {
-	struct exchange *x = w->data;
+	struct rpc *x = w->data;
 
 	loop_timer_read(w);
 	x->timed_out = true;
 	loop_stop(x->loop);
 }
 
-static void complain(const struct exchange *x, const char *method)
+static void complain(const struct rpc *x, const char *method)
 {
 	char text[DURATION_TEXT_MAX];
 
@@ -88,7 +88,7 @@ static void complain(const struct exchange *x, const char *method)
 			grpc_code_name(x->call.code));
 }
 
-static int exchange_run(struct exchange *x, struct grpc_client *client, const ProtobufCMessage *request)
+static int rpc_run(struct rpc *x, struct grpc_client *client, const ProtobufCMessage *request)
 {
 	int r = loop_timer_open(x->loop, &x->timer);
 
@@ -117,7 +117,7 @@ static int invoke(const char *method, const ProtobufCMessage *request,
 		fprintf(stderr, "xtcp2ctl: %s\n", error);
 		return 2;
 	}
-	struct exchange x = {.expected = expected, .loop = loop_new()};
+	struct rpc x = {.expected = expected, .loop = loop_new()};
 	struct grpc_client *client = x.loop ? grpc_client_new(x.loop, &target, error, sizeof(error)) : NULL;
 
 	if (!client) {
@@ -130,7 +130,7 @@ static int invoke(const char *method, const ProtobufCMessage *request,
 	x.call = (struct grpc_client_call){
 	    .path = path, .timeout_ns = patience, .data = &x, .message = on_message, .done = on_done};
 	x.timer = (struct loop_watch){.fd = -1, .name = "patience", .fn = on_timer, .data = &x};
-	int r = exchange_run(&x, client, request);
+	int r = rpc_run(&x, client, request);
 	grpc_client_free(client);
 	loop_free(x.loop);
 	if (r == 0 && !x.timed_out && x.call.code == GRPC_OK && x.response) {

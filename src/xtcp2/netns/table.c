@@ -10,8 +10,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "netns/entry.h"
 #include "netns/netns.h"
+#include "netns/table_entry.h"
 #include "netns/watch.h"
 #include "stats/stats.h"
 
@@ -71,12 +71,12 @@ static int index_build(struct netns_table *t, size_t size)
 	return 0;
 }
 
-static struct entry *find(const struct netns_table *t, dev_t dev, ino_t ino)
+static struct table_entry *find(const struct netns_table *t, dev_t dev, ino_t ino)
 {
 	for (size_t slot = slot_of(t, dev, ino); t->index[slot]; slot = (slot + 1) & (t->index_size - 1)) {
 		struct netns *ns = t->entries[t->index[slot] - 1];
 		if (ns->ino == ino && ns->dev == dev)
-			return entry_of(ns);
+			return table_entry_of(ns);
 	}
 	return NULL;
 }
@@ -97,9 +97,9 @@ static int reserve(struct netns_table *t)
 }
 
 /* Adds a nameless entry in state SEEN; its name comes when the scan ends. NULL without memory. */
-static struct entry *add(struct netns_table *t, const struct stat *st)
+static struct table_entry *add(struct netns_table *t, const struct stat *st)
 {
-	struct entry *e = calloc(1, sizeof(*e));
+	struct table_entry *e = calloc(1, sizeof(*e));
 
 	if (!e || reserve(t) < 0) {
 		free(e);
@@ -118,43 +118,43 @@ static struct entry *add(struct netns_table *t, const struct stat *st)
 
 /* The entry of the namespace file, added when new,
  * with its scan fields reset on the first sight in a scan. */
-static struct entry *observe(struct netns_table *t, const struct stat *st)
+static struct table_entry *observe(struct netns_table *t, const struct stat *st)
 {
-	struct entry *e = find(t, st->st_dev, st->st_ino);
+	struct table_entry *e = find(t, st->st_dev, st->st_ino);
 
 	if (!e)
 		e = add(t, st);
 	if (!e || e->ns.seen == t->scan)
 		return e;
 	e->ns.seen = t->scan;
-	entry_scan_begins(e);
+	table_entry_scan_begins(e);
 	return e;
 }
 
 static void observe_process(struct netns_table *t, const struct stat *st, pid_t pid)
 {
-	struct entry *e = observe(t, st);
+	struct table_entry *e = observe(t, st);
 
 	if (e)
-		entry_seen_in_process(e, pid);
+		table_entry_seen_in_process(e, pid);
 }
 
 static void observe_mount(struct netns_table *t, const struct stat *st, const char *directory,
 			  const char *file)
 {
-	struct entry *e = observe(t, st);
+	struct table_entry *e = observe(t, st);
 
 	if (e)
-		entry_seen_mounted(e, directory, file);
+		table_entry_seen_mounted(e, directory, file);
 }
 
 static void observe_held(void *data, const struct holder *holder)
 {
 	const struct stat st = {.st_dev = holder->dev, .st_ino = holder->ino};
-	struct entry *e = observe(data, &st);
+	struct table_entry *e = observe(data, &st);
 
 	if (e)
-		entry_seen_held(e, holder);
+		table_entry_seen_held(e, holder);
 }
 
 static void scan_directory(struct netns_table *t, const char *path)
@@ -235,11 +235,11 @@ static void scan_proc(struct netns_table *t)
 	t->denied = denied;
 }
 
-static void settle(struct netns_table *t, struct entry *e)
+static void settle(struct netns_table *t, struct table_entry *e)
 {
 	bool by_process;
 
-	entry_settle_name(e);
+	table_entry_settle_name(e);
 	by_process = e->rank == NAME_PROCESS || e->rank == NAME_HELD;
 	if (t->exits)
 		netns_exits_watch(t->exits, &e->exit, by_process ? e->pid : 0);
@@ -252,7 +252,7 @@ static uint64_t sweep(struct netns_table *t)
 	uint64_t added = 0;
 
 	for (size_t i = 0; i < before; i++) {
-		struct entry *e = entry_of(t->entries[i]);
+		struct table_entry *e = table_entry_of(t->entries[i]);
 		bool fresh = !e->ns.name;
 
 		if (e->ns.seen == t->scan)
@@ -262,7 +262,7 @@ static uint64_t sweep(struct netns_table *t)
 				log_debug("netns", "namespace %s is gone", e->ns.name);
 				stat_add(STAT_NETNS_REMOVED, 1);
 			}
-			entry_free(e);
+			table_entry_free(e);
 			continue;
 		}
 		if (fresh)
@@ -295,7 +295,7 @@ void netns_table_scan(struct netns_table *t)
 	if (t->watch)
 		netns_watch_rearm(t->watch);
 	if (stat("/proc/self/ns/net", &own) == 0) {
-		struct entry *e = observe(t, &own);
+		struct table_entry *e = observe(t, &own);
 		if (e)
 			e->ns.own = true;
 	}
@@ -328,7 +328,7 @@ struct netns **netns_table_entries(struct netns_table *t, size_t *count)
 
 struct netns *netns_table_find_by_inode(struct netns_table *t, ino_t ino)
 {
-	struct entry *e = find(t, t->nsfs_dev, ino);
+	struct table_entry *e = find(t, t->nsfs_dev, ino);
 
 	return e ? &e->ns : NULL;
 }
@@ -377,7 +377,7 @@ static int table_init(struct netns_table *t)
 		return -errno;
 	t->nsfs_dev = own.st_dev;
 	t->scan = 1;
-	struct entry *e = observe(t, &own);
+	struct table_entry *e = observe(t, &own);
 	if (!e)
 		return -ENOMEM;
 	e->ns.own = true;
@@ -417,7 +417,7 @@ void netns_table_free(struct netns_table *t)
 		return;
 	netns_watch_free(t->watch);
 	for (size_t i = 0; i < t->count; i++)
-		entry_free(entry_of(t->entries[i]));
+		table_entry_free(table_entry_of(t->entries[i]));
 	if (t->let_go.fd >= 0)
 		loop_remove(t->loop, &t->let_go);
 	netns_exits_free(t->exits);

@@ -23,10 +23,10 @@ struct poll {
 	struct loop *loop;
 	const struct config *config;
 	struct netns_table *table;
-	struct poll_crew *crew;
+	struct worker_pool *pool;
 	struct loop_watch tick;	 /* the next cycle of the timer */
 	struct loop_watch burst; /* the next cycle of a burst */
-	struct loop_watch done;	 /* eventfd: the crew has finished */
+	struct loop_watch done;	 /* eventfd: the pool has finished */
 	void (*on_done)(void *data, const struct poll_result *result);
 	void *data;
 	int64_t frequency_ns, timeout_ns;
@@ -105,7 +105,7 @@ static int cycle_begin(struct poll *p)
 
 	size_t count;
 	struct netns **entries = netns_table_entries(p->table, &count);
-	int r = crew_begin(p->crew, entries, count, p->begin_ns, clock_mono_ns() + p->timeout_ns);
+	int r = worker_pool_begin(p->pool, entries, count, p->begin_ns, clock_mono_ns() + p->timeout_ns);
 	if (r < 0) {
 		log_err("poll", "cannot begin a cycle over %zu namespaces: %s", count, strerror(-r));
 		p->begin_ns = 0;
@@ -178,7 +178,7 @@ static void warn_incomplete(const struct poll *p)
 		 (const char *)why.data, (unsigned long long)suppressed);
 }
 
-static void on_crew_done(struct loop_watch *w, uint32_t events)
+static void on_cycle_done(struct loop_watch *w, uint32_t events)
 {
 	struct poll *p = w->data;
 	struct poll_result result;
@@ -186,7 +186,7 @@ static void on_crew_done(struct loop_watch *w, uint32_t events)
 
 	if (read(w->fd, &ignored, sizeof(ignored)) != sizeof(ignored))
 		return;
-	crew_result(p->crew, &result);
+	worker_pool_result(p->pool, &result);
 	result.duration_ns = clock_mono_ns() - p->begin_ns;
 	p->begin_ns = 0;
 	stat_add(STAT_POLL_CUT, result.cut);
@@ -238,7 +238,7 @@ int poll_set_frequency(struct poll *p, int64_t frequency_ns, int64_t timeout_ns)
 
 void poll_set_tap(struct poll *p, struct poll_tap *tap)
 {
-	crew_set_tap(p->crew, tap);
+	worker_pool_set_tap(p->pool, tap);
 }
 
 int64_t poll_running_ns(const struct poll *p)
@@ -278,14 +278,14 @@ struct poll *poll_new(struct loop *loop, const struct config *config, const stru
 	    .table = table,
 	    .tick = {.fd = -1, .name = "poll tick", .fn = on_tick, .data = p},
 	    .burst = {.fd = -1, .name = "poll burst", .fn = on_burst, .data = p},
-	    .done = {.fd = -1, .name = "poll done", .fn = on_crew_done, .data = p},
+	    .done = {.fd = -1, .name = "poll done", .fn = on_cycle_done, .data = p},
 	    .frequency_ns = config->frequency_ns,
 	    .timeout_ns = config->timeout_ns,
 	};
 	int r = watches_open(p);
 	if (r == 0) {
-		p->crew = crew_new(config, source, source_config, table, dest, p->done.fd);
-		r = p->crew ? 0 : -errno;
+		p->pool = worker_pool_new(config, source, source_config, table, dest, p->done.fd);
+		r = p->pool ? 0 : -errno;
 	}
 	netns_files_plan(config->netlinkers);
 	if (r < 0) {
@@ -302,14 +302,14 @@ void poll_end(struct poll *p)
 	if (!p)
 		return;
 	p->ended = true;
-	crew_end(p->crew);
+	worker_pool_end(p->pool);
 }
 
 void poll_free(struct poll *p)
 {
 	if (!p)
 		return;
-	crew_free(p->crew);
+	worker_pool_free(p->pool);
 	loop_timer_close(p->loop, &p->tick);
 	loop_timer_close(p->loop, &p->burst);
 	if (p->done.fd >= 0) {

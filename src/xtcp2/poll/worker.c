@@ -20,7 +20,7 @@
 #define WORKER_STACK_BYTES (256 * 1024)
 
 struct worker {
-	struct poll_crew *crew;
+	struct worker_pool *pool;
 	unsigned number;
 	pthread_t thread;
 	bool started;
@@ -29,7 +29,7 @@ struct worker {
 	struct record record;
 };
 
-struct poll_crew {
+struct worker_pool {
 	const struct source_ops *ops;
 	struct netns_table *table; /* borrowed; for dump_all() */
 	int done_fd;
@@ -58,13 +58,13 @@ struct poll_crew {
 
 static void job_run(struct worker *w, size_t job, struct poll_result *result)
 {
-	struct poll_crew *crew = w->crew;
-	struct netns *ns = crew->jobs[job];
+	struct worker_pool *pool = w->pool;
+	struct netns *ns = pool->jobs[job];
 	struct dump_result dump = {0};
 
-	int r = ns ? crew->ops->dump(w->source, ns, &w->record, &w->shipper.sink, crew->deadline_ns, &dump)
-		   : crew->ops->dump_all(w->source, crew->table, &w->record, &w->shipper.sink,
-					 crew->deadline_ns, &dump);
+	int r = ns ? pool->ops->dump(w->source, ns, &w->record, &w->shipper.sink, pool->deadline_ns, &dump)
+		   : pool->ops->dump_all(w->source, pool->table, &w->record, &w->shipper.sink,
+					 pool->deadline_ns, &dump);
 	if (r < 0)
 		log_debug("poll", "namespace %s: %s", ns ? ns->name : "all", strerror(-r));
 	result->namespaces += r == 0;
@@ -75,19 +75,19 @@ static void job_run(struct worker *w, size_t job, struct poll_result *result)
 	/* The first job of each worker has the whole cycle. */
 	if (ns && !netns_files_keep())
 		netns_close(ns);
-	turns_served(ns, crew->cycle, job, r, dump.timed_out, job < crew->taking_part);
+	turns_served(ns, pool->cycle, job, r, dump.timed_out, job < pool->taking_part);
 }
 
 /* Takes jobs until none is left or the deadline has passed. */
 static void cycle_work(struct worker *w, struct poll_result *result)
 {
-	struct poll_crew *crew = w->crew;
+	struct worker_pool *pool = w->pool;
 
 	for (;;) {
-		size_t i = __atomic_fetch_add(&crew->next, 1, __ATOMIC_RELAXED);
-		if (i >= crew->job_count)
+		size_t i = __atomic_fetch_add(&pool->next, 1, __ATOMIC_RELAXED);
+		if (i >= pool->job_count)
 			break;
-		if (clock_mono_ns() >= crew->deadline_ns) {
+		if (clock_mono_ns() >= pool->deadline_ns) {
 			result->cut = true;
 			break;
 		}
@@ -109,34 +109,34 @@ static void result_add(struct poll_result *sum, const struct poll_result *part)
 static void *worker_main(void *data)
 {
 	struct worker *w = data;
-	struct poll_crew *crew = w->crew;
+	struct worker_pool *pool = w->pool;
 	uint64_t seen = 0;
 
-	pthread_mutex_lock(&crew->lock);
+	pthread_mutex_lock(&pool->lock);
 	for (;;) {
-		while (crew->cycle == seen && !crew->stop)
-			pthread_cond_wait(&crew->wake, &crew->lock);
-		if (crew->cycle == seen)
+		while (pool->cycle == seen && !pool->stop)
+			pthread_cond_wait(&pool->wake, &pool->lock);
+		if (pool->cycle == seen)
 			break;
-		seen = crew->cycle;
-		if (w->number >= crew->taking_part)
+		seen = pool->cycle;
+		if (w->number >= pool->taking_part)
 			continue;
-		shipper_set_tap(&w->shipper, crew->tap);
-		pthread_mutex_unlock(&crew->lock);
+		shipper_set_tap(&w->shipper, pool->tap);
+		pthread_mutex_unlock(&pool->lock);
 
 		struct poll_result result = {0};
 		cycle_work(w, &result);
 
-		pthread_mutex_lock(&crew->lock);
-		result_add(&crew->result, &result);
-		if (--crew->busy == 0) {
+		pthread_mutex_lock(&pool->lock);
+		result_add(&pool->result, &result);
+		if (--pool->busy == 0) {
 			uint64_t one = 1;
-			ssize_t n = write(crew->done_fd, &one, sizeof(one));
+			ssize_t n = write(pool->done_fd, &one, sizeof(one));
 			if (n != sizeof(one))
 				log_err("poll", "cannot report the end of a cycle: %s", strerror(errno));
 		}
 	}
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&pool->lock);
 	return NULL;
 }
 
@@ -153,7 +153,7 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 	shipper_header(&w->shipper, number == 0);
 	w->number = number;
 	record_constants(&w->record, config);
-	w->source = w->crew->ops->create(source_config, number);
+	w->source = w->pool->ops->create(source_config, number);
 	if (!w->source)
 		return -errno;
 	snprintf(name, sizeof(name), "netlinker-%hu", (unsigned short)number);
@@ -162,124 +162,124 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 	return r;
 }
 
-struct poll_crew *crew_new(const struct config *config, const struct source_ops *source,
-			   const struct source_config *source_config, struct netns_table *table,
-			   struct dest *dest, int done_fd)
+struct worker_pool *worker_pool_new(const struct config *config, const struct source_ops *source,
+				    const struct source_config *source_config, struct netns_table *table,
+				    struct dest *dest, int done_fd)
 {
-	struct poll_crew *crew = calloc(1, sizeof(*crew));
-	if (!crew)
+	struct worker_pool *pool = calloc(1, sizeof(*pool));
+	if (!pool)
 		return NULL;
-	crew->ops = source;
-	crew->table = table;
-	crew->done_fd = done_fd;
+	pool->ops = source;
+	pool->table = table;
+	pool->done_fd = done_fd;
 	/* One pass over everything cannot be shared out. */
-	crew->count = source->dump_all ? 1 : config->netlinkers;
-	pthread_mutex_init(&crew->lock, NULL);
-	pthread_cond_init(&crew->wake, NULL);
-	crew->workers = calloc(crew->count, sizeof(*crew->workers));
-	int r = crew->workers ? 0 : -ENOMEM;
-	for (unsigned i = 0; i < crew->count && r == 0; i++) {
-		crew->workers[i].crew = crew;
-		r = worker_start(&crew->workers[i], i, config, source_config, dest);
+	pool->count = source->dump_all ? 1 : config->netlinkers;
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->wake, NULL);
+	pool->workers = calloc(pool->count, sizeof(*pool->workers));
+	int r = pool->workers ? 0 : -ENOMEM;
+	for (unsigned i = 0; i < pool->count && r == 0; i++) {
+		pool->workers[i].pool = pool;
+		r = worker_start(&pool->workers[i], i, config, source_config, dest);
 	}
 	if (r < 0) {
-		crew_free(crew);
+		worker_pool_free(pool);
 		errno = -r;
 		return NULL;
 	}
-	return crew;
+	return pool;
 }
 
-void crew_end(struct poll_crew *crew)
+void worker_pool_end(struct worker_pool *pool)
 {
-	if (!crew)
+	if (!pool)
 		return;
-	pthread_mutex_lock(&crew->lock);
-	crew->stop = true;
+	pthread_mutex_lock(&pool->lock);
+	pool->stop = true;
 	/* Jobs not begun are not worth waiting for. */
-	__atomic_store_n(&crew->next, crew->job_count, __ATOMIC_RELAXED);
-	pthread_cond_broadcast(&crew->wake);
-	pthread_mutex_unlock(&crew->lock);
-	for (unsigned i = 0; crew->workers && i < crew->count; i++) {
-		struct worker *w = &crew->workers[i];
+	__atomic_store_n(&pool->next, pool->job_count, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&pool->wake);
+	pthread_mutex_unlock(&pool->lock);
+	for (unsigned i = 0; pool->workers && i < pool->count; i++) {
+		struct worker *w = &pool->workers[i];
 		if (w->started)
 			pthread_join(w->thread, NULL);
 		w->started = false;
 	}
 }
 
-void crew_free(struct poll_crew *crew)
+void worker_pool_free(struct worker_pool *pool)
 {
-	if (!crew)
+	if (!pool)
 		return;
-	crew_end(crew);
-	for (unsigned i = 0; crew->workers && i < crew->count; i++) {
-		struct worker *w = &crew->workers[i];
+	worker_pool_end(pool);
+	for (unsigned i = 0; pool->workers && i < pool->count; i++) {
+		struct worker *w = &pool->workers[i];
 		if (w->source)
-			crew->ops->free(w->source);
-		if (w->crew)
+			pool->ops->free(w->source);
+		if (w->pool)
 			shipper_free(&w->shipper);
 	}
-	pthread_cond_destroy(&crew->wake);
-	pthread_mutex_destroy(&crew->lock);
-	free(crew->workers);
-	free(crew->jobs);
-	free(crew);
+	pthread_cond_destroy(&pool->wake);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool->workers);
+	free(pool->jobs);
+	free(pool);
 }
 
-static int jobs_copy(struct poll_crew *crew, struct netns *const *namespaces, size_t count)
+static int jobs_copy(struct worker_pool *pool, struct netns *const *namespaces, size_t count)
 {
-	if (count > crew->job_capacity) {
-		struct netns **jobs = reallocarray(crew->jobs, count, sizeof(*jobs));
+	if (count > pool->job_capacity) {
+		struct netns **jobs = reallocarray(pool->jobs, count, sizeof(*jobs));
 		if (!jobs)
 			return -ENOMEM;
-		crew->jobs = jobs;
-		crew->job_capacity = count;
+		pool->jobs = jobs;
+		pool->job_capacity = count;
 	}
 	if (count > 0)
-		memcpy(crew->jobs, namespaces, count * sizeof(*namespaces));
-	crew->job_count = count;
-	turns_order(crew->jobs, count, crew->cycle + 1);
+		memcpy(pool->jobs, namespaces, count * sizeof(*namespaces));
+	pool->job_count = count;
+	turns_order(pool->jobs, count, pool->cycle + 1);
 	return 0;
 }
 
-int crew_begin(struct poll_crew *crew, struct netns *const *namespaces, size_t count, int64_t begin_ns,
-	       int64_t deadline_ns)
+int worker_pool_begin(struct worker_pool *pool, struct netns *const *namespaces, size_t count,
+		      int64_t begin_ns, int64_t deadline_ns)
 {
 	struct netns *const everything[] = {NULL};
 
-	if (crew->stop)
+	if (pool->stop)
 		return -ESHUTDOWN;
-	pthread_mutex_lock(&crew->lock);
-	int r = crew->ops->dump_all ? jobs_copy(crew, everything, 1) : jobs_copy(crew, namespaces, count);
+	pthread_mutex_lock(&pool->lock);
+	int r = pool->ops->dump_all ? jobs_copy(pool, everything, 1) : jobs_copy(pool, namespaces, count);
 	if (r == 0) {
-		crew->begin_ns = begin_ns;
-		crew->deadline_ns = deadline_ns;
-		crew->next = 0;
-		crew->result = (struct poll_result){0};
-		crew->taking_part = crew->job_count < crew->count ? crew->job_count : crew->count;
+		pool->begin_ns = begin_ns;
+		pool->deadline_ns = deadline_ns;
+		pool->next = 0;
+		pool->result = (struct poll_result){0};
+		pool->taking_part = pool->job_count < pool->count ? pool->job_count : pool->count;
 		/* Without a job the cycle still has an end for somebody to report. */
-		if (crew->taking_part == 0)
-			crew->taking_part = 1;
-		crew->busy = crew->taking_part;
-		crew->cycle++;
-		pthread_cond_broadcast(&crew->wake);
+		if (pool->taking_part == 0)
+			pool->taking_part = 1;
+		pool->busy = pool->taking_part;
+		pool->cycle++;
+		pthread_cond_broadcast(&pool->wake);
 	}
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_unlock(&pool->lock);
 	return r;
 }
 
-void crew_result(struct poll_crew *crew, struct poll_result *result)
+void worker_pool_result(struct worker_pool *pool, struct poll_result *result)
 {
-	pthread_mutex_lock(&crew->lock);
-	*result = crew->result;
-	turns_count(crew->jobs, crew->job_count, crew->begin_ns, result);
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_lock(&pool->lock);
+	*result = pool->result;
+	turns_count(pool->jobs, pool->job_count, pool->begin_ns, result);
+	pthread_mutex_unlock(&pool->lock);
 }
 
-void crew_set_tap(struct poll_crew *crew, struct poll_tap *tap)
+void worker_pool_set_tap(struct worker_pool *pool, struct poll_tap *tap)
 {
-	pthread_mutex_lock(&crew->lock);
-	crew->tap = tap;
-	pthread_mutex_unlock(&crew->lock);
+	pthread_mutex_lock(&pool->lock);
+	pool->tap = tap;
+	pthread_mutex_unlock(&pool->lock);
 }

@@ -89,7 +89,7 @@ static void set_tap(void *data, struct poll_tap *tap)
 	struct daemon *d = data;
 
 	poll_set_tap(d->poll, tap);
-	closer_set_tap(d->closer, tap);
+	close_sender_set_tap(d->close_sender, tap);
 }
 
 /* The sentence may name an option first, as "-grpcTlsKey /etc/key: Permission denied". */

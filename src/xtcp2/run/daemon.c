@@ -328,14 +328,14 @@ static void stop_poll(struct daemon *d)
 	poll_free(d->poll);
 }
 
-static void end_closer(struct daemon *d)
+static void end_close_sender(struct daemon *d)
 {
-	closer_end(d->closer);
+	close_sender_end(d->close_sender);
 }
 
-static void stop_closer(struct daemon *d)
+static void stop_close_sender(struct daemon *d)
 {
-	closer_free(d->closer);
+	close_sender_free(d->close_sender);
 }
 
 static int start_polling(struct daemon *d)
@@ -370,7 +370,7 @@ static const struct part {
     {"sender", start_sender, .stop = stop_sender, .noticed = true},
     {"poll", start_poll, end_poll, stop_poll},
     {"docker", daemon_docker_start, .stop = daemon_docker_stop},
-    {"closer", daemon_closer_start, end_closer, stop_closer},
+    {"closer", daemon_close_sender_start, end_close_sender, stop_close_sender},
     {"HTTP", start_http, .stop = stop_http},
     {"timers", start_timers, .stop = stop_timers},
     {"polling", start_polling, .noticed = true},

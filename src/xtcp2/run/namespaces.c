@@ -18,7 +18,7 @@ static void on_scanned(void *data, struct netns **entries, size_t count)
 	if (d->config->resolve_container_id || d->config->enrich_container)
 		containers_resolve(entries, count);
 	docker_follow(d->docker, entries, count);
-	closer_follow(d->closer, entries, count);
+	close_sender_follow(d->close_sender, entries, count);
 }
 
 int daemon_events_open(struct daemon *d)
@@ -78,12 +78,12 @@ void daemon_docker_stop(struct daemon *d)
 	docker_free(d->docker);
 }
 
-int daemon_closer_start(struct daemon *d)
+int daemon_close_sender_start(struct daemon *d)
 {
 	if (!d->close_events)
 		return 0;
-	d->closer = closer_new(d->config, d->close_events, d->dest);
-	if (!d->closer)
+	d->close_sender = close_sender_new(d->config, d->close_events, d->dest);
+	if (!d->close_sender)
 		return -errno;
 	namespaces_follow(d);
 	return 0;

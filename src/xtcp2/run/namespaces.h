@@ -16,7 +16,7 @@ void namespaces_stop(struct daemon *d);
 int daemon_docker_start(struct daemon *d);
 void daemon_docker_stop(struct daemon *d);
 /* Start the thread that ships closed connections; nothing without -closeEvents. */
-int daemon_closer_start(struct daemon *d);
+int daemon_close_sender_start(struct daemon *d);
 
 /* Pass the table's content to the parts that follow it. Do not call this while a poll runs. */
 void namespaces_follow(struct daemon *d);

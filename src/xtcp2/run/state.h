@@ -6,7 +6,7 @@
 #include "api/http.h"
 #include "base/loop.h"
 #include "enrich/docker.h"
-#include "poll/closer.h"
+#include "poll/close_sender.h"
 #include "poll/poll.h"
 #include "run/directories.h"
 #include "run/setup.h"
@@ -28,7 +28,7 @@ struct daemon {
 	struct poll *poll;
 	struct close_events *close_events; /* the next three: NULL without -closeEvents */
 	struct known_sockets *known;
-	struct closer *closer;
+	struct close_sender *close_sender;
 	struct docker *docker; /* NULL without -enrichContainer */
 	struct http_server *http;
 	struct grpc_server *grpc;

@@ -38,7 +38,7 @@
 #include "netns/nsid.h"
 #include "record/kernel_abi.h"
 #include "record/nl.h"
-#include "source/places.h"
+#include "source/nsid_names.h"
 #include "source/source.h"
 #include "stats/stats.h"
 
@@ -58,8 +58,8 @@ struct close_events {
 	int fd, route_fd; /* route_fd is -1 when other namespaces cannot be heard */
 	struct decode_options decode;
 	struct known_sockets *known;
-	struct place own;
-	struct places *places;
+	struct nsid_name own;
+	struct nsid_names *names;
 	uint32_t drops; /* SK_MEMINFO_DROPS at the last look; wraps */
 	struct decode_counts counts;
 	struct mmsghdr messages[CLOSE_BATCH];
@@ -108,8 +108,8 @@ static int open_sockets(struct close_events *c, size_t buffer)
 				  "network namespace are followed to their end");
 	else
 		c->route_fd = nsid_socket();
-	c->places = places_new();
-	return c->places ? subscribe(c->fd, buffer) : -errno;
+	c->names = nsid_names_new();
+	return c->names ? subscribe(c->fd, buffer) : -errno;
 }
 
 struct close_events *close_events_open(const struct close_events_options *options)
@@ -138,8 +138,8 @@ void close_events_free(struct close_events *c)
 		return;
 	cleanup_closep(&c->fd);
 	cleanup_closep(&c->route_fd);
-	places_free(c->places);
-	place_clear(&c->own);
+	nsid_names_free(c->names);
+	nsid_name_clear(&c->own);
 	free(c);
 }
 
@@ -150,7 +150,7 @@ int close_events_fd(const struct close_events *c)
 
 int close_events_numbers_fd(const struct close_events *c)
 {
-	return places_fd(c->places);
+	return nsid_names_fd(c->names);
 }
 
 /* The nsid that came with message i, -1 for one from the own namespace. */
@@ -166,9 +166,9 @@ static int32_t nsid_of(struct msghdr *m)
 }
 
 /* Where it was. A number without a name is a namespace that came since the last scan. */
-static void set_place(struct close_events *c, int32_t nsid, struct record *r)
+static void set_netns(struct close_events *c, int32_t nsid, struct record *r)
 {
-	const struct place *p = nsid >= 0 ? places_get(c->places, nsid) : &c->own;
+	const struct nsid_name *p = nsid >= 0 ? nsid_names_get(c->names, nsid) : &c->own;
 
 	if (nsid >= 0 && !p->name)
 		stat_add(STAT_CLOSE_UNKNOWN_NETNS, 1);
@@ -202,7 +202,7 @@ static int take_message(struct close_events *c, size_t i, struct record *record,
 		return 0;
 	record->sections |= RECORD_HAS(META);
 	record->event = RECORD_EVENT_CLOSED;
-	set_place(c, nsid_of(m), record);
+	set_netns(c, nsid_of(m), record);
 	if (c->known)
 		stat_add(STAT_CLOSE_JOINED, known_sockets_take(c->known, record));
 	int r = sink->emit(sink, record);
@@ -242,14 +242,14 @@ int close_events_read(struct close_events *c, struct record *record, struct reco
 		    .msg_controllen = sizeof(c->control[i].bytes),
 		};
 	}
-	uint32_t reading = places_read(c->places);
+	uint32_t reading = nsid_names_read(c->names);
 	int n = recvmmsg(c->fd, c->messages, CLOSE_BATCH, MSG_DONTWAIT, NULL);
 	bool all = n < 0 ? errno == EAGAIN : n < CLOSE_BATCH;
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		r = -errno;
 		stat_add(STAT_NL_ERR_RECV, 1);
 	}
-	places_read(c->places);
+	nsid_names_read(c->names);
 	record->timestamp_ns = clock_real_ns();
 	record->socket_fd = c->fd;
 	c->counts = (struct decode_counts){0};
@@ -259,7 +259,7 @@ int close_events_read(struct close_events *c, struct record *record, struct reco
 		events += r == 1;
 	}
 	if (all)
-		places_settle(c->places, reading);
+		nsid_names_settle(c->names, reading);
 	stat_add(STAT_CLOSE_EVENTS, events);
 	stat_add(STAT_CLOSE_BYTES, bytes);
 	source_count_decode(&c->counts);
@@ -296,7 +296,7 @@ static void assign_all(struct close_events *c, struct netns *const *entries, siz
 		if (ns->own || ns->nsid >= 0 || ns->state == NETNS_GONE)
 			continue;
 		int error = assign(c, ns);
-		if (error == 0 && !places_reserve(c->places, ns->nsid))
+		if (error == 0 && !nsid_names_reserve(c->names, ns->nsid))
 			error = -ENOMEM;
 		if (error < 0 && error != -ENOENT && error != -ESTALE &&
 		    log_limit_pass(&limit, CLOSE_LOG_NS, &suppressed))
@@ -311,19 +311,19 @@ static void assign_all(struct close_events *c, struct netns *const *entries, siz
 
 void close_events_follow(struct close_events *c, struct netns *const *entries, size_t count)
 {
-	places_read(c->places);
+	nsid_names_read(c->names);
 	for (size_t i = 0; i < count; i++) {
-		if (!places_holds(c->places, entries[i]))
+		if (!nsid_names_holds(c->names, entries[i]))
 			entries[i]->nsid = -1;
 	}
 	if (behind(c, entries, count))
 		assign_all(c, entries, count);
 	/* A number just asked for may be one whose last owner's end was not known yet. */
-	places_read(c->places);
+	nsid_names_read(c->names);
 	for (size_t i = 0; i < count; i++) {
 		if (entries[i]->own)
-			place_set(&c->own, entries[i]);
+			nsid_name_set(&c->own, entries[i]);
 		else
-			places_learn(c->places, entries[i]);
+			nsid_names_learn(c->names, entries[i]);
 	}
 }

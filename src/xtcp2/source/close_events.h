@@ -4,7 +4,7 @@
 /*
  * One netlink socket that hears of every TCP socket that ends, in whichever
  * namespace of the table, and makes a final record of each. Not thread-safe:
- * its owner (poll/closer) has the lock.
+ * its owner (poll/close_sender) has the lock.
  */
 #include "netns/netns.h"
 #include "record/decode.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SOURCE_PLACES_H
-#define SOURCE_PLACES_H
+#ifndef SOURCE_NSID_NAMES_H
+#define SOURCE_NSID_NAMES_H
 /*
  * What the namespaces behind the numbers (nsid) of events are called.
  *
@@ -24,47 +24,47 @@
 
 struct container;
 
-struct place {
+struct nsid_name {
 	char *name; /* owned; NULL: unknown */
 	uint64_t ino, cookie;
 	struct container *container; /* a reference; NULL for none */
 };
 
-struct places;
+struct nsid_names;
 
 /*
  * Listens for numbers taken back, on a thread with CAP_NET_ADMIN in effect (for
  * the size of the buffer only). NULL with errno.
  */
-struct places *places_new(void);
-void places_free(struct places *p);
+struct nsid_names *nsid_names_new(void);
+void nsid_names_free(struct nsid_names *p);
 
 /* Readable when numbers changed. */
-int places_fd(const struct places *p);
+int nsid_names_fd(const struct nsid_names *p);
 
 /*
  * Takes in what changed, without waiting. Call it before and after reading
- * events. Returns the number of this reading, for places_settle().
+ * events. Returns the number of this reading, for nsid_names_settle().
  */
-uint32_t places_read(struct places *p);
+uint32_t nsid_names_read(struct nsid_names *p);
 
 /* Every event has been read that waited after reading `upto`: names of numbers taken back by then go. */
-void places_settle(struct places *p, uint32_t upto);
+void nsid_names_settle(struct nsid_names *p, uint32_t upto);
 
 /* The place of the number; one without a name when it is unknown or in doubt. Never NULL. */
-const struct place *places_get(const struct places *p, int32_t nsid);
+const struct nsid_name *nsid_names_get(const struct nsid_names *p, int32_t nsid);
 
-/* Whether the number that the namespace had at the last places_learn() is still its own. */
-bool places_holds(const struct places *p, const struct netns *ns);
+/* Whether the number that the namespace had at the last nsid_names_learn() is still its own. */
+bool nsid_names_holds(const struct nsid_names *p, const struct netns *ns);
 
 /* Makes room for a number just given, so that its end is noticed. False: too high, or no memory. */
-bool places_reserve(struct places *p, int32_t nsid);
+bool nsid_names_reserve(struct nsid_names *p, int32_t nsid);
 
 /* Calls the number ns->nsid like the namespace, unless its last owner's events may still wait. */
-void places_learn(struct places *p, const struct netns *ns);
+void nsid_names_learn(struct nsid_names *p, const struct netns *ns);
 
 /* Names one place like the namespace. */
-void place_set(struct place *place, const struct netns *ns);
-void place_clear(struct place *place);
+void nsid_name_set(struct nsid_name *place, const struct netns *ns);
+void nsid_name_clear(struct nsid_name *place);
 
 #endif

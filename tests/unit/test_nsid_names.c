@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "netns/nsid.h"
-#include "source/places.h"
+#include "source/nsid_names.h"
 #include "unit.h"
 
 /* A change of a number; `lost` stands for those that found no room. */
@@ -59,23 +59,23 @@ static struct netns space(char *name, int32_t nsid, ino_t ino)
 }
 
 /* A table in which number 3 is called "old" and 70, beyond the first growth, "far". */
-static struct places *two_places(void)
+static struct nsid_names *two_names(void)
 {
-	struct places *p = places_new();
+	struct nsid_names *p = nsid_names_new();
 	struct netns old = space("old", 3, 100), far = space("far", 70, 200);
 
 	assert_non_null(p);
-	assert_true(places_reserve(p, 3));
-	assert_true(places_reserve(p, 70));
-	places_learn(p, &old);
-	places_learn(p, &far);
-	assert_true(places_holds(p, &old));
+	assert_true(nsid_names_reserve(p, 3));
+	assert_true(nsid_names_reserve(p, 70));
+	nsid_names_learn(p, &old);
+	nsid_names_learn(p, &far);
+	assert_true(nsid_names_holds(p, &old));
 	return p;
 }
 
-static void assert_name(const struct places *p, int32_t nsid, const char *name)
+static void assert_name(const struct nsid_names *p, int32_t nsid, const char *name)
 {
-	const char *got = places_get(p, nsid)->name;
+	const char *got = nsid_names_get(p, nsid)->name;
 
 	if (name && got)
 		assert_string_equal(got, name);
@@ -85,79 +85,79 @@ static void assert_name(const struct places *p, int32_t nsid, const char *name)
 
 static void a_name_outlives_its_number_until_what_waited_is_read(void **state)
 {
-	struct places *p = two_places();
+	struct nsid_names *p = two_names();
 	struct netns old = space("old", 3, 100);
 
 	taken_back(3);
-	uint32_t reading = places_read(p);
+	uint32_t reading = nsid_names_read(p);
 	assert_name(p, 3, "old");
-	assert_false(places_holds(p, &old));
-	places_settle(p, reading - 1);
+	assert_false(nsid_names_holds(p, &old));
+	nsid_names_settle(p, reading - 1);
 	assert_name(p, 3, "old");
-	places_settle(p, reading);
+	nsid_names_settle(p, reading);
 	assert_name(p, 3, NULL);
 	assert_name(p, 70, "far");
-	places_free(p);
+	nsid_names_free(p);
 }
 
 static void an_event_of_either_side_has_no_name(void **state)
 {
-	struct places *p = two_places();
+	struct nsid_names *p = two_names();
 	struct netns new = space("new", 3, 101);
 
 	taken_back(3);
 	given(3);
-	uint32_t reading = places_read(p);
+	uint32_t reading = nsid_names_read(p);
 	assert_name(p, 3, NULL);
 	/* Not yet: the old one's events may wait behind those that are read. */
-	places_learn(p, &new);
+	nsid_names_learn(p, &new);
 	assert_name(p, 3, NULL);
-	places_settle(p, reading);
-	places_learn(p, &new);
+	nsid_names_settle(p, reading);
+	nsid_names_learn(p, &new);
 	assert_name(p, 3, "new");
-	assert_true(places_holds(p, &new));
-	assert_int_equal(places_get(p, 3)->cookie, 1010);
-	places_free(p);
+	assert_true(nsid_names_holds(p, &new));
+	assert_int_equal(nsid_names_get(p, 3)->cookie, 1010);
+	nsid_names_free(p);
 }
 
 static void a_number_given_for_the_first_time_changes_nothing(void **state)
 {
-	struct places *p = two_places();
+	struct nsid_names *p = two_names();
 
 	given(3);
 	given(4000);
 	taken_back(4000);
-	places_settle(p, places_read(p));
+	nsid_names_settle(p, nsid_names_read(p));
 	assert_name(p, 3, "old");
 	assert_name(p, 4000, NULL);
-	places_free(p);
+	nsid_names_free(p);
 }
 
 static void lost_changes_put_every_name_in_doubt(void **state)
 {
-	struct places *p = two_places();
+	struct nsid_names *p = two_names();
 	struct netns old = space("old", 3, 100);
 
 	say((struct change){.lost = true});
-	uint32_t reading = places_read(p);
+	uint32_t reading = nsid_names_read(p);
 	assert_name(p, 3, NULL);
 	assert_name(p, 70, NULL);
-	places_settle(p, reading);
-	assert_false(places_holds(p, &old));
-	places_learn(p, &old);
+	nsid_names_settle(p, reading);
+	assert_false(nsid_names_holds(p, &old));
+	nsid_names_learn(p, &old);
 	assert_name(p, 3, "old");
-	places_free(p);
+	nsid_names_free(p);
 }
 
 static void a_number_without_measure_is_not_followed(void **state)
 {
-	struct places *p = two_places();
+	struct nsid_names *p = two_names();
 
-	assert_false(places_reserve(p, -1));
-	assert_false(places_reserve(p, INT32_MAX));
+	assert_false(nsid_names_reserve(p, -1));
+	assert_false(nsid_names_reserve(p, INT32_MAX));
 	assert_name(p, INT32_MAX, NULL);
 	assert_name(p, -1, NULL);
-	places_free(p);
+	nsid_names_free(p);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
  * confirmed and the best other one met; when the scan ends the other one is
  * taken if the name was not confirmed or if it has the higher rank.
  */
-#include "netns/entry.h"
+#include "netns/table_entry.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-void entry_free(struct entry *e)
+void table_entry_free(struct table_entry *e)
 {
 	if (!e)
 		return;
@@ -38,7 +38,7 @@ void entry_free(struct entry *e)
 	free(e);
 }
 
-void entry_scan_begins(struct entry *e)
+void table_entry_scan_begins(struct table_entry *e)
 {
 	e->ns.processes = 0;
 	e->ns.pid = 0;
@@ -50,7 +50,7 @@ void entry_scan_begins(struct entry *e)
 		e->ns.state = NETNS_SEEN;
 }
 
-void entry_seen_in_process(struct entry *e, pid_t pid)
+void table_entry_seen_in_process(struct table_entry *e, pid_t pid)
 {
 	if (e->ns.processes++ == 0)
 		e->ns.pid = pid;
@@ -60,7 +60,7 @@ void entry_seen_in_process(struct entry *e, pid_t pid)
 		e->other_pid = pid;
 }
 
-void entry_seen_mounted(struct entry *e, const char *directory, const char *file)
+void table_entry_seen_mounted(struct table_entry *e, const char *directory, const char *file)
 {
 	size_t len = strlen(directory);
 
@@ -71,7 +71,7 @@ void entry_seen_mounted(struct entry *e, const char *directory, const char *file
 		e->other_path = NULL;
 }
 
-void entry_seen_held(struct entry *e, const struct holder *holder)
+void table_entry_seen_held(struct table_entry *e, const struct holder *holder)
 {
 	if (e->confirmed || e->other_path || e->other_pid) /* it is not hidden */
 		return;
@@ -129,7 +129,7 @@ static char *name_of_file(const char *file)
 }
 
 /* Gives the entry the name and path; takes path. Keeps the old ones without memory. */
-static void rename_entry(struct entry *e, enum name_rank rank, pid_t pid, char *name, char *path)
+static void rename_entry(struct table_entry *e, enum name_rank rank, pid_t pid, char *name, char *path)
 {
 	if (!name || !path) {
 		free(name);
@@ -151,7 +151,7 @@ static void rename_entry(struct entry *e, enum name_rank rank, pid_t pid, char *
 		e->ns.retry_ns = 0;
 }
 
-static void name_process(struct entry *e, pid_t pid)
+static void name_process(struct table_entry *e, pid_t pid)
 {
 	char *name = NULL, *path = NULL;
 
@@ -162,7 +162,7 @@ static void name_process(struct entry *e, pid_t pid)
 	rename_entry(e, NAME_PROCESS, pid, name, path);
 }
 
-static void name_held(struct entry *e)
+static void name_held(struct table_entry *e)
 {
 	struct holder *o = &e->other;
 	char *name = NULL, *path = NULL;
@@ -175,12 +175,12 @@ static void name_held(struct entry *e)
 	e->way_fd = take_fd(o->ns_fd);
 }
 
-static void name_self(struct entry *e)
+static void name_self(struct table_entry *e)
 {
 	rename_entry(e, NAME_SELF, 0, strdup("self"), strdup("/proc/self/ns/net"));
 }
 
-void entry_settle_name(struct entry *e)
+void table_entry_settle_name(struct table_entry *e)
 {
 	if (e->other_path && (!e->confirmed || e->rank < NAME_MOUNT)) {
 		const char *file = strrchr(e->other_path, '/') + 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef NETNS_ENTRY_H
-#define NETNS_ENTRY_H
+#ifndef NETNS_TABLE_ENTRY_H
+#define NETNS_TABLE_ENTRY_H
 /*
  * One namespace as the table keeps it: what users see of it, and what decides
  * its name. Of the table's own use; main thread.
@@ -11,7 +11,7 @@
 
 enum name_rank { NAME_NONE, NAME_HELD, NAME_PROCESS, NAME_SELF, NAME_MOUNT };
 
-struct entry {
+struct table_entry {
 	struct netns ns; /* first: what users of the table see */
 	enum name_rank rank;
 	pid_t pid;		/* of rank NAME_PROCESS and NAME_HELD */
@@ -25,25 +25,25 @@ struct entry {
 	struct holder other; /* pid 0 for none; its ns_fd is owned */
 };
 
-static inline struct entry *entry_of(struct netns *ns)
+static inline struct table_entry *table_entry_of(struct netns *ns)
 {
-	return (struct entry *)ns;
+	return (struct table_entry *)ns;
 }
 
 /* Closes and frees; NULL is fine. */
-void entry_free(struct entry *e);
+void table_entry_free(struct table_entry *e);
 
 /* The first sight of it in a scan. */
-void entry_scan_begins(struct entry *e);
+void table_entry_scan_begins(struct table_entry *e);
 
 /* The running scan met it in the process, or mounted on directory/file. */
-void entry_seen_in_process(struct entry *e, pid_t pid);
-void entry_seen_mounted(struct entry *e, const char *directory, const char *file);
+void table_entry_seen_in_process(struct table_entry *e, pid_t pid);
+void table_entry_seen_mounted(struct table_entry *e, const char *directory, const char *file);
 
 /* A thread or a socket of a process holds it (netns/hidden.h). After all processes and mounts were met. */
-void entry_seen_held(struct entry *e, const struct holder *holder);
+void table_entry_seen_held(struct table_entry *e, const struct holder *holder);
 
 /* The scan has ended: keeps the name or takes the better one. Nameless only without memory. */
-void entry_settle_name(struct entry *e);
+void table_entry_settle_name(struct table_entry *e);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "poll/closer.h"
+#include "poll/close_sender.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,14 +17,14 @@
 #include "stats/stats.h"
 
 /* Records wait for company in their envelope at most this long. */
-#define CLOSER_FLUSH_NS NS_PER_SEC
+#define CLOSE_SENDER_FLUSH_NS NS_PER_SEC
 
 /* Reading what waits, at the end or before namespaces get numbers, takes at most this long. */
-#define CLOSER_DRAIN_NS (500 * NS_PER_MS)
+#define CLOSE_SENDER_DRAIN_NS (500 * NS_PER_MS)
 
-#define CLOSER_STACK_BYTES (256 * 1024)
+#define CLOSE_SENDER_STACK_BYTES (256 * 1024)
 
-struct closer {
+struct close_sender {
 	struct close_events *events;
 	int stop_fd; /* eventfd */
 	pthread_t thread;
@@ -38,7 +38,7 @@ struct closer {
 };
 
 /* One batch; returns whether there may be more. With the lock. */
-static bool read_batch(struct closer *c)
+static bool read_batch(struct close_sender *c)
 {
 	int n = close_events_read(c->events, &c->record, &c->shipper.sink);
 
@@ -48,15 +48,15 @@ static bool read_batch(struct closer *c)
 }
 
 /* All that waits, for a while. With the lock. */
-static void drain(struct closer *c)
+static void drain(struct close_sender *c)
 {
-	int64_t until = clock_mono_ns() + CLOSER_DRAIN_NS;
+	int64_t until = clock_mono_ns() + CLOSE_SENDER_DRAIN_NS;
 
 	while (read_batch(c) && clock_mono_ns() < until)
 		;
 }
 
-static void flush(struct closer *c)
+static void flush(struct close_sender *c)
 {
 	shipper_flush(&c->shipper);
 	if (c->shipper.tap)
@@ -77,9 +77,9 @@ static int wait_ms(int64_t flush_at)
 	return left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
-static void *closer_main(void *data)
+static void *close_sender_main(void *data)
 {
-	struct closer *c = data;
+	struct close_sender *c = data;
 	struct pollfd fds[] = {{.fd = close_events_fd(c->events), .events = POLLIN},
 			       {.fd = c->stop_fd, .events = POLLIN},
 			       {.fd = close_events_numbers_fd(c->events), .events = POLLIN}};
@@ -107,26 +107,28 @@ static void *closer_main(void *data)
 	return NULL;
 }
 
-static int start(struct closer *c)
+static int start(struct close_sender *c)
 {
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
 	if (c->stop_fd < 0)
 		return -errno;
-	int r = thread_start(&c->thread, "closer", CLOSER_STACK_BYTES, closer_main, c);
+	int r = thread_start(&c->thread, "closer", CLOSE_SENDER_STACK_BYTES, close_sender_main, c);
 	c->started = r == 0;
 	return r;
 }
 
-struct closer *closer_new(const struct config *config, struct close_events *events, struct dest *dest)
+struct close_sender *close_sender_new(const struct config *config, struct close_events *events,
+				      struct dest *dest)
 {
 	char error[256] = "";
-	struct closer *c = calloc(1, sizeof(*c));
+	struct close_sender *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->events = events;
 	c->stop_fd = -1;
-	c->flush_ns = config->frequency_ns < CLOSER_FLUSH_NS ? config->frequency_ns : CLOSER_FLUSH_NS;
+	c->flush_ns =
+	    config->frequency_ns < CLOSE_SENDER_FLUSH_NS ? config->frequency_ns : CLOSE_SENDER_FLUSH_NS;
 	pthread_mutex_init(&c->lock, NULL);
 	int r = shipper_init(&c->shipper, config, dest, error, sizeof(error));
 	if (r == 0) {
@@ -139,14 +141,14 @@ struct closer *closer_new(const struct config *config, struct close_events *even
 	}
 	if (r < 0) {
 		log_err("close", "cannot follow closed connections: %s", error[0] ? error : strerror(-r));
-		closer_free(c);
+		close_sender_free(c);
 		errno = -r;
 		return NULL;
 	}
 	return c;
 }
 
-void closer_end(struct closer *c)
+void close_sender_end(struct close_sender *c)
 {
 	if (!c || !c->started)
 		return;
@@ -155,18 +157,18 @@ void closer_end(struct closer *c)
 	c->started = false;
 }
 
-void closer_free(struct closer *c)
+void close_sender_free(struct close_sender *c)
 {
 	if (!c)
 		return;
-	closer_end(c);
+	close_sender_end(c);
 	cleanup_closep(&c->stop_fd);
 	shipper_free(&c->shipper);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
-void closer_follow(struct closer *c, struct netns *const *entries, size_t count)
+void close_sender_follow(struct close_sender *c, struct netns *const *entries, size_t count)
 {
 	if (!c)
 		return;
@@ -179,7 +181,7 @@ void closer_follow(struct closer *c, struct netns *const *entries, size_t count)
 	pthread_mutex_unlock(&c->lock);
 }
 
-void closer_set_tap(struct closer *c, struct poll_tap *tap)
+void close_sender_set_tap(struct close_sender *c, struct poll_tap *tap)
 {
 	if (!c)
 		return;

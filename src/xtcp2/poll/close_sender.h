@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef POLL_CLOSER_H
-#define POLL_CLOSER_H
+#ifndef POLL_CLOSE_SENDER_H
+#define POLL_CLOSE_SENDER_H
 /*
  * The thread that turns events of closed sockets into records, through a
  * shipper of its own to the destination of the polls: a storm of closes delays
@@ -15,19 +15,20 @@
 #include "poll/poll.h"
 #include "source/close_events.h"
 
-struct closer;
+struct close_sender;
 
 /* Starts the thread; config, events and dest are borrowed. NULL with errno, logged. */
-struct closer *closer_new(const struct config *config, struct close_events *events, struct dest *dest);
-/* Ships what waits and joins the thread; the closer stays, as a poll does after poll_end(). NULL is fine. */
-void closer_end(struct closer *c);
-/* closer_end(), if that was not yet, and frees. NULL is fine. */
-void closer_free(struct closer *c);
+struct close_sender *close_sender_new(const struct config *config, struct close_events *events,
+				      struct dest *dest);
+/* Ships what waits and joins the thread; the sender stays, as a poll does after poll_end(). NULL is fine. */
+void close_sender_end(struct close_sender *c);
+/* close_sender_end(), if that was not yet, and frees. NULL is fine. */
+void close_sender_free(struct close_sender *c);
 
 /* After a scan and after a poll: see close_events_follow(). Main thread. NULL is fine. */
-void closer_follow(struct closer *c, struct netns *const *entries, size_t count);
+void close_sender_follow(struct close_sender *c, struct netns *const *entries, size_t count);
 
-/* NULL takes the tap away, at once. NULL for the closer is fine. */
-void closer_set_tap(struct closer *c, struct poll_tap *tap);
+/* NULL takes the tap away, at once. NULL for the sender is fine. */
+void close_sender_set_tap(struct close_sender *c, struct poll_tap *tap);
 
 #endif

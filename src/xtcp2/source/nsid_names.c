@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "source/places.h"
+#include "source/nsid_names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,28 +18,28 @@
 #define NSID_MAX (1 << 20)
 
 /* Numbers that there is room for at first; doubled as needed. */
-#define PLACES_MIN 64
+#define NSID_NAMES_MIN 64
 
-#define PLACES_LOG_NS (60 * NS_PER_SEC)
+#define NSID_NAMES_LOG_NS (60 * NS_PER_SEC)
 
 struct numbered {
-	struct place place;
+	struct nsid_name place;
 	uint32_t retired; /* the reading that brought its end; 0 while it lives */
 	bool reused;	  /* and it has a new owner already */
 };
 
-struct places {
+struct nsid_names {
 	int fd;
 	uint32_t reading;
 	size_t count, retired; /* retired: how many of them are */
 	struct numbered *numbers;
 };
 
-static const struct place unknown;
+static const struct nsid_name unknown;
 
-struct places *places_new(void)
+struct nsid_names *nsid_names_new(void)
 {
-	struct places *p = calloc(1, sizeof(*p));
+	struct nsid_names *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
@@ -52,42 +52,42 @@ struct places *places_new(void)
 	return p;
 }
 
-void place_clear(struct place *place)
+void nsid_name_clear(struct nsid_name *place)
 {
 	free(place->name);
 	container_unref(place->container);
 	*place = unknown;
 }
 
-void places_free(struct places *p)
+void nsid_names_free(struct nsid_names *p)
 {
 	if (!p)
 		return;
 	cleanup_closep(&p->fd);
 	for (size_t i = 0; i < p->count; i++)
-		place_clear(&p->numbers[i].place);
+		nsid_name_clear(&p->numbers[i].place);
 	free(p->numbers);
 	free(p);
 }
 
-int places_fd(const struct places *p)
+int nsid_names_fd(const struct nsid_names *p)
 {
 	return p->fd;
 }
 
-static struct numbered *number_at(const struct places *p, int32_t nsid)
+static struct numbered *number_at(const struct nsid_names *p, int32_t nsid)
 {
 	return nsid >= 0 && (size_t)nsid < p->count ? &p->numbers[nsid] : NULL;
 }
 
-static void retire(struct places *p, struct numbered *n)
+static void retire(struct nsid_names *p, struct numbered *n)
 {
 	p->retired += n->retired == 0;
 	n->retired = p->reading;
 }
 
 /* Some changes found no room: any number may be another's by now. */
-static void retire_all(struct places *p)
+static void retire_all(struct nsid_names *p)
 {
 	static struct log_limit limit;
 	uint64_t suppressed;
@@ -96,12 +96,12 @@ static void retire_all(struct places *p)
 		retire(p, &p->numbers[i]);
 		p->numbers[i].reused = true;
 	}
-	if (log_limit_pass(&limit, PLACES_LOG_NS, &suppressed))
+	if (log_limit_pass(&limit, NSID_NAMES_LOG_NS, &suppressed))
 		log_warn("close", "more namespaces ended than could be followed: closed connections have no "
 				  "namespace's name until the next poll");
 }
 
-uint32_t places_read(struct places *p)
+uint32_t nsid_names_read(struct nsid_names *p)
 {
 	int32_t nsid;
 	bool gone;
@@ -120,36 +120,36 @@ uint32_t places_read(struct places *p)
 	return p->reading;
 }
 
-void places_settle(struct places *p, uint32_t upto)
+void nsid_names_settle(struct nsid_names *p, uint32_t upto)
 {
 	for (size_t i = 0; i < p->count && p->retired > 0; i++) {
 		struct numbered *n = &p->numbers[i];
 		if (n->retired == 0 || n->retired > upto)
 			continue;
-		place_clear(&n->place);
+		nsid_name_clear(&n->place);
 		n->retired = 0;
 		n->reused = false;
 		p->retired--;
 	}
 }
 
-const struct place *places_get(const struct places *p, int32_t nsid)
+const struct nsid_name *nsid_names_get(const struct nsid_names *p, int32_t nsid)
 {
 	const struct numbered *n = number_at(p, nsid);
 
 	return n && !n->reused ? &n->place : &unknown;
 }
 
-bool places_holds(const struct places *p, const struct netns *ns)
+bool nsid_names_holds(const struct nsid_names *p, const struct netns *ns)
 {
 	const struct numbered *n = number_at(p, ns->nsid);
 
 	return n && !n->retired && n->place.name && n->place.ino == ns->ino;
 }
 
-bool places_reserve(struct places *p, int32_t nsid)
+bool nsid_names_reserve(struct nsid_names *p, int32_t nsid)
 {
-	size_t count = p->count ? p->count : PLACES_MIN;
+	size_t count = p->count ? p->count : NSID_NAMES_MIN;
 
 	if (nsid < 0 || nsid >= NSID_MAX)
 		return false;
@@ -166,7 +166,7 @@ bool places_reserve(struct places *p, int32_t nsid)
 	return true;
 }
 
-void place_set(struct place *place, const struct netns *ns)
+void nsid_name_set(struct nsid_name *place, const struct netns *ns)
 {
 	if (!place->name || strcmp(place->name, ns->name) != 0) {
 		free(place->name);
@@ -182,10 +182,10 @@ void place_set(struct place *place, const struct netns *ns)
 	}
 }
 
-void places_learn(struct places *p, const struct netns *ns)
+void nsid_names_learn(struct nsid_names *p, const struct netns *ns)
 {
 	struct numbered *n = number_at(p, ns->nsid);
 
 	if (n && !n->retired)
-		place_set(&n->place, ns);
+		nsid_name_set(&n->place, ns);
 }
