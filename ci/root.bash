@@ -12,7 +12,7 @@ make_root() {
     --aptopt="$conf" "$1" "$2" >"$2.log" 2>&1 || status=$?
   rm "$conf"
   [ $status -eq 0 ] || { tail -n 10 "$2.log" >&2; return 1; }
-  # What a machine has where somebody has logged in: its own name, and a name server.
+  # A normal machine also has its own name and a name server.
   printf '127.0.0.1 localhost\n127.0.0.1 %s\n' "$(uname -n)" >"$2/etc/hosts"
   cp -L /etc/resolv.conf "$2/etc/resolv.conf"
   [ ! -d /usr/local/share/ca-certificates ] || cp -rT /usr/local/share/ca-certificates "$2/usr/local/share/ca-certificates"

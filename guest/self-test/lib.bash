@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Verbs of the checks: . "$XTCP2_SELF_TEST/lib.bash"
 
-# What a check started, undone in reverse order when it ends, however it ends.
+# Undo a check's actions in reverse order when it ends for any reason.
 undo=()
 cleanup() {
   local i

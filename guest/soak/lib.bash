@@ -13,7 +13,7 @@ run=/run/xtcp2-soak
 samples=$run/samples
 soak=$XTCP2_SELF_TEST/../soak
 
-# What the load needs to settle: connections that wait in TIME_WAIT come and go in a
+# Time for the load to settle: connections that wait in TIME_WAIT come and go in a
 # balance after a minute. A short run spends a third on it.
 warm_up() { echo $((XTCP2_DURATION > 180 ? 60 : XTCP2_DURATION / 3)); }
 

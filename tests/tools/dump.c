@@ -4,7 +4,7 @@
  * times, without the rest of the daemon: what bats compares with ss(8), and a
  * look at single steps that the daemon does not offer.
  *
- * Commands on stdin drive it (one a line), so that a test decides what happens
+ * Commands on stdin drive it (one per line), so that a test decides what happens
  * between two steps; each answer ends with a line that begins with the command.
  *   scan            scans; answers "scan NAMESPACES"
  *   dump FILE       dumps all namespaces, records as jsonl to FILE; answers "dump RECORDS NAMESPACES-READ"
