@@ -287,7 +287,7 @@ SH
   refused "cannot read flavors" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/none.json"
   echo '{"flavors": [' >"$BATS_TEST_TMPDIR/broken.json"
   refused "broken.json:2:" run_image --flavor chaos --flavors "$BATS_TEST_TMPDIR/broken.json"
-  refused "qemu-nowhere is not here" run_image --flavor chaos --qemu qemu-nowhere
+  refused "qemu-nowhere is missing" run_image --flavor chaos --qemu qemu-nowhere
   refused "vmlinuz: No such file" "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$BATS_TEST_TMPDIR"
 }
 
