@@ -10,7 +10,10 @@ let
     localSystem = { inherit system; };
     overlays = [
       # It has no librdkafka.
-      (final: _prev: { rdkafka = final.zlib; })
+      (final: prev: {
+        rdkafka = final.zlib;
+        lib = prev.lib.extend (import ./stub/fileset.nix);
+      })
       (import ../../pkgs)
     ];
   };
