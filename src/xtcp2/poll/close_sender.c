@@ -19,8 +19,10 @@
 /* Records wait for company in their envelope at most this long. */
 #define CLOSE_SENDER_FLUSH_NS NS_PER_SEC
 
-/* Reading what waits, at the end or before namespaces get numbers, takes at most this long. */
-#define CLOSE_SENDER_DRAIN_NS (500 * NS_PER_MS)
+/* Longest time to read waiting events at the end of the daemon. */
+#define CLOSE_SENDER_DRAIN_NS  (500 * NS_PER_MS)
+/* The same before namespaces get numbers, on the main thread: some 50,000 events; a flood does not end anyway. */
+#define CLOSE_SENDER_FOLLOW_NS (50 * NS_PER_MS)
 
 #define CLOSE_SENDER_STACK_BYTES (256 * 1024)
 
@@ -47,10 +49,10 @@ static bool read_batch(struct close_sender *c)
 	return n > 0;
 }
 
-/* All that waits, for a while. With the lock. */
-static void drain(struct close_sender *c)
+/* Read all waiting events, for at most limit_ns. With the lock. */
+static void drain(struct close_sender *c, int64_t limit_ns)
 {
-	int64_t until = clock_mono_ns() + CLOSE_SENDER_DRAIN_NS;
+	int64_t until = clock_mono_ns() + limit_ns;
 
 	while (read_batch(c) && clock_mono_ns() < until)
 		;
@@ -94,7 +96,7 @@ static void *close_sender_main(void *data)
 		bool stop = n > 0 && fds[1].revents;
 		pthread_mutex_lock(&c->lock);
 		if (stop)
-			drain(c);
+			drain(c, CLOSE_SENDER_DRAIN_NS);
 		else
 			read_batch(c);
 		if (stop || (c->flush_at && clock_mono_ns() >= c->flush_at))
@@ -173,7 +175,7 @@ void close_sender_follow(struct close_sender *c, struct netns *const *entries, s
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->lock);
-	drain(c);
+	drain(c, CLOSE_SENDER_FOLLOW_NS);
 	/* The thread sleeps and does not know of what was read here. */
 	if (c->flush_at)
 		flush(c);
