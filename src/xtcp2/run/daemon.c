@@ -249,7 +249,7 @@ static void stop_sockets(struct daemon *d)
 	sockets_close(&d->sockets);
 }
 
-/* What a destination opens by name. In a trial there are no rights left that it would need. */
+/* Open the files of the destination, as the starting user. */
 static int open_dest(struct daemon *d)
 {
 	dest_prepare(d->dest, d->user.uid, d->user.gid, handover_take(d->received, d->config->dest));

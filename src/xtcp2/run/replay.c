@@ -106,7 +106,7 @@ int replay_run(const struct config *config)
 		if (left)
 			log_err("replay", "%llu records did not reach %s within -flushTimeout",
 				(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
-		/* What is in a damaged capture has gone out, but it is not all. */
+		/* Whole records of a damaged capture were sent; the status says that some are missing. */
 		status = r < 0 || left || is_damaged(&result);
 	}
 	dest_free(dest);

@@ -14,13 +14,13 @@
 #include "run/refusal.h"
 
 /*
- * With groups named, strangers must be able to connect: who they are is then asked
- * of the kernel for each connection, as it is in any case.
+ * With groups named, every user must be able to connect: the peer's credentials, which
+ * are checked for each connection in any case, then decide.
  */
 #define MODE_OWN    0660
 #define MODE_GROUPS 0666
 
-/* How the address is written, "" when none is wanted. */
+/* Write the address as the option has it; "" for none. */
 
 static void name_http(const struct config *c, char *name, size_t size)
 {
