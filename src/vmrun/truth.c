@@ -22,9 +22,11 @@ static const struct truth_row rows[] = {
     {E(SHUTDOWN), L(BYE), X(CLEAN) | X(KILLED), VERDICT_RESULTS, "the self-test ran to its end"},
     {ANY, ANY, X(FAILED), VERDICT_NONE, "QEMU ended abnormally"},
     {ANY, ANY, X(UNKNOWN), VERDICT_NONE, "the recording ends before the machine does"},
-    {E(SHUTDOWN), L(OVERALL), ANY, VERDICT_NONE, "the guest powered off before it had sent all its results"},
-    {E(SHUTDOWN), L(PLAN), ANY, VERDICT_NONE, "the guest powered off in the middle of its self-test"},
-    {E(SHUTDOWN), L(NOTHING), ANY, VERDICT_NONE, "the guest powered off before its self-test began"},
+    {E(SHUTDOWN), L(OVERALL), ANY, VERDICT_NONE,
+     "the guest powered off or reset before it had sent all its results"},
+    {E(SHUTDOWN), L(PLAN), ANY, VERDICT_NONE,
+     "the guest powered off or reset in the middle of its self-test"},
+    {E(SHUTDOWN), L(NOTHING), ANY, VERDICT_NONE, "the guest powered off or reset before its self-test began"},
     {ANY, ANY, ANY, VERDICT_NONE, "the machine ended for an unknown reason"},
 };
 

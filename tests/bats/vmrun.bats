@@ -149,7 +149,7 @@ run_image() {
   [ "$(grep -c GUEST_PANICKED "$CHAOS/panic_nodriver/events.jsonl")" -eq 0 ]
   grep -q '"event":"SHUTDOWN".*"guest-reset"' "$CHAOS/panic_nodriver/events.jsonl"
   grep -q '<failure message="kernel panic' "$CHAOS/panic_nodriver/junit.xml"
-  ended 2 reset_nodriver 'NO VERDICT: the guest powered off in the middle of its self-test'
+  ended 2 reset_nodriver 'NO VERDICT: the guest powered off or reset in the middle of its self-test'
   grep -q '"event":"SHUTDOWN".*"guest-reset"' "$CHAOS/reset_nodriver/events.jsonl"
 }
 
