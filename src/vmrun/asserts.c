@@ -46,25 +46,25 @@ static bool figure(struct judge *j, const char *name, double *value)
 	return json_is_number(metric);
 }
 
-/* Find the single relation of an assert. Return false when it has none. */
-static bool relation_of(const json_t *assert, enum relation *relation, const json_t **bound)
+/* Return the one relation of an assert and set its bound; RELATIONS when it has none. */
+static enum relation relation_of(const json_t *assert, const json_t **bound)
 {
-	for (*relation = 0; *relation < RELATIONS; ++*relation) {
-		*bound = json_object_get(assert, relation_names[*relation]);
-		if (*bound)
-			return json_is_number(*bound) || json_is_string(*bound);
+	for (enum relation r = 0; r < RELATIONS; r++) {
+		*bound = json_object_get(assert, relation_names[r]);
+		if (json_is_number(*bound) || json_is_string(*bound))
+			return r;
 	}
-	return false;
+	return RELATIONS;
 }
 
 static void judge_assert(struct judge *j, const json_t *assert)
 {
 	const char *name = json_string_value(json_object_get(assert, "figure"));
-	enum relation relation;
 	const json_t *bound;
-	double value, limit;
+	enum relation relation = relation_of(assert, &bound);
+	double value = 0, limit = 0;
 
-	if (!name || !relation_of(assert, &relation, &bound)) {
+	if (!name || relation == RELATIONS) {
 		judge_finding(j, FINDING_ASSERT, false,
 			      "an assert of the flavor names no figure or no bound");
 		return;

@@ -219,7 +219,7 @@ int h2_server_listen(struct h2_server *s, const char *address, uint16_t port, ch
 
 int h2_server_listen_on(struct h2_server *s, int fd, char *error, size_t size)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = {0};
 	socklen_t len = sizeof(addr);
 	bool local = getsockname(fd, (struct sockaddr *)&addr, &len) == 0 && addr.ss_family == AF_UNIX;
 	struct loop_watch *w = local ? &s->unix_listener : &s->listener;

@@ -252,8 +252,7 @@ static void on_refused(int signo, siginfo_t *info, void *context)
 		    decimal(info->si_syscall & 0xffffff, number),
 		    ") of thread ",
 		    thread,
-		    ": it or its arguments are not in the daemon's list; with -seccomp log it "
-		    "would go through",
+		    ": it or its arguments are not in the daemon's list; -seccomp log lets it pass",
 		    NULL};
 		log_parts(LOG_LEVEL_WARN, "seccomp", parts);
 	}
