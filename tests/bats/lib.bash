@@ -6,10 +6,10 @@ BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
 # Daemons leave the machine's own /run alone; a test of the socket says where it is.
 export XTCP_GRPC_SOCKET=
 
-# Path of a built binary.
+# Path of a built binary. Build directories of test machines below $BUILD hold older ones of the same names.
 bin() {
-  local path
-  path=$(find "$BUILD" -maxdepth 3 -type f -name "$1" -perm -u+x -print -quit)
+  local path=$BUILD/$1
+  [ -f "$path" ] || path=$(find "$BUILD" -maxdepth 3 -name 'vm-*' -prune -o -type f -name "$1" -perm -u+x -print -quit)
   [ -n "$path" ] || { echo "bin: $1 is not built in $BUILD" >&2; return 1; }
   readlink -f "$path"
 }
