@@ -262,7 +262,7 @@ static bool is_doubtful(const struct token *t, const char *end)
 bool sql_names_files(const char *text, size_t len)
 {
 	/* Comments are tokens here, so the lexer's skip_blank() must not eat them. */
-	struct lexer lx = {text, text + len};
+	struct lexer lx = lexer_of(text, 0, len);
 	bool word = false;
 
 	while (lx.p < lx.end) {

@@ -21,10 +21,11 @@
 
 /* The preface and an empty SETTINGS frame. */
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
-#define PREFACE_LEN (sizeof(preface) - 1)
-#define MAGIC_LEN   24
+#define PREFACE_LEN	  (sizeof(preface) - 1)
+#define MAGIC_LEN	  24
 /* More than a socket pair takes at once is cut: single frames are what matters. */
-#define INPUT_MAX   65536
+#define INPUT_MAX	  65536
+#define INPUTS_PER_SERVER 500
 
 static struct fixture {
 	struct loop *loop;
@@ -32,6 +33,7 @@ static struct fixture {
 	struct config config;
 	struct poll_tap *tap;
 	struct loop_watch peer;
+	unsigned inputs;
 } fixture;
 
 static const struct config *get_config(void *data)
@@ -109,16 +111,21 @@ static void on_peer(struct loop_watch *w, uint32_t events)
 		loop_stop(fixture.loop);
 }
 
+/* A new server in time: to the one before, every input is the same peer, whose connections per second are limited. */
 static void fixture_make(void)
 {
 	const struct grpc_server_options options = {.stream_bytes = 65536, .total_bytes = 262144};
 	char error[200];
 
-	if (fixture.server)
+	if (fixture.server && ++fixture.inputs % INPUTS_PER_SERVER != 0)
 		return;
-	log_init(LOG_LEVEL_ERR);
-	fixture.loop = loop_new();
-	assert(fixture.loop && config_init(&fixture.config) == 0);
+	if (fixture.server) {
+		grpc_server_free(fixture.server, 0);
+	} else {
+		log_init(LOG_LEVEL_ERR);
+		fixture.loop = loop_new();
+		assert(fixture.loop && config_init(&fixture.config) == 0);
+	}
 	fixture.server = grpc_server_new(fixture.loop, &backend, &options, error, sizeof(error));
 	assert(fixture.server);
 }
