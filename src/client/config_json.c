@@ -134,8 +134,7 @@ static int duration_of(const json_t *v, Google__Protobuf__Duration **d)
 	if (!json_is_string(v) || duration_parse(json_string_value(v), &ns) < 0)
 		return -EINVAL;
 	if (!*d)
-		*d = (void *)protobuf_c_message_unpack(&google__protobuf__duration__descriptor, NULL, 0,
-						       (const uint8_t *)"");
+		*d = message_new(&google__protobuf__duration__descriptor);
 	if (!*d)
 		return -ENOMEM;
 	**d = duration_to_message(ns);

@@ -44,8 +44,7 @@ static bool deserializer_on(uint64_t mask, const char *name)
 	       (attributes & ~mask) == 0;
 }
 
-/* An unpacked empty message: free_unpacked() then frees whatever was put into it. */
-static void *message_new(const ProtobufCMessageDescriptor *d)
+void *message_new(const ProtobufCMessageDescriptor *d)
 {
 	return protobuf_c_message_unpack(d, NULL, 0, (const uint8_t *)"");
 }

@@ -68,12 +68,6 @@ static bool deserializer_known(const char *name)
 	return false;
 }
 
-/* Return an unpacked empty message, so that free_unpacked() frees everything added to it. */
-static void *message_new(const ProtobufCMessageDescriptor *d)
-{
-	return protobuf_c_message_unpack(d, NULL, 0, (const uint8_t *)"");
-}
-
 /* Write the list to b in the syntax of -deserializers. */
 static int deserializers_from_message(const deserializers_t *m, struct buf *b, char *error, size_t size)
 {
