@@ -19,7 +19,7 @@ setup() {
 # The sandbox with these verbs.
 kernel() {
   sandbox < <(
-    declare -f records shown same_as_ss peers in_state opened
+    declare -f records shown settled same_as_ss peers in_state opened
     cat
   )
 }
@@ -61,12 +61,20 @@ shown() {
   done | sort
 }
 
+# settled: what ss shows before and after our dump is the same, so the dump must show it too.
+settled() {
+  shown >/run/before
+  records >/run/ours
+  shown | diff /run/before - >/dev/null
+}
+
 # Both views agree, and there are N sockets of state S in it, for each S=N.
 same_as_ss() {
   local pair
-  diff <(shown) <(records) >&2
+  wait_for 20 settled
+  diff /run/before /run/ours >&2
   for pair; do
-    [ "$(records | grep -c "^${pair%=*} ")" -eq "${pair#*=}" ] || { echo "not $pair:" >&2; records >&2; return 1; }
+    [ "$(grep -c "^${pair%=*} " /run/ours)" -eq "${pair#*=}" ] || { echo "not $pair:" >&2; cat /run/ours >&2; return 1; }
   done
 }
 
@@ -130,7 +138,8 @@ E
     wait_for 5 in_state listening 1
     socat -u /dev/null TCP:127.0.0.1:5001,shut-none & client=$!
     wait $client || :
-    wait_for 5 in_state close-wait 1
+    wait_for 20 in_state close-wait 1
+    wait_for 20 in_state fin-wait-2 1
     same_as_ss CLOSE_WAIT=1 FIN_WAIT2=1
     exec 7>&-
     wait_for 5 in_state time-wait 1

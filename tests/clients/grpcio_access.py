@@ -4,11 +4,14 @@
 Usage: grpcio_access.py TARGET [token=TEXT] [ca=FILE [cert=FILE key=FILE]] [name=HOST] [uid=N gid=N[,N...]]
 TARGET is HOST:PORT or unix:/path; with ca= the connection is TLS. With uid= and gid= it is made as that user.
 """
+import faulthandler
 import os
 import sys
 
 import grpc
 
+# A call that hangs says where.
+faulthandler.dump_traceback_later(50, exit=True)
 target, settings = sys.argv[1], dict(word.split("=", 1) for word in sys.argv[2:])
 
 
@@ -77,4 +80,7 @@ for path, make in [
         if code in ("PERMISSION_DENIED", "UNAUTHENTICATED", "UNAVAILABLE"):
             first = first or error.details()
     print(path.rsplit("/", 1)[1], code)
-print(first)
+print(first, flush=True)
+channel.close()
+# Without the interpreter's own end: grpcio's threads, changed in credentials, have been seen to wait there for each other.
+os._exit(0)

@@ -3,6 +3,7 @@
 
 Usage: grpcio_check.py TARGET PID RECORDS   against grpc_serve, RECORDS a poll. Prints TAP.
 """
+import faulthandler
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ from google.protobuf import descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+# A call that hangs says where.
+faulthandler.dump_traceback_later(110, exit=True)
 target, pid, records = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 channel = grpc.insecure_channel(target, options=[("grpc.max_send_message_length", -1)])
 database = ProtoReflectionDescriptorDatabase(channel)
@@ -167,4 +170,6 @@ thread.join(20)
 missed = int(state.get("trailers", {}).get("xtcp2-missed-records", -1))
 check(state.get("code") == grpc.StatusCode.UNAVAILABLE, "a stream ends with UNAVAILABLE when the server does")
 check(missed > 0 and len(got) + missed == POLLS * records, f"a slow reader knows its loss: {len(got)} read, {missed} missed")
-print(f"1..{tests}")
+print(f"1..{tests}", flush=True)
+# Without the interpreter's own end, where grpcio's threads have been seen to wait for each other.
+os._exit(0)
