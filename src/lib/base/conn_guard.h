@@ -6,8 +6,8 @@
  * others. Each connection has a deadline for its current state (sending a request,
  * reading an answer, idle). Past the deadline, or when a new connection needs room
  * and this one has been inactive longest, it is shut down with shutdown(2), which
- * the server sees as its end. A client that connects and asks at once is the last
- * to go, however many idle ones there are. No connection is shut down before
+ * the server sees as its end. A client that connects and sends its request at once is
+ * shut down last, however many idle ones there are. No connection is shut down before
  * CONN_GRACE_MS, enough to send a request even on a busy machine; this limits new
  * connections to `room` per CONN_GRACE_MS.
  *
@@ -21,8 +21,8 @@
 struct conn_guard;
 struct conn_slot;
 
-/* Create a guard. Beyond `room` connections each new one replaces the oldest; the server must accept some
- * more than `room`. NULL when memory is exhausted. */
+/* Create a guard. Beyond `room` connections each new one replaces the one inactive longest; the server must
+ * accept a few more than `room`. NULL when memory is exhausted. */
 struct conn_guard *conn_guard_new(size_t room);
 /* Free a guard without connections, or NULL. */
 void conn_guard_free(struct conn_guard *g);

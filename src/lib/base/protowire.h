@@ -2,9 +2,9 @@
 #ifndef BASE_PROTOWIRE_H
 #define BASE_PROTOWIRE_H
 /*
- * Reads the protobuf wire format field by field, borrowing from the input: for
- * places that want a few fields of a message, or none of its memory. Safe on
- * any bytes; groups (long obsolete) are refused. Any thread.
+ * Reads the protobuf wire format field by field, borrowing from the input, where a
+ * few fields of a message are enough or nothing may be allocated. Safe on any
+ * bytes; groups (long obsolete) are refused. Any thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ static inline struct protowire protowire_of(struct str bytes)
 	return (struct protowire){p, p + bytes.len, false};
 }
 
-/* At most ten bytes. false at the end of the input or when it is damaged. */
+/* Read a varint of at most ten bytes. Return false at the end of the input or when it is damaged. */
 static inline bool protowire_varint(struct protowire *r, uint64_t *value)
 {
 	uint64_t v = 0;
@@ -49,7 +49,7 @@ static inline bool protowire_varint(struct protowire *r, uint64_t *value)
 	return false;
 }
 
-/* Little-endian, `size` bytes. */
+/* Read a little-endian number of `size` bytes. Return false when the input ends before. */
 static inline bool protowire_fixed(struct protowire *r, size_t size, uint64_t *value)
 {
 	if ((size_t)(r->end - r->p) < size)
@@ -82,7 +82,7 @@ static inline bool protowire_value(struct protowire *r, struct protowire_field *
 	return false;
 }
 
-/* The next field. false at the end, and with r->bad when the input is damaged. */
+/* Read the next field. Return false at the end, and with r->bad set when the input is damaged. */
 static inline bool protowire_next(struct protowire *r, struct protowire_field *f)
 {
 	uint64_t tag;

@@ -5,10 +5,10 @@
 #include <stddef.h>
 
 /*
- * Open a regular file for reading that only its owner may write and that others
- * than owner and group may not read; a secret that everybody knows is none. Does
- * not wait for the writer of a FIFO. The descriptor, close-on-exec and the
- * caller's, or -errno with one sentence in error that names the file and what to do.
+ * Open a secret for reading. It must be a regular file that only its owner may write
+ * and only owner and group may read. Does not wait for the writer of a FIFO. Return
+ * the descriptor (close-on-exec, owned by the caller), or -errno with one sentence in
+ * error (size bytes) that names the file and the remedy.
  */
 int secret_file_open(const char *path, char *error, size_t size);
 

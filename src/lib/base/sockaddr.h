@@ -29,7 +29,7 @@ static inline socklen_t sockaddr_parse(const char *text, uint16_t port, struct s
 	return 0;
 }
 
-/* Whether only this machine can be at that address. */
+/* Return whether the address is a loopback address. */
 static inline bool sockaddr_is_loopback(const struct sockaddr_storage *address)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;

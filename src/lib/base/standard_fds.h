@@ -3,11 +3,11 @@
 #define BASE_STANDARD_FDS_H
 
 /*
- * Open /dev/null at those of the descriptors 0 to 2 that are closed, so that no
- * file or socket of the program gets their numbers and with it what is meant
- * for a terminal. Opened the wrong way round: using them is an error (EBADF), as
- * it was. To be called before anything is opened. Where even /dev/null cannot be
- * opened the process is ended.
+ * Open /dev/null at those of the descriptors 0 to 2 that are closed, so that no file
+ * or socket of the program gets such a number and receives output meant for a
+ * terminal. stdin is opened for writing, stdout and stderr for reading: using them
+ * still fails with EBADF. Call it before anything is opened. If /dev/null cannot be
+ * opened, the process ends.
  */
 void standard_fds_fill(void);
 

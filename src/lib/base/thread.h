@@ -6,10 +6,10 @@
 #include <stddef.h>
 
 /*
- * Start fn(data) on a stack of stack_bytes, 0 for the system's default, with
- * signals blocked: they are the main thread's, but for SIGSYS, which a refused
- * system call raises in its own thread. A name has at most 15 characters. 0 or
- * -errno; the caller joins the thread.
+ * Start fn(data) on a stack of stack_bytes, 0 for the system's default. All signals
+ * are blocked in it, as the main thread handles them, but for SIGSYS, which a refused
+ * system call raises in the thread that made it. The name has at most 15 characters.
+ * 0 or -errno; the caller joins the thread.
  */
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*fn)(void *), void *data);
 

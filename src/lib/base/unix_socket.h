@@ -16,24 +16,26 @@ struct unix_socket {
 };
 
 /*
- * Listen on path, non-blocking and close-on-exec. The directory is made (0755)
- * when only it is missing. A socket that nobody listens on is replaced; a live
- * one, and whatever is no socket, stays and gives -EADDRINUSE or -EEXIST. The
- * name never has more than `mode`. What is made is given to owner, who has to
- * remove it in the end; NULL leaves it. Start-up only: for an instant it sets the
- * process's umask. 0, or -errno with one sentence in error that names the path.
+ * Listen on path, non-blocking and close-on-exec. Create its directory (0755) if only
+ * that is missing. Replace a socket that nobody listens on; fail with -EADDRINUSE for
+ * one that is in use, and with -EEXIST for another kind of file. The socket's file never
+ * has more permissions than `mode`. File and new directory are given to `owner`, which
+ * must be able to remove them; NULL leaves the owner as it is. Start-up only: changes
+ * the process's umask for a moment. 0, or -errno with one sentence in error (size bytes)
+ * that names the path.
  */
 int unix_socket_listen(struct unix_socket *s, const char *path, mode_t mode,
 		       const struct privilege_user *owner, char *error, size_t size);
 /*
- * Take over a socket that another process has made listen on path, and its name:
- * s is as after unix_socket_listen(). fd is owned from here on with 0; -errno.
+ * Take over a socket that another process has bound to path and listens on: s is then
+ * as after unix_socket_listen(). Return 0, and fd is owned by s, or -errno.
  */
 int unix_socket_adopt(struct unix_socket *s, const char *path, int fd);
-/* Close it and remove the name, if that is still this socket's. Harmless for one that does not listen. */
+/* Close the socket and remove its file, unless that is another socket's by now. Fine for a closed one. */
 void unix_socket_close(struct unix_socket *s);
 
-/* A connected socket, non-blocking and close-on-exec, or -errno; -EAGAIN when its backlog is full. Never blocks. */
+/* Return a connected socket, non-blocking and close-on-exec, or -errno: -EAGAIN when the backlog is full.
+ * Never blocks. */
 int unix_socket_connect(const char *path);
 
 #endif

@@ -2,9 +2,9 @@
 #ifndef STATS_STATS_H
 #define STATS_STATS_H
 /*
- * What the daemon counts about itself: one 64-bit cell a row of stats.def.
- * Cells are relaxed atomics and may be touched from any thread; hot loops count
- * in locals and add once a batch.
+ * The daemon's counters and gauges: one 64-bit cell per row of stats.def. Cells are
+ * relaxed atomics and may be used from any thread; hot loops count in locals and
+ * add once per batch.
  */
 #include <stdbool.h>
 #include <stdint.h>

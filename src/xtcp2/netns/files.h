@@ -4,41 +4,43 @@
 /*
  * Theory of operation: descriptors
  *
- * The socket in a namespace is kept open between polls, because making it anew
- * costs a way in and out. A host may have more namespaces than this process may
- * have descriptors (RLIMIT_NOFILE). So only as many sockets are kept as leave
- * room for what else needs one: what was open when the poll started, entering
- * namespaces, clients. Sockets beyond that are closed by the worker that has
- * dumped with them and made anew in the next poll: it costs time, no namespace.
+ * The socket in a namespace stays open between polls, because opening it anew means
+ * entering and leaving the namespace. A host may have more namespaces than this
+ * process may have descriptors (RLIMIT_NOFILE). So the number of open sockets is
+ * limited to what leaves room for the other descriptors: those open at the start of
+ * polling, those for entering namespaces, and clients. The worker closes a socket
+ * beyond the limit after its dump and opens it anew in the next poll: this costs
+ * time, but every namespace is read.
  *
- * If descriptors run out all the same (more clients than planned for, a limit of
- * the whole host), fewer are kept from then on, and a few more again with
- * each minute in which none was missing.
+ * If descriptors run out nevertheless (more clients than planned, a limit of the
+ * whole host), the limit is lowered, and raised a little after each minute without
+ * a shortage.
  *
- * Any thread but for what is said otherwise; the numbers are of the process.
+ * Any thread, unless stated otherwise; the counts are for the whole process.
  */
 #include <stdbool.h>
 #include <stddef.h>
 
 struct netns_table;
 
-/* Plans with the limit and what is open now, for so many threads that enter namespaces. Main thread. */
+/* Set the limit from RLIMIT_NOFILE, the descriptors open now and the number of threads that enter
+ * namespaces. Main thread. */
 void netns_files_plan(unsigned threads);
 
-/* A socket was made, or closed. */
+/* Count a socket that was opened, or closed. */
 void netns_files_opened(void);
 void netns_files_closed(void);
 
-/* There was no descriptor left to make one. */
+/* Report that no descriptor was left for a socket. Lowers the limit. */
 void netns_files_ran_out(void);
 
-/* Whether sockets now open may stay so; false: close the one that was dumped last. */
+/* Return whether the open sockets are within the limit; if not, close the one just dumped. */
 bool netns_files_keep(void);
 
-/* How many are kept at most. */
+/* Return the limit of sockets that stay open. */
 size_t netns_files_kept_max(void);
 
-/* Between polls, main thread: closes idle sockets until no more are open than may be kept. */
+/* Close idle sockets down to the limit. Main thread, between polls. */
 void netns_files_trim(struct netns_table *table);
 
 #endif

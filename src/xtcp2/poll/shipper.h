@@ -14,14 +14,14 @@
 struct dest;
 struct envelope;
 
-/* What -envelopeFlushRows and -envelopeFlushBytes mean when they are 0. */
+/* The limits that apply when -envelopeFlushRows or -envelopeFlushBytes is 0. */
 #define ENVELOPE_FLUSH_ROWS  10000
 #define ENVELOPE_FLUSH_BYTES (768 * 1024)
 
 /*
- * Records are handed to a tap in batches of about this many bytes: what is
- * copied is still in the processor's cache, and several batches fit into the
- * least that -grpcStreamBytes may be.
+ * A tap gets records in batches of about this many bytes: small enough that they
+ * are still in the processor's cache when the tap copies them, and that several
+ * batches fit into the smallest -grpcStreamBytes.
  */
 #define TAP_BATCH_BYTES (32 * 1024)
 
@@ -35,32 +35,35 @@ struct shipper {
 	uint32_t flush_rows;
 	size_t flush_bytes, max_bytes;
 	size_t row_at;	/* where the last record begins in the envelope */
-	bool wire_rows; /* envelopes hold what a tap wants: protobufList */
+	bool wire_rows; /* the envelope's bytes are those a tap takes: protobufList */
 	struct poll_tap *tap;
-	size_t unseen_at;     /* the first row of the envelope that the tap has not got ... */
-	uint32_t unseen_rows; /* ... and how many there are from it on */
-	struct buf tap_batch; /* rows for the tap that no envelope holds as it wants them */
+	size_t unseen_at;     /* offset of the first row of the envelope that the tap has not got ... */
+	uint32_t unseen_rows; /* ... and the number of rows from there on */
+	struct buf tap_batch; /* rows for the tap when the envelope has another format */
 	uint32_t tap_rows;
 	uint64_t shipped, sampled_out, oversize; /* since shipper_flush() */
 };
 
-/* dest is borrowed. 0, or -EINVAL (marshal, columns: with a sentence in error) or -ENOMEM. */
+/*
+ * Initialise a shipper; dest is borrowed. Return 0, -EINVAL for a bad -marshal or -columns, with one sentence
+ * in error (size bytes), or -ENOMEM.
+ */
 int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size);
-/* NULL takes the tap away, with what it has not got yet. */
+/* Set the tap; NULL removes it and discards the rows it has not got yet. */
 void shipper_set_tap(struct shipper *s, struct poll_tap *tap);
 /*
- * Shippers of one destination share a stream, whose csv or tsv header stands
- * ahead of all records: one of them sends it, before any has a record.
+ * Say whether this shipper sends the header line of csv and tsv. Shippers of one
+ * destination share a stream: exactly one of them sends it, ahead of all records.
  */
 void shipper_header(struct shipper *s, bool send);
-/* Gives back an envelope that was not submitted. A zeroed shipper is fine. */
+/* Free the shipper; its unsubmitted envelope goes back to the destination. A zeroed shipper is fine. */
 void shipper_free(struct shipper *s);
 
-/* Submits what is there,
- * moves the counts to the stats and returns the records shipped since the last flush. */
+/* Submit the current envelope, add the counts to the stats and return the records shipped since the last
+ * flush. */
 uint64_t shipper_flush(struct shipper *s);
 
-/* Fills the META fields that are the same in every record. Borrows config's strings. */
+/* Set the META fields that are the same in every record. Borrows config's strings. */
 void record_constants(struct record *record, const struct config *config);
 
 #endif

@@ -92,7 +92,7 @@ static void set_tap(void *data, struct poll_tap *tap)
 	close_sender_set_tap(d->close_sender, tap);
 }
 
-/* The sentence may name an option first, as "-grpcTlsKey /etc/key: Permission denied". */
+/* Refuse the option at the start of the sentence ("-grpcTlsKey /etc/key: Permission denied"), or -grpcPort. */
 static int refuse_server(char *sentence)
 {
 	size_t end = strcspn(sentence, " :");
@@ -116,7 +116,7 @@ int control_start(struct daemon *d)
 	    .listen = d->config->grpc_port && d->config->grpc_listen[0] ? d->config->grpc_listen : NULL,
 	    .port = d->config->grpc_port,
 	    .listen_fd = sockets_copy(&d->sockets, SOCKET_TCP),
-	    /* If there is none, sockets_open() has logged why. */
+	    /* If there is no descriptor, sockets_open() has logged why. */
 	    .socket = unix_fd >= 0 ? d->config->grpc_socket : "",
 	    .socket_fd = unix_fd,
 	    .socket_needed = true,
@@ -147,7 +147,7 @@ int control_start(struct daemon *d)
 	return d->grpc ? 0 : refuse_server(error);
 }
 
-/* Longest time to send queued data to clients at the end. */
+/* The time limit for sending queued data to clients at the end. */
 #define DRAIN_MS 1000
 
 void control_end(struct daemon *d)

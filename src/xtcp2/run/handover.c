@@ -43,7 +43,7 @@ struct parcel {
 	char path[FD_PATH_MAX];
 };
 
-/* This process receives */
+/* --- descriptors received from the previous process --- */
 
 static void receive_line(struct handover *h, const char *line)
 {
@@ -118,7 +118,7 @@ void handover_settle(struct handover *h)
 	h->fallback = -1;
 }
 
-/* This process leaves */
+/* --- descriptors passed to the next process --- */
 
 /* Write the configuration to a memfd. Return it or -errno. */
 static int config_memfd(const struct config *config)
@@ -214,7 +214,7 @@ static void exec_with(int config, int fallback, const struct handover *left, cha
 void handover_exec(const struct config *config, const struct config *before, const struct handover *left,
 		   char *name)
 {
-	/* Go on without a fallback if its memfd fails. */
+	/* Without a memfd for the fallback there is no fallback. */
 	exec_with(config_memfd(config), before ? config_memfd(before) : -1, left, name);
 }
 

@@ -70,7 +70,7 @@ struct dest *setup_dest(const struct config *config)
 	char error[512];
 	struct encoder encoder = {0};
 
-	/* Checked here, once, so that a bad -marshal or -columns ends the start-up with one line. */
+	/* A bad -marshal or -columns ends the start-up here with one line, before each worker needs them. */
 	if (encoder_init(&encoder, config->marshal, config->columns, error, sizeof(error)) < 0) {
 		bool unknown = encoder.ops && !encoder.ops->name;
 		refuse(unknown ? "marshal" : "columns", ": %s", error);
@@ -94,10 +94,10 @@ struct dest *setup_dest(const struct config *config)
 	return d;
 }
 
-/* The default user where there is one of this name. */
+/* The default user, if the system has it. */
 #define DEFAULT_USER "xtcp2"
 
-/* The group that may use the container runtime's socket, where others may not; 0 for none. */
+/* Return the group that is needed to use the container runtime's socket; 0 for none. */
 static gid_t socket_group(const struct config *config)
 {
 	struct stat st;
@@ -108,7 +108,7 @@ static gid_t socket_group(const struct config *config)
 	return st.st_gid;
 }
 
-/* Whether the process is in a group already. */
+/* Return whether the process is in the group. */
 static bool in_group(gid_t group)
 {
 	gid_t own[NGROUPS_MAX];
@@ -148,7 +148,7 @@ static int find_groups(const struct config *config, struct privilege_user *user)
 	return r;
 }
 
-/* A process that is not root keeps its user and groups: what is asked for must be what it has. */
+/* Check -user and -groups of a process that is not root: it cannot change them, so they must match. */
 static int check_ordinary_user(const struct config *config, const struct privilege_user *self)
 {
 	struct privilege_user wanted = *self;
@@ -206,7 +206,7 @@ int setup_capture_directory(const struct config *config, const struct privilege_
 	return refuse("capturePath", " %s: %s", directory, strerror(errno));
 }
 
-/* With the rights that are left. */
+/* Check that the daemon can write to the directory with its remaining privileges. */
 static int check_capture_directory(const struct config *config, const struct privilege_user *user)
 {
 	if ((!config->write_files && !config->dest_write_files) ||
@@ -218,7 +218,7 @@ static int check_capture_directory(const struct config *config, const struct pri
 		      config->capture_path, user->name, strerror(errno));
 }
 
-/* Whether the supplementary groups of the process are those of the user, and no others. */
+/* Return whether the supplementary groups of the process are exactly those of the user. */
 static bool has_groups(const struct privilege_user *user)
 {
 	bool all = getgroups(0, NULL) == (int)user->group_count;
@@ -228,7 +228,8 @@ static bool has_groups(const struct privilege_user *user)
 	return all;
 }
 
-static void say_what_is_missing(const struct config *config, struct netns_options *options)
+/* Log each missing capability and the sockets that the daemon cannot see without it. */
+static void warn_missing(const struct config *config, struct netns_options *options)
 {
 	if (!privilege_have(CAP_SYS_ADMIN)) {
 		log_warn("xtcp2",
@@ -265,19 +266,20 @@ int setup_privileges(const struct config *config, const struct privilege_user *u
 		     struct netns_options *options)
 {
 	int keep[4] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE};
-	size_t count = 2, asleep = count;
+	size_t count = 2, lowered = count;
 	bool other = user->uid != geteuid();
 
-	say_what_is_missing(config, options);
-	/* The first is raised to number a namespace and to ask a socket for its own, the second is for a start over. */
+	warn_missing(config, options);
+	/* CAP_NET_ADMIN is raised to give a namespace an nsid and to ask a socket for its namespace;
+	 * CAP_NET_BROADCAST is needed after a start over. */
 	if (config->close_events || config->hidden_sockets)
 		keep[count++] = CAP_NET_ADMIN;
 	if (config->close_events)
 		keep[count++] = CAP_NET_BROADCAST;
 	int r = drop(config, user, keep, count);
-	for (; r == 0 && asleep < count; asleep++) {
-		if (privilege_have(keep[asleep]))
-			r = privilege_lower(keep[asleep]);
+	for (; r == 0 && lowered < count; lowered++) {
+		if (privilege_have(keep[lowered]))
+			r = privilege_lower(keep[lowered]);
 		if (r < 0)
 			log_err("xtcp2", "cannot lower a capability: %s", strerror(-r));
 	}

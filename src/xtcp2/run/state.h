@@ -18,7 +18,7 @@ struct daemon {
 	struct loop *loop;
 	struct loop_watch signals, watchdog, reconcile, dest_ended;
 	struct source_config source;
-	struct privilege_user user; /* who it runs as once everything is open */
+	struct privilege_user user; /* the user it becomes once everything is open */
 	struct netns_options netns;
 	struct directories directories;
 	struct hidden *hidden; /* NULL without -hiddenThreads and -hiddenSockets */
@@ -32,20 +32,20 @@ struct daemon {
 	struct docker *docker; /* NULL without -enrichContainer */
 	struct http_server *http;
 	struct grpc_server *grpc;
-	struct grpc_backend control; /* what the server asks of us */
-	struct handover *received;   /* from the process before; borrowed */
+	struct grpc_backend control; /* the functions that the gRPC server calls */
+	struct handover *received;   /* from the previous process; borrowed */
 	char *name;		     /* argv[0], to start over with; borrowed */
-	struct sockets sockets;	     /* what the servers listen on */
+	struct sockets sockets;	     /* the listening sockets of the servers */
 	struct trial *trial;	     /* of the configuration `tried`, for `attempt`; NULL for none */
 	struct config *tried;	     /* owned */
 	struct backend_attempt *attempt;
-	struct config *successor; /* start over with this one after the way down; owned; NULL for none */
+	struct config *successor; /* the configuration for the next process; owned; NULL for none */
 	uint64_t loops;
-	size_t started;	  /* parts whose start was called */
-	bool trial_only;  /* nobody is to notice this daemon */
+	size_t started;	  /* number of parts whose start function was called */
+	bool trial_only;  /* -check: has no effect outside this process */
 	bool up;	  /* all parts have started */
-	bool unsent;	  /* at the end, within -flushTimeout */
-	bool reader_gone; /* nobody is left to ship to: what is unsent is no failure of ours */
+	bool unsent;	  /* records were left when -flushTimeout ended */
+	bool reader_gone; /* the reader of stdout has ended: unsent records are no failure */
 	bool scan_due;	  /* a directory changed while a cycle ran */
 };
 

@@ -2,22 +2,22 @@
 /*
  * Theory of operation
  *
- * The rows of syscalls.def become a filter for the kernel: two instructions
- * for a call that is always allowed, a few more where an argument is looked at.
- * Since Linux 5.11 the kernel remembers which numbers are always allowed, so
- * that the order costs nothing. It is generated here rather than by a library:
- * names of calls and of flags are the compiler's, for each architecture.
+ * The rows of syscalls.def are translated into a seccomp filter: two instructions
+ * for a call that is always allowed, a few more where an argument is tested. Since
+ * Linux 5.11 the kernel caches which numbers are always allowed, so that the order
+ * of the rows costs nothing. The filter is built here, without a library, because
+ * the compiler's headers supply the numbers of calls and flags for each architecture.
  *
- * A refused call raises SIGSYS in the thread that made it. The handler counts,
- * logs the first of each number and lets the call fail with ENOSYS, as on a
- * kernel that lacks it, for which libraries often have another way. Threads
- * must not block SIGSYS: the kernel would end the process.
+ * A refused call raises SIGSYS in the thread that made it. The handler counts it,
+ * logs the first one of each number and makes the call fail with ENOSYS, as on a
+ * kernel without that call, for which libraries often have a fallback. Threads must
+ * not block SIGSYS: the kernel would end the process.
  *
- * A filter stays over an exec, and each more costs memory and time. One
- * question, which no kernel knows and the filter answers, tells whether it is
- * there already.
+ * A filter stays in force across exec(2), and a second one would cost memory and time
+ * again. To detect one, the daemon calls prctl(2) with an option that no kernel knows
+ * (QUESTION): the filter answers it with EALREADY.
  *
- * A build with a sanitizer has no filter: its runtime makes calls of its own.
+ * A build with a sanitizer has no filter, as the sanitizer's runtime makes other calls.
  */
 #include "run/syscalls.h"
 
@@ -55,10 +55,10 @@
 #ifndef SIOCGSKNS
 #define SIOCGSKNS 0x894C
 #endif
-/* TCGETS2 needs a struct that no header has which can stand beside <sys/ioctl.h>. */
+/* TCGETS2: the header of its struct cannot be included together with <sys/ioctl.h>. */
 #define IOCTL_TCGETS2 0x802c542a
 
-/* Numbers that all architectures share, for headers older than the C library that the daemon may run with. */
+/* The same numbers on all architectures; the headers may be older than the C library at run time. */
 #ifndef __NR_futex_waitv
 #define __NR_futex_waitv 449
 #endif
@@ -94,7 +94,7 @@
 
 #ifdef ARCHITECTURE
 
-/* prctl(2) with this option is EALREADY where the filter is, EINVAL elsewhere. */
+/* An option of prctl(2) that fails with EALREADY under the filter and with EINVAL without it. */
 #define QUESTION 0x78746370
 
 /* Offset of the low half of an argument. */
@@ -150,7 +150,7 @@ static void add_load(struct program *p, size_t offset)
 	add(p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset));
 }
 
-/* Skips the next `count` instructions unless what is loaded is the value. */
+/* Skip the next `count` instructions unless the loaded word equals `value`. */
 static void add_unless(struct program *p, uint32_t value, uint8_t count)
 {
 	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, count));
@@ -161,7 +161,7 @@ static void add_return(struct program *p, uint32_t action)
 	add(p, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-/* An argument is compared; the number is loaded again where it is another one. */
+/* Take `action` if call and argument match; otherwise load the number of the call again for the next rule. */
 static void add_argument_rule(struct program *p, const struct rule *r, uint32_t value, uint32_t action)
 {
 	add_unless(p, r->number, 5);
@@ -223,7 +223,7 @@ static const char *name_of(int number)
 	return "unknown";
 }
 
-/* Text of n, which is not negative, at the end of the buffer. */
+/* Write n, which is not negative, to the end of the buffer. Return its text. */
 static const char *decimal(int n, char buffer[static 12])
 {
 	char *p = buffer + 11;
@@ -280,11 +280,11 @@ static int install(bool uring, uint32_t refuse)
 
 	build(&p, uring, refuse);
 	struct sock_fprog filter = {.len = p.length, .filter = p.code};
-	/* Speculation is left as it is: no code runs here but the daemon's. */
+	/* No mitigation of speculation: this process runs no code of others. */
 	long r = syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER,
 			 SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &filter);
 	if (r > 0)
-		return -EBUSY; /* a thread that cannot have it */
+		return -EBUSY; /* a thread with another filter */
 	return r < 0 ? -errno : 0;
 }
 

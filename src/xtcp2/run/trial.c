@@ -11,9 +11,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-/* A start takes milliseconds; a name that is looked up at a server that is silent may take longer than this. */
+/* A start takes milliseconds; only a look-up of a name at a silent server may exceed this limit. */
 #define TRIAL_NS   (10 * NS_PER_SEC)
-/* The longest report; the rest of a longer one is cut off. */
+/* The longest report in bytes; a longer one is truncated. */
 #define REPORT_MAX 2048
 
 struct trial {
@@ -26,7 +26,7 @@ struct trial {
 	void *data;
 };
 
-/* Ends the child, waits for it and returns its status. */
+/* Wait for the child, after killing it if by_force. Return its status. */
 static int reap(struct trial *t, bool by_force)
 {
 	int status = 0;
@@ -39,7 +39,7 @@ static int reap(struct trial *t, bool by_force)
 	return status;
 }
 
-/* All has been said: the child is ending or has ended. */
+/* Report the result of the trial: the child has closed its report and is ending or has ended. */
 static void judge(struct trial *t)
 {
 	int status = reap(t, false);

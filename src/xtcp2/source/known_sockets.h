@@ -2,11 +2,11 @@
 #ifndef SOURCE_KNOWN_SOCKETS_H
 #define SOURCE_KNOWN_SOCKETS_H
 /*
- * What the polls last saw of each socket, by cookie: the kernel's event of a
- * closed socket carries neither user, inode, cgroup, memory nor congestion
- * algorithm, and this table gives them back. A cache: bounded, eight places a
- * bucket; a full bucket gives up the entry that was refreshed longest ago, and
- * that is counted (KNOWN_EVICTED). Memory is taken as it is touched. Any thread.
+ * A cache of the last polled values of each socket, by cookie. The kernel's event
+ * of a closed socket carries neither user, inode, cgroup, memory nor congestion
+ * algorithm; the cache completes it. Its size is bounded, with eight entries per
+ * bucket; a full bucket evicts the entry refreshed longest ago and counts it
+ * (KNOWN_EVICTED). The kernel supplies its pages as they are touched. Any thread.
  */
 #include <stddef.h>
 
@@ -14,17 +14,17 @@
 
 struct known_sockets;
 
-/* Room for at least `sockets`. NULL with errno. */
+/* Create a cache for at least `sockets` entries. NULL with errno. */
 struct known_sockets *known_sockets_new(size_t sockets);
 void known_sockets_free(struct known_sockets *k);
 
-/* Remembers a socket that a poll read. Those that will never make an event (TIME_WAIT) are left out. */
+/* Store the socket of a polled record. Sockets that never cause an event (TIME_WAIT) are not stored. */
 void known_sockets_put(struct known_sockets *k, const struct record *record);
 
 /*
- * Adds what is known to the record of a closed socket: sections CONG, SKMEMINFO
- * and CGROUP with their bits in inet_diag_attributes, uid and inode. Forgets the
- * socket: there is no second event. Returns whether it was known.
+ * Add the stored values to the record of a closed socket: sections CONG, SKMEMINFO
+ * and CGROUP with their bits in inet_diag_attributes, uid and inode. Remove the
+ * entry: there is no second event. Return whether there was one.
  */
 bool known_sockets_take(struct known_sockets *k, struct record *record);
 

@@ -2,20 +2,21 @@
 #ifndef SOURCE_NSID_NAMES_H
 #define SOURCE_NSID_NAMES_H
 /*
- * What the namespaces behind the numbers (nsid) of events are called.
+ * Theory of operation: the namespace that an nsid stands for
  *
- * A number is free again when its namespace ends, and the kernel gives the
- * lowest free one to the next namespace, often before any scan has seen either:
- * a veth pair into a new container is enough. So a name is valid for as long as
- * the kernel has not said that the number was taken back (RTM_DELNSID). It sends
- * that after the last event of the old namespace and before the first one of the
- * next, but on another socket than events: an event read after the word may
- * have been sent before it. Hence a name outlives its number until all
- * events have been read that waited when the word came, and if the number was
- * given away (RTM_NEWNSID) before that, what comes with it meanwhile has no name,
- * because it cannot be told whose it is. Wrong is never better than unknown.
+ * An event names its namespace by a number, the nsid. An nsid is free again when
+ * its namespace ends, and the kernel assigns the lowest free one to the next
+ * namespace, often before a scan has seen either: a veth pair into a new container
+ * is enough. So a name is valid until the kernel announces that the nsid was
+ * withdrawn (RTM_DELNSID). It sends that message after the last event of the old
+ * namespace and before the first event of the next one, but on another socket than
+ * the events: an event read after the message may have been sent before it. A name
+ * therefore stays until all events have been read that waited when the message
+ * came. If the nsid is assigned again (RTM_NEWNSID) before that, events with it
+ * have no name in the meantime, because they may belong to either namespace: no
+ * name is better than a wrong one.
  *
- * Not thread-safe: the owner of the events has the lock.
+ * Not thread-safe: the owner of the events holds a lock.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,37 +34,40 @@ struct nsid_name {
 struct nsid_names;
 
 /*
- * Listens for numbers taken back, on a thread with CAP_NET_ADMIN in effect (for
- * the size of the buffer only). NULL with errno.
+ * Subscribe to the messages about nsids, on a thread with CAP_NET_ADMIN in effect (only
+ * for the size of the receive buffer). NULL with errno.
  */
 struct nsid_names *nsid_names_new(void);
 void nsid_names_free(struct nsid_names *p);
 
-/* Readable when numbers changed. */
+/* Return a descriptor that is readable when nsids changed. */
 int nsid_names_fd(const struct nsid_names *p);
 
 /*
- * Takes in what changed, without waiting. Call it before and after reading
- * events. Returns the number of this reading, for nsid_names_settle().
+ * Process the waiting messages about nsids, without waiting for more. Call it before
+ * and after reading events. Return the number of this call, for nsid_names_settle().
  */
 uint32_t nsid_names_read(struct nsid_names *p);
 
-/* Every event has been read that waited after reading `upto`: names of numbers taken back by then go. */
+/*
+ * Declare that all events have been read that waited after call number `upto` of
+ * nsid_names_read(). Drops the names of nsids withdrawn by then.
+ */
 void nsid_names_settle(struct nsid_names *p, uint32_t upto);
 
-/* The place of the number; one without a name when it is unknown or in doubt. Never NULL. */
+/* Return the name of the nsid; an empty one when it is unknown or in doubt. Never NULL. */
 const struct nsid_name *nsid_names_get(const struct nsid_names *p, int32_t nsid);
 
-/* Whether the number that the namespace had at the last nsid_names_learn() is still its own. */
+/* Return whether the nsid that the namespace had at the last nsid_names_learn() is still its own. */
 bool nsid_names_holds(const struct nsid_names *p, const struct netns *ns);
 
-/* Makes room for a number just given, so that its end is noticed. False: too high, or no memory. */
+/* Make room for a new nsid, so that its end is noticed. Return false if it is too high or memory runs out. */
 bool nsid_names_reserve(struct nsid_names *p, int32_t nsid);
 
-/* Calls the number ns->nsid like the namespace, unless its last owner's events may still wait. */
+/* Name ns->nsid after the namespace, unless events of its previous owner may still wait. */
 void nsid_names_learn(struct nsid_names *p, const struct netns *ns);
 
-/* Names one place like the namespace. */
+/* Name one entry after the namespace. */
 void nsid_name_set(struct nsid_name *place, const struct netns *ns);
 void nsid_name_clear(struct nsid_name *place);
 
