@@ -25,7 +25,10 @@
 }:
 stdenv.mkDerivation (finalAttrs: {
   pname = "xtcp2";
-  version = "2.0.0";
+  # The one place of the version is the top meson.build.
+  version = builtins.head (
+    builtins.match ".*\n  version: '([^']*)'.*" (builtins.readFile ../../meson.build)
+  );
   src = import ./source.nix lib;
   outputs = [
     "out"

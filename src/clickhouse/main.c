@@ -304,7 +304,7 @@ static void parse(struct options *o, int argc, char **argv)
 	    {"maxQuerySeconds", FLAG_U32, &o->max_query_seconds, "a statement ends after so many seconds"},
 	    {"memory", FLAG_U32, &o->memory_mib, "most memory the engine may take, MiB"},
 	    {"engineLog", FLAG_STRING, &o->engine_log, "file for the engine's own log; \"\" for none"},
-	    {"v", FLAG_BOOL, &o->verbose, "say more: refused requests and their errors"},
+	    {"verbose", FLAG_BOOL, &o->verbose, "say more: refused requests and their errors"},
 	    {NULL},
 	};
 	const char *password = getenv("XTCP2_CLICKHOUSE_PASSWORD");

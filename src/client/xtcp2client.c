@@ -25,7 +25,6 @@
 #include "control/trailer.h"
 #include "record/encoder.h"
 #include "record/wire_decode.h"
-#include "version.h"
 #include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
 
 #define SERVICE	    "/xtcp_flat_record.v1.XTCPFlatRecordService/"
@@ -49,7 +48,7 @@ static struct grpc_target target = GRPC_TARGET_INIT;
 static const char *format = "json", *columns = "", *sort = "send_rate";
 static uint32_t workers = 1, debug, count;
 static int64_t poll_frequency = 10 * NS_PER_SEC, refresh = NS_PER_SEC;
-static bool poll_mode, as_json, show_version;
+static bool poll_mode, as_json;
 
 static const struct flag flags[] = {
     GRPC_TARGET_FLAGS(target),
@@ -64,7 +63,6 @@ static const struct flag flags[] = {
     {"refresh", FLAG_DURATION, &refresh, "with -format top: draw this often"},
     {"count", FLAG_U32, &count, "end after this many records; 0 goes on"},
     {"d", FLAG_U32, &debug, "log level: 7 and above for debugging"},
-    {"v", FLAG_BOOL, &show_version, "print the version and end"},
     {0},
 };
 
@@ -405,10 +403,6 @@ int main(int argc, char **argv)
 	char error[512] = "";
 
 	flags_parse(flags, argc, argv, "live TCP socket records of a running xtcp2");
-	if (show_version) {
-		puts(XTCP2_VERSION);
-		return 0;
-	}
 	log_init(debug ? (enum log_level)debug : LOG_LEVEL_WARN);
 	if (as_json)
 		format = "json";

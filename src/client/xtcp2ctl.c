@@ -18,7 +18,6 @@
 #include "client/config_json.h"
 #include "client/grpc_client.h"
 #include "control/message.h"
-#include "version.h"
 
 #define SERVICE "/xtcp_config.v1.ConfigService/"
 
@@ -306,8 +305,7 @@ static int do_reconfigure(int argc, char **argv)
 
 static int do_version(int argc, char **argv)
 {
-	puts(XTCP2_VERSION);
-	return 0;
+	return flags_print_version("xtcp2ctl");
 }
 
 static const struct {
@@ -345,11 +343,10 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN); /* a daemon that hangs up is an error to report */
 
-	if (strcmp(command, "help") == 0 || strcmp(command, "-help") == 0 || strcmp(command, "--help") == 0 ||
-	    strcmp(command, "-h") == 0)
+	if (strcmp(command, "help") == 0 || flags_wants_help(command))
 		return usage(stdout, 0);
-	if (strcmp(command, "-v") == 0)
-		command = "version";
+	if (flags_wants_version(command))
+		return flags_print_version(argv[0]);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, command) != 0)
 			continue;

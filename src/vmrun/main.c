@@ -14,7 +14,6 @@
 #include "base/input.h"
 #include "base/log.h"
 #include "base/standard_fds.h"
-#include "version.h"
 #include "vmrun/child.h"
 #include "vmrun/events.h"
 #include "vmrun/judge.h"
@@ -183,8 +182,7 @@ static int cmd_doctor(int argc, char **argv)
 
 static int cmd_version(int argc, char **argv)
 {
-	puts("xtcp2-vmrun " XTCP2_VERSION);
-	return 0;
+	return flags_print_version("xtcp2-vmrun");
 }
 
 static int cmd_help(int argc, char **argv)
@@ -196,8 +194,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cmd_run},	{"replay", cmd_replay}, {"doctor", cmd_doctor}, {"version", cmd_version},
-    {"help", cmd_help}, {"-help", cmd_help},	{"--help", cmd_help},	{"-h", cmd_help},
+    {"run", cmd_run},	      {"replay", cmd_replay}, {"doctor", cmd_doctor},
+    {"version", cmd_version}, {"help", cmd_help},
 };
 
 int main(int argc, char **argv)
@@ -206,6 +204,10 @@ int main(int argc, char **argv)
 	log_init(LOG_LEVEL_INFO);
 	if (argc < 2)
 		return usage(stderr, BAD_USAGE);
+	if (flags_wants_help(argv[1]))
+		return usage(stdout, 0);
+	if (flags_wants_version(argv[1]))
+		return flags_print_version(argv[0]);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;

@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/flags.h"
 #include "base/input.h"
 #include "base/standard_fds.h"
 #include "vmrun/crc32c.h"
@@ -363,8 +364,10 @@ int main(int argc, char **argv)
 	standard_fds_fill();
 	if (argc < 2)
 		return usage(stderr, 2);
-	if (strcmp(argv[1], "-help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+	if (flags_wants_help(argv[1]))
 		return usage(stdout, 0);
+	if (flags_wants_version(argv[1]))
+		return flags_print_version(argv[0]);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		const struct command *c = &commands[i];
 		char **args = argv + 2;

@@ -3,13 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
 #include "base/standard_fds.h"
+#include "version.h"
 
 static const struct {
 	const char *name, *wants;
@@ -57,7 +57,7 @@ void flags_print(FILE *to, const struct flag *flags)
 		print_default(to, f);
 		fputc('\n', to);
 	}
-	fprintf(to, "  -help\n\tprint this and exit\n");
+	fprintf(to, "  -version\n\tprint the version and exit\n  -help\n\tprint this and exit\n");
 }
 
 /* Return true when text is one of the words between the bars. */
@@ -110,22 +110,56 @@ __attribute__((noreturn)) static void unknown(const struct flag *flags, const ch
 	fprintf(stderr, "%s: unknown argument \"%s\"; possible:", program, argument);
 	for (const struct flag *f = flags; f->name; f++)
 		fprintf(stderr, " -%s", f->name);
-	fprintf(stderr, " -help\n");
+	fprintf(stderr, " -version -help\n");
 	exit(2);
+}
+
+/* Return true when the argument is -WORD, --WORD or -LETTER. */
+static bool is_flag(const char *argument, const char *word, char letter)
+{
+	if (argument[0] != '-')
+		return false;
+	if (argument[1] == letter && !argument[2])
+		return true;
+	return strcmp(argument + 1 + (argument[1] == '-'), word) == 0;
+}
+
+bool flags_wants_help(const char *argument)
+{
+	return is_flag(argument, "help", 'h');
+}
+
+bool flags_wants_version(const char *argument)
+{
+	return is_flag(argument, "version", 'v');
+}
+
+static const char *base_name(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return slash ? slash + 1 : program;
+}
+
+int flags_print_version(const char *program)
+{
+	printf("%s %s\n", base_name(program), XTCP2_VERSION);
+	return 0;
 }
 
 void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary)
 {
-	const char *program = strrchr(argv[0], '/');
+	const char *program = base_name(argv[0]);
 
 	standard_fds_fill();
-	program = program ? program + 1 : argv[0];
 	for (int i = 1; i < argc; i++) {
 		const char *name = argv[i] + (argv[i][0] == '-') + (argv[i][0] == '-' && argv[i][1] == '-');
 		size_t len = strcspn(name, "=");
 		const struct flag *f = flags;
 
-		if (name != argv[i] && (strcmp(name, "help") == 0 || strcmp(name, "h") == 0)) {
+		if (flags_wants_version(argv[i]))
+			exit(flags_print_version(program));
+		if (flags_wants_help(argv[i])) {
 			printf("%s: %s\n\n", program, summary);
 			flags_print(stdout, flags);
 			exit(0);

@@ -3,9 +3,10 @@
 #define BASE_FLAGS_H
 /*
  * Flags of the small tools, from a table: "-flag value", "-flag=value", one dash
- * or two; a bool takes "=true" or "=false" and no separate value. -help always
- * exists. (The daemon's options are in options.def.)
+ * or two; a bool takes "=true" or "=false" and no separate value. -help and
+ * -version always exist. (The daemon's options are in options.def.)
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,11 +29,19 @@ struct flag {
 
 /*
  * Set the values of the table from argv. -help prints `summary` and the table
- * with its defaults to stdout and exits with 0; a bad flag, a bad value or a
+ * with its defaults to stdout, -version the program's name and version, and
+ * either exits with 0; a bad flag, a bad value or a
  * stray argument prints one line to stderr and exits with 2. Start-up code of
  * main() only.
  */
 void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary);
+
+/* Return true for -help, --help and -h, and for -version, --version and -v: the spellings that every program takes. */
+bool flags_wants_help(const char *argument);
+bool flags_wants_version(const char *argument);
+
+/* Print "NAME VERSION", NAME without its directory, to stdout. Return 0, which is the exit status. */
+int flags_print_version(const char *program);
 
 /* Print the table with its defaults. */
 void flags_print(FILE *to, const struct flag *flags);
