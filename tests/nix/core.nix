@@ -4,14 +4,19 @@
 {
   corepkgs,
   system,
+  # The system that the packages are for; another one than `system` is a cross build.
+  host ? system,
 }:
 let
   pkgs = import corepkgs {
     localSystem = { inherit system; };
+    crossSystem = if host == system then null else { system = host; };
     overlays = [
-      # It has no librdkafka.
+      # It has no librdkafka and no emulator of processors, and a cross build of its protobuf wants the compiler by this name.
       (final: prev: {
         rdkafka = final.zlib;
+        qemu-user = final.zlib;
+        protobuf_35 = prev.protobuf;
         lib = prev.lib.extend (import ./stub/fileset.nix);
       })
       (import ../../pkgs)
@@ -24,9 +29,15 @@ let
     self = ../..;
   };
 in
-lib.mapAttrs (_: package: package.drvPath) {
-  inherit (pkgs) xtcp2 xtcp2-coverage xtcp2-guest;
-  oci-xtcp2 = pkgs.xtcp2-oci.xtcp2;
-  oci-xtcp2-tcp-stress = pkgs.xtcp2-oci.tcp-stress;
-  inherit (checks) clang-tidy;
-}
+lib.mapAttrs (_: package: package.drvPath) (
+  {
+    inherit (pkgs) xtcp2 xtcp2-coverage;
+    oci-xtcp2 = pkgs.xtcp2-oci.xtcp2;
+    oci-xtcp2-tcp-stress = pkgs.xtcp2-oci.tcp-stress;
+  }
+  # These want more of corepkgs than it can build for another processor: LLVM and what util-linux links.
+  // lib.optionalAttrs (host == system) {
+    inherit (pkgs) xtcp2-guest;
+    inherit (checks) clang-tidy;
+  }
+)
