@@ -51,7 +51,7 @@ sandbox() {
     statuses 127.0.0.1:8889 | tee all; answers_are reader <all
     tail -n 1 all | grep 'to change or trigger anything, connect to the UNIX socket /run/xtcp2/grpc.sock as root' >/dev/null
     as_nobody "$CLIENT" -target localhost -count 1 >record & client=$!
-    wait_for 10 sh -c '"$CTL" trigger-poll && test -s record'
+    wait_for 20 sh -c '"$CTL" trigger-poll && test -s record'
     wait $client
     not as_nobody "$CTL" trigger-poll 2>err
     grep -q 'TriggerPoll over localhost port 8889 is refused: .*/run/xtcp2/grpc.sock as root.*PERMISSION_DENIED' err
@@ -156,7 +156,7 @@ E2
       -kafkaConfig 'security.protocol=sasl_plaintext;sasl.mechanism=PLAIN;sasl.username=svc;sasl.password=TOPSECRETPW' 2>log & daemon=$!
     wait_for 20 grep -q 'workers, every' log
     socat -u TCP4-LISTEN:9999,bind=127.0.0.1,fork,reuseaddr OPEN:got,creat,append & thief=$!
-    wait_for 10 test_listeners 2
+    wait_for 20 test_listeners 2
     not grep -q TOPSECRETPW <("$CTL" get)
     echo '{"dest":"kafka:127.0.0.1:9999"}' >a.json
     not as_nobody "$CTL" reconfigure -file a.json -target localhost 2>err
@@ -169,9 +169,9 @@ E2
     # The configuration as it is may come back, and other fields may change.
     echo '{"tag":"new"}' >a.json
     "$CTL" reconfigure -file a.json >/dev/null
-    wait_for 10 sh -c '"$CTL" get | jq -e ".tag == \"new\""'
+    wait_for 20 sh -c '"$CTL" get | jq -e ".tag == \"new\""'
     # The producer is there: it has tried its own broker.
-    wait_for 10 grep -q 'kafka.*9092' log
+    wait_for 20 grep -q 'kafka.*9092' log
     kill $daemon; wait $daemon || :
     [ ! -s got ]
     kill $thief

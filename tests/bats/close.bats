@@ -30,7 +30,7 @@ closing() {
 daemon_start() {
   "$XTCP2" -dest file:/run/out -marshal jsonl -promListen= -grpcPort 0 -closeEvents -d 7 -frequency 1h "$@" 2>/run/log &
   DAEMON=$!
-  wait_for 10 grep -q "^poll: " /run/log
+  wait_for 20 grep -q "^poll: " /run/log
 }
 
 daemon_stop() { kill "$DAEMON" && wait "$DAEMON"; }
@@ -106,14 +106,14 @@ E
   closing <<'E'
     namespaces 1
     ip netns exec ns1 "$SERVER" -count 1 -bind 127.0.0.1 >/run/server & server=$!
-    wait_for 5 grep -q READY /run/server
+    wait_for 20 grep -q READY /run/server
     ip netns exec ns1 setpriv --reuid=4321 --clear-groups "$CLIENT" -count 1 -sleep 1h >/run/client & client=$!
-    wait_for 5 grep -q READY /run/client
+    wait_for 20 grep -q READY /run/client
     daemon_start
     # By now the only poll is over.
     kill "$client" && wait "$client" || :
     kill "$server" && wait "$server" || :
-    wait_for 10 has_records 3
+    wait_for 20 has_records 3
     daemon_stop
     finals >/run/finals
     jq -s -e 'length == 2' /run/finals
@@ -140,7 +140,7 @@ E
       grep '"late"' /run/out | grep '"event":1' >/dev/null
     }
     # The watch of the directory leads to a scan at once.
-    wait_for 10 heard
+    wait_for 20 heard
     daemon_stop
     jq -s -e 'map(select(.event == 1 and .netns == "self")) | length == 7' /run/out
 E
@@ -163,7 +163,7 @@ E
     grep -q 'only connections of the own network namespace' /run/log
     ip netns exec ns1 "$SHORT" 1 4 >/dev/null
     "$SHORT" 1 4 >/dev/null
-    wait_for 10 has_records 3
+    wait_for 20 has_records 3
     daemon_stop
     jq -s -e 'map(select(.event == 1)) | length == 3 and all(.netns == "self")' /run/out
 E
@@ -173,15 +173,15 @@ E
   closing <<'E'
     namespaces 1
     "$XTCP2" -dest file:/run/out -marshal jsonl -promListen= -closeEvents -d 7 -frequency 1h 2>/run/log & DAEMON=$!
-    wait_for 10 grep -q "^poll: " /run/log
+    wait_for 20 grep -q "^poll: " /run/log
     echo '{"tag": "again"}' >/run/part.json
     "$CTL" reconfigure -file /run/part.json >/dev/null
     polled_again() { [ "$(grep -c "^poll: " /run/log)" -ge 2 ]; }
-    wait_for 10 polled_again
+    wait_for 20 polled_again
     kill -0 "$DAEMON"
     ip netns exec ns1 "$SHORT" 2 4 >/dev/null
     heard() { jq -s -e 'map(select(.event == 1 and .tag == "again" and .netns == "ns1")) | length == 5' /run/out >/dev/null; }
-    wait_for 10 heard
+    wait_for 20 heard
     daemon_stop
 E
 }
@@ -214,23 +214,23 @@ E
     ip netns exec ns1 "$SHORT" 20 4 >/run/closed
     old=$(number)
     ip netns delete ns1
-    wait_for 10 finals_of '"ns1"' 41
-    wait_for 10 numbers 0
+    wait_for 20 finals_of '"ns1"' 41
+    wait_for 20 numbers 0
     # Nobody scans for a namespace that only a process holds. The kernel numbers it for the veth pair's sake.
     other=$(anonymous_start /run/hold)
     nsenter -t "$other" -n ip link set lo up
     tie "$other"
-    wait_for 10 numbers 1
+    wait_for 20 numbers 1
     [ "$(number)" = "$old" ]
     nsenter -t "$other" -n "$SHORT" 10 4 >/run/closed
-    wait_for 10 finals_of null 21
+    wait_for 20 finals_of null 21
     jq -s -e 'map(select(.event == 1 and .netns == null)) | all(.netns_inode == null and .netns_cookie == null)' /run/out
     curl -fs http://127.0.0.1:9088/metrics | grep -x 'xtcp2_close_events_unnamed_total 21'
     # A scan names it, from the next connection on.
     ip netns add another
-    wait_for 10 grep "namespace pid:$other found" /run/log
+    wait_for 20 grep "namespace pid:$other found" /run/log
     named() { nsenter -t "$other" -n "$SHORT" 1 4 >/run/closed && ! finals_of "\"pid:$other\"" 0; }
-    wait_for 10 named
+    wait_for 20 named
     finals_of '"ns1"' 41
     daemon_stop
 E

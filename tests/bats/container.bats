@@ -20,7 +20,7 @@ setup() {
 
 teardown() {
   # The kernel needs a moment to see that the last process has gone.
-  wait_for 10 removed
+  wait_for 20 removed
 }
 removed() { [ ! -d "$OWN" ] || { find "$OWN" -depth -type d -exec rmdir {} + 2>/dev/null && [ ! -d "$OWN" ]; }; }
 
@@ -42,7 +42,7 @@ container_start() {
   bash -c 'echo $BASHPID >"$1/cgroup.procs" && exec unshare -n -- sh -c "ip link set lo up && exec \"$SERVER\" -count 1 >$2"' - "$1" "$ready" &
   # shellcheck disable=SC2034  # read by the tests
   CONTAINER_PID=$!
-  wait_for 5 grep -q READY "$ready"
+  wait_for 20 grep -q READY "$ready"
 }
 
 # api_start: a Docker API that knows the first container. Requests are kept in /run/requests.
@@ -60,7 +60,7 @@ printf 'HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nC
 A
   chmod +x /run/api
   socat UNIX-LISTEN:/run/docker.sock,fork,mode=660,group=nogroup EXEC:/run/api &
-  wait_for 5 test -S /run/docker.sock
+  wait_for 20 test -S /run/docker.sock
 }
 
 daemon_start() {
@@ -77,7 +77,7 @@ described() { jq -n -e "first(inputs | select($1)) | true" /run/out >/dev/null 2
     container_start "$OWN/docker-$FIRST.scope"
     container_start "$OWN/kubepods.slice/cri-containerd-$SECOND.scope"
     "$SERVER" -count 1 >/run/own &
-    wait_for 5 grep -q READY /run/own
+    wait_for 20 grep -q READY /run/own
     "$XTCP2" -resolveContainerId -maxLoops 1 -promListen= -grpcPort 0 >/run/out
     jq -s -e --arg first "$FIRST" --arg second "$SECOND" 'length == 3
       and (map([.container_runtime, .container_id, .container_name]) | sort
@@ -95,9 +95,9 @@ E
     first=$CONTAINER_PID
     container_start "$OWN/kubepods.slice/cri-containerd-$SECOND.scope"
     daemon_start -enrichContainer -closeEvents
-    wait_for 10 described '.container_name == "web" and .container_image == "registry/web:1.2" and .container_runtime == "docker"'
+    wait_for 20 described '.container_name == "web" and .container_image == "registry/web:1.2" and .container_runtime == "docker"'
     kill "$first"
-    wait_for 10 described '.event == 1 and .container_name == "web"'
+    wait_for 20 described '.event == 1 and .container_name == "web"'
     daemon_stop
     # The other runtime's is not Docker's to know.
     [ "$(cat /run/requests)" = "GET /containers/$FIRST/json" ]
@@ -109,11 +109,11 @@ E
   inside <<'E'
     container_start "$OWN/docker-$FIRST.scope"
     socat UNIX-LISTEN:/run/docker.sock,fork,mode=660,group=nogroup EXEC:cat &
-    wait_for 5 test -S /run/docker.sock
+    wait_for 20 test -S /run/docker.sock
     "$XTCP2" -enrichContainer -maxLoops 3 -frequency 1s -timeout 900ms -promListen= -grpcPort 0 -d 7 >/run/out 2>/run/log
     jq -s -e 'length == 3 and all(.container_runtime == "docker" and .container_name == null)' /run/out
     [ "$(grep -c '^poll: ' /run/log)" -eq 3 ]
-    "$XTCP2" -enrichContainer -dockerSocket /run/nowhere -maxLoops 2 -frequency 200ms -timeout 190ms -promListen= -grpcPort 0 \
+    "$XTCP2" -enrichContainer -dockerSocket /run/nowhere -maxLoops 2 -frequency 500ms -timeout 490ms -promListen= -grpcPort 0 \
       >/run/out 2>/run/log
     jq -s -e 'length == 2 and all(.container_id != null)' /run/out
     grep -q '^docker: /run/nowhere: no description of container aaaaaaaaaaaa: ' /run/log

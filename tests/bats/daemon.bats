@@ -28,7 +28,7 @@ private_netns_names() {
 @test "no arguments: records on stdout as JSON lines, the log on stderr" {
   run --separate-stderr inside <<'E2'
     "$SERVER" -count 2 -bind 127.0.0.1 >/dev/null & server=$!
-    wait_for 5 test_listeners 2
+    wait_for 20 test_listeners 2
     "$XTCP2" -maxLoops 1
     kill $server
 E2
@@ -40,8 +40,8 @@ E2
 @test "-frequency runs cycle after cycle until -maxLoops" {
   run --separate-stderr inside <<'E2'
     "$SERVER" -count 1 -bind 127.0.0.1 >/dev/null & server=$!
-    wait_for 5 test_listeners 1
-    "$XTCP2" -frequency 50ms -timeout 40ms -maxLoops 3 -promListen= -grpcPort 0
+    wait_for 20 test_listeners 1
+    "$XTCP2" -frequency 500ms -timeout 490ms -maxLoops 3 -promListen= -grpcPort 0
     kill $server
 E2
   [ "$status" -eq 0 ]
@@ -53,7 +53,7 @@ E2
   run --separate-stderr inside <<'E2'
     # Its own listener is a socket to tell of, wherever there is no other.
     "$XTCP2" -dest file:out -frequency 100ms -timeout 50ms -grpcPort 0 & daemon=$!
-    wait_for 5 test -s out
+    wait_for 20 test -s out
     kill $daemon
     wait $daemon
 E2
@@ -74,14 +74,14 @@ E2
 @test "the service manager is told READY and STOPPING, and the watchdog is fed" {
   run --separate-stderr inside <<'E2'
     socat -u UNIX-RECVFROM:notify,fork,mode=666 OPEN:told,creat,append & listener=$!
-    wait_for 5 test -S notify
+    wait_for 20 test -S notify
     NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=100000 \
       "$XTCP2" -dest null -frequency 100ms -timeout 50ms -promListen= -grpcPort 0 & daemon=$!
-    wait_for 5 grep -q READY=1 told
-    wait_for 5 grep -q WATCHDOG=1 told
+    wait_for 20 grep -q READY=1 told
+    wait_for 20 grep -q WATCHDOG=1 told
     kill $daemon
     wait $daemon
-    wait_for 5 grep -q STOPPING=1 told
+    wait_for 20 grep -q STOPPING=1 told
     kill $listener
 E2
   [ "$status" -eq 0 ]
@@ -90,7 +90,7 @@ E2
 @test "it keeps two capabilities and drops the rest" {
   run --separate-stderr inside <<'E2'
     "$XTCP2" -dest null -frequency 100ms -timeout 50ms -promListen= -grpcPort 0 & daemon=$!
-    wait_for 5 grep -q '^CapEff:.*0000000000280000' /proc/$daemon/status
+    wait_for 20 grep -q '^CapEff:.*0000000000280000' /proc/$daemon/status
     grep -q '^CapPrm:.*0000000000280000' /proc/$daemon/status
     # Every thread, not the first alone.
     for task in /proc/$daemon/task/*; do grep -q '^CapEff:.*0000000000280000' $task/status; done
@@ -104,7 +104,7 @@ E2
 @test "an ordinary user gets the sockets of the own namespace, and is told so" {
   run --separate-stderr inside <<'E2'
     "$SERVER" -count 1 -bind 127.0.0.1 >/dev/null & server=$!
-    wait_for 5 test_listeners 1
+    wait_for 20 test_listeners 1
     setpriv --reuid 65534 --regid 65534 --clear-groups "$XTCP2" -maxLoops 1 -promListen= -grpcPort 0
     kill $server
 E2
@@ -119,7 +119,7 @@ E2
     threads() { awk '/^Threads/ { print $2 }' /proc/$daemon/status; }
     namespaces() { curl -fsS http://127.0.0.1:9088/metrics | awk '$1 == "xtcp2_namespaces" { print $2 }'; }
     has() { [ "$(namespaces)" -ge "$1" ]; }
-    wait_for 5 has 1
+    wait_for 20 has 1
     before=$(threads)
     [ "$before" -eq 6 ]
     "$NSTEST" -initial 60 -loops 0 >/dev/null & maker=$!
@@ -134,7 +134,7 @@ E2
 @test "what -writeFiles keeps, -replay decodes to the same records" {
   run --separate-stderr inside <<'E2'
     "$SERVER" -count 3 -bind 127.0.0.1 >/dev/null & server=$!
-    wait_for 5 test_listeners 3
+    wait_for 20 test_listeners 3
     "$XTCP2" -maxLoops 1 -writeFiles 2 -capturePath cap -netnsDirs /nonexistent -netlinkers 1 -promListen= -grpcPort 0 >live.jsonl
     kill $server
     ls cap

@@ -61,7 +61,7 @@ expected() {
   expected 200 5000 >want
   inside <<'E2'
     socat -u TCP4-LISTEN:9000,bind=127.0.0.1 CREATE:got & peer=$!
-    wait_for 10 listening 9000
+    wait_for 20 listening 9000
     "$SEND" tcp:127.0.0.1:9000 200 5000
     wait $peer
 E2
@@ -72,7 +72,7 @@ E2
   expected 50 5000 >want
   inside <<'E2'
     nc -l ::1 9000 >got </dev/null & peer=$!
-    wait_for 10 listening 9000
+    wait_for 20 listening 9000
     "$SEND" "tcp:[::1]:9000" 50 5000
     wait $peer
 E2
@@ -82,7 +82,7 @@ E2
 @test "unix: a peer that comes late, goes and comes back misses nothing" {
   expected 60 20000 >want
   "$SEND" -pause 20ms "unix:$PWD/sock" 60 20000 2>log & send=$!
-  wait_for 10 grep -q 'No such file' log
+  wait_for 20 grep -q 'No such file' log
   socat -u "UNIX-LISTEN:$PWD/sock,readbytes=150000" CREATE:got1
   socat -u "UNIX-LISTEN:$PWD/sock" CREATE:got2 & peer=$!
   wait $send
@@ -95,9 +95,9 @@ E2
   expected 20 60000 >want
   inside <<'E2'
     socat -u -b 65536 UDP4-RECV:9000,bind=127.0.0.1,rcvbuf=4000000 CREATE:got & peer=$!
-    wait_for 10 listening 9000
+    wait_for 20 listening 9000
     "$SEND" -pause 5ms udp:127.0.0.1:9000 20 60000
-    wait_for 10 cmp -s got want
+    wait_for 20 cmp -s got want
     kill $peer
 E2
   cmp got want
@@ -106,7 +106,7 @@ E2
 @test "unix: socat receives every byte" {
   expected 200 5000 >want
   socat -u "UNIX-LISTEN:$PWD/sock" CREATE:got & peer=$!
-  wait_for 10 test -S sock
+  wait_for 20 test -S sock
   "$SEND" "unix:$PWD/sock" 200 5000
   wait $peer
   cmp got want
@@ -115,9 +115,9 @@ E2
 @test "unixgram: one datagram per envelope; one too large is lost and counted" {
   expected 50 100000 >want
   socat -u -b 300000 "UNIX-RECV:$PWD/sock" CREATE:got & peer=$!
-  wait_for 10 test -S sock
+  wait_for 20 test -S sock
   "$SEND" "unixgram:$PWD/sock" 50 100000
-  wait_for 10 cmp -s got want
+  wait_for 20 cmp -s got want
   run -1 "$SEND" "unixgram:$PWD/sock" 1 20000000
   kill $peer
   [[ "$output" == *'Message too long'*'submitted 1 sent 0 queue_full 0 send_failed 1 deadline 0'* ]]
@@ -128,8 +128,8 @@ E2
   inside <<'E2'
     socat TCP4-LISTEN:9000,bind=127.0.0.1,fork,reuseaddr "EXEC:$BATS_TEST_DIRNAME/http_sink.bash got" & peer=$!
     socat TCP4-LISTEN:9001,bind=127.0.0.1,fork,reuseaddr "SYSTEM:$BATS_TEST_DIRNAME/http_sink.bash refused '404 Not Found'" & refusing=$!
-    wait_for 10 listening 9000
-    wait_for 10 listening 9001
+    wait_for 20 listening 9000
+    wait_for 20 listening 9001
     "$SEND" http://127.0.0.1:9000/in 20 50000
     "$SEND" http://127.0.0.1:9001/in 2 100 2>log && exit 1
     kill $peer $refusing
@@ -146,7 +146,7 @@ E2
     mount -t tmpfs -o size=1m disk disk
     head -c 600000 /dev/zero >disk/ballast
     "$SEND" file:disk/out 40 20000 2>log & send=\$!
-    wait_for 10 grep -q 'No space left' log
+    wait_for 20 grep -q 'No space left' log
     [ \$((\$(stat -c %s disk/out) % 20000)) -eq 0 ]
     rm disk/ballast
     wait \$send
@@ -170,13 +170,14 @@ E2
     mount --bind resolv.conf /etc/resolv.conf
     listening() { [ -n "\$(ss -Hunl 'sport = 53')" ]; }
     socat -u UDP4-RECV:53,bind=127.0.0.1 CREATE:questions & dns=\$!
-    wait_for 10 listening
+    wait_for 20 listening
+    # The resolver waits for five seconds.
     begin=\${EPOCHREALTIME/./}
     status=0
     "$SEND" -wait 200ms tcp:nobody.example:9000 3 100 2>log || status=\$?
     took=\$((\${EPOCHREALTIME/./} - begin))
     kill \$dns
-    [ \$status -eq 1 ] && [ -s questions ] && [ \$took -lt 1900000 ]
+    [ \$status -eq 1 ] && [ -s questions ] && [ \$took -lt 4000000 ]
 E2
   grep -q 'submitted 3 sent 0 queue_full 0 send_failed 0 deadline 3' log
 }
@@ -186,15 +187,15 @@ E2
     socat -u TCP4-LISTEN:9000,bind=127.0.0.1 CREATE:tcp.jsonl & tcp=$!
     socat -u "UNIX-LISTEN:$PWD/stream,mode=666" CREATE:unix.jsonl & unix=$!
     socat -u -b 300000 "UNIX-RECV:$PWD/gram,mode=666" CREATE:gram.jsonl & gram=$!
-    wait_for 10 listening 9000
-    wait_for 10 test -S gram
+    wait_for 20 listening 9000
+    wait_for 20 test -S gram
     for dest in tcp:127.0.0.1:9000 "unix:$PWD/stream" "unixgram:$PWD/gram"; do
-      "$XTCP2" -dest "$dest" -maxLoops 2 -frequency 200ms -timeout 150ms -promListen= -grpcPort 0 2>"${dest%%:*}.log"
+      "$XTCP2" -dest "$dest" -maxLoops 2 -frequency 500ms -timeout 490ms -promListen= -grpcPort 0 2>"${dest%%:*}.log"
     done
     wait $tcp $unix
     sent=$(sed -n 's/.* records, \([0-9]*\) sent.*/\1/p' unixgram.log)
     lines() { [ "$(wc -l <gram.jsonl)" -eq "$1" ]; }
-    wait_for 10 lines "$sent"
+    wait_for 20 lines "$sent"
     kill $gram
 E2
   for kind in tcp unix gram; do
@@ -206,7 +207,7 @@ E2
 }
 
 @test "the daemon keeps copies of the first envelopes" {
-  fresh_netns "$XTCP2" -dest file:out -destWriteFiles 1 -capturePath copies -maxLoops 2 -frequency 200ms -timeout 150ms -grpcPort 0
+  fresh_netns "$XTCP2" -dest file:out -destWriteFiles 1 -capturePath copies -maxLoops 2 -frequency 500ms -timeout 490ms -grpcPort 0
   [ "$(echo copies/*)" = copies/xtcp2-envelope-000001.jsonl ]
   head -c "$(stat -c %s copies/xtcp2-envelope-000001.jsonl)" out | cmp - copies/xtcp2-envelope-000001.jsonl
 }

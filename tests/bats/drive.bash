@@ -67,7 +67,7 @@ anonymous_start() {
   mkfifo "$1"
   unshare -n -- cat "$1" >/dev/null 2>&1 &
   pid=$!
-  wait_for 5 is_apart "$pid"
+  wait_for 20 is_apart "$pid"
   echo "$pid"
 }
 is_apart() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
@@ -86,7 +86,7 @@ hide_start() {
   [ -p "/run/hold-$how" ] || mkfifo -m 666 "/run/hold-$how"
   "$@" "$BUILD/tests/tools/hide" "$how" <"/run/hold-$how" >"/run/hidden-$how" &
   exec 7>"/run/hold-$how"
-  wait_for 5 grep -q READY "/run/hidden-$how"
+  wait_for 20 grep -q READY "/run/hidden-$how"
 }
 
 # left N: a scan shows so many.

@@ -118,7 +118,7 @@ unframe() {
   fresh_netns bash -euo pipefail -c '
     . "$BATS_TEST_DIRNAME/lib.bash"
     "$(bin tcp_server)" -count 3 -bind 127.0.0.1 >/dev/null & server=$!
-    wait_for 5 test_listeners 3
+    wait_for 20 test_listeners 3
     "$XTCP2" -maxLoops 1 -promListen= -grpcPort 0 -writeFiles 1000 -capturePath kept >live 2>log
     kill $server'
   [ -z "$(find kept -name '.*' -type f)" ]

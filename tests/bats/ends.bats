@@ -21,14 +21,14 @@ inside() {
     streams() { curl -s http://127.0.0.1:9088/metrics | grep \"^xtcp2_grpc_calls \$1\$\" >/dev/null; }
     attach() {
       \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 50ms \"\$@\" 2>log & daemon=\$!
-      wait_for 10 test -s out
+      wait_for 20 test -s out
       \"\$CLIENT\" -format json >listened & listening=\$!
       \"\$CLIENT\" -poll -pollFrequency 100ms -format json >polled & polling=\$!
       \"\$CLIENT\" -format null & stalled=\$!
-      wait_for 10 streams 3
+      wait_for 20 streams 3
       kill -STOP \$stalled
-      wait_for 10 test -s listened
-      wait_for 10 test -s polled
+      wait_for 20 test -s listened
+      wait_for 20 test -s polled
     }
     ended() { status=0; wait \$daemon || status=\$?; cat log >&2; return \$status; }
     told() { sed -n 's/.* polls, \([0-9]*\) records, \([0-9]*\) sent to file:[a-z]*, \([0-9]*\) lost/\1 \2 \3/p' log; }
@@ -66,7 +66,7 @@ E2
     attach
     "$CTL" get | jq '.dest = "file:second"' >new.json
     "$CTL" reconfigure -file new.json
-    wait_for 10 test -s second
+    wait_for 20 test -s second
     kill -TERM $daemon
     ended
     [ "$(told | wc -l)" -eq 2 ]

@@ -29,7 +29,7 @@ inside() {
   fresh_netns timeout -k 5 180 bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :' EXIT
     export XTCP_GRPC_SOCKET=\$PWD/grpc.sock
-    serve() { \"\$SERVE\" -port 8889 \"\$@\" >serve.log 2>serve.err & server=\$!; wait_for 10 grep -q listening serve.log; }
+    serve() { \"\$SERVE\" -port 8889 \"\$@\" >serve.log 2>serve.err & server=\$!; wait_for 20 grep -q listening serve.log; }
     gone() { ! kill -0 \"\$1\" 2>/dev/null; }
     polls() { [ \"\$(grep -c '^poll' serve.log)\" -ge \"\$1\" ]; }
     end() { kill \"\$server\"; wait \"\$server\"; cat serve.err; not grep -E 'ERROR|runtime error' serve.err; }
@@ -149,7 +149,7 @@ E2
     echo "$(grep -c '^poll' serve.log) polls"
     [ "$(grep -c '^poll' serve.log)" -le 300 ]
     recovers() { "$CTL" trigger-poll; }
-    wait_for 10 recovers
+    wait_for 20 recovers
     end
 E2
 }
@@ -177,7 +177,7 @@ E2
     read -r -t 30 line <&"${IDLE[0]}"
     [ "$line" = "connection 769 was not answered" ]
     kill "$IDLE_PID"
-    wait_for 10 "$CTL" trigger-poll -wait 2s
+    wait_for 20 "$CTL" trigger-poll -wait 20s
     grep -q 'too many connections of one peer' serve.err
     end
 E2
@@ -187,12 +187,12 @@ E2
   inside <<'E2'
     serve -records 5000 -frequency 50ms
     for i in 1 2 3 4 5; do "$CLIENT" -format json >/dev/null 2>&1 & clients="${clients:-} $!"; done
-    wait_for 10 grep -q 'tap on' serve.log
-    wait_for 10 polls 5
+    wait_for 20 grep -q 'tap on' serve.log
+    wait_for 20 polls 5
     kill -9 $clients
-    wait_for 10 grep -q 'tap off' serve.log
+    wait_for 20 grep -q 'tap off' serve.log
     seen=$(grep -c '^poll' serve.log)
-    wait_for 10 polls $((seen + 3))
+    wait_for 20 polls $((seen + 3))
     end
 E2
 }
@@ -202,8 +202,8 @@ E2
     serve -records 5000 -frequency 50ms -streamBytes 1048576
     rss() { awk '/VmRSS/ { print $2 }' /proc/$server/status; }
     "$CLIENT" -format null & client=$!
-    wait_for 10 grep -q 'tap on' serve.log
-    wait_for 10 polls 3
+    wait_for 20 grep -q 'tap on' serve.log
+    wait_for 20 polls 3
     before=$(rss)
     kill -STOP $client
     seen=$(grep -c '^poll' serve.log)
@@ -222,7 +222,7 @@ E2
     rss() { awk '/VmRSS/ { print $2 }' /proc/$server/status; }
     # A client that reads, beside them: what it is told to have missed is in its last line.
     "$CLIENT" -format null >reader 2>reader.err & reader=$!
-    wait_for 10 polls 3
+    wait_for 20 polls 3
     before=$(rss)
     coproc STALL { exec "$CASES" 8889 stall; }
     stall=$STALL_PID
@@ -239,10 +239,10 @@ E2
     wait "$stall" || :
     kill -INT $reader
     wait $reader || :
-    wait_for 10 grep -q 'tap off' serve.log
+    wait_for 20 grep -q 'tap off' serve.log
     given_back() { [ $(($(rss) - before)) -lt 4096 ]; }
     # The allocator of a sanitizer keeps pages of its own accord.
-    ldd "$SERVE" | grep -E 'lib[at]san' >/dev/null || wait_for 10 given_back
+    ldd "$SERVE" | grep -E 'lib[at]san' >/dev/null || wait_for 20 given_back
     echo "resident: $before KiB before, $during with 24 streams, $(rss) after"
     # The budget and a half of it for all else.
     [ $((during - before)) -lt 24576 ]
@@ -300,9 +300,9 @@ E2
     mkfifo keys
     script -qefc "stty rows 12 cols 60; '$CLIENT' -format top -refresh 100ms" typescript <keys >/dev/null & terminal=$!
     exec 3>keys
-    wait_for 10 grep -qs '100 sockets' typescript
+    wait_for 20 grep -qs '100 sockets' typescript
     printf '>' >&3
-    wait_for 10 grep -qs 'by recv_rate' typescript
+    wait_for 20 grep -qs 'by recv_rate' typescript
     printf q >&3
     wait $terminal
     # Each drawing: twelve lines of at most sixty columns.
@@ -322,10 +322,10 @@ E2
     [ "$("$CTL" set-poll-frequency -frequency 1h -timeout 2s | jq -r .poll_timeout)" = 2s ]
     [ "$("$CTL" get | jq -r .poll_frequency)" = 1h ]
     "$CTL" trigger-poll
-    wait_for 5 polls 1
+    wait_for 20 polls 1
     "$CTL" set-poll-frequency -timeout 10ms >/dev/null
     [ "$("$CTL" poll-burst -count 3 -interval 20ms)" = "3 polls, one every 20ms" ]
-    wait_for 5 polls 4
+    wait_for 20 polls 4
     end
 E2
 }
@@ -334,18 +334,18 @@ E2
   inside <<'E2'
     serve -records 2 -frequency 0 -tag old
     "$CLIENT" -format null >/dev/null 2>client.err & client=$!
-    wait_for 10 grep -q 'tap on' serve.log
+    wait_for 20 grep -q 'tap on' serve.log
     echo '{"tag": "new", "poll_frequency": "7s"}' >part.json
     [ "$("$CTL" reconfigure -file part.json | jq -r .tag)" = new ]
     rc=0; wait $client || rc=$?
     [ "$rc" -eq 1 ] && grep -q UNAVAILABLE client.err
-    wait_for 10 "$CTL" trigger-poll
+    wait_for 20 "$CTL" trigger-poll
     [ "$("$CTL" get | jq -r .tag)" = new ]
     [ "$("$CLIENT" -poll -count 1 | jq -r .tag)" = new ]
     "$(bin xtcp2)" -tag newest -conf >whole.json
     "$CTL" reconfigure -file whole.json 2>note >/dev/null
     grep -q 'netnsDirs' note
-    wait_for 10 sh -c '"$CTL" get | jq -e ".tag == \"newest\""'
+    wait_for 20 sh -c '"$CTL" get | jq -e ".tag == \"newest\""'
     kill -0 "$server"
     end
 E2
@@ -358,8 +358,8 @@ E2
     fails 1 "$CLIENT"; grep -q 'nothing listens' out
     # It reads: closed with something unread, the connection is reset, and the answer may be lost.
     socat TCP-LISTEN:8000,fork,reuseaddr SYSTEM:'head -c 24 >/dev/null; echo "HTTP/1.1 400 Bad Request"; echo; cat >/dev/null' & other=$!
-    wait_for 5 test_listeners 1
-    fails 1 "$CTL" get -port 8000 -wait 3s; grep -q 'does not speak gRPC' out
+    wait_for 20 test_listeners 1
+    fails 1 "$CTL" get -port 8000 -wait 20s; grep -q 'does not speak gRPC' out
     fails 1 "$CLIENT" -port 8000; grep -q 'does not speak gRPC' out
     kill $other
     serve -frequency 0

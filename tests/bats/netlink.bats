@@ -87,9 +87,9 @@ opened() { awk '/^Tcp: [0-9]/ { print $6 }' /proc/net/snmp; }
 # peers SERVER-ADDRESS CLIENT-ADDRESS N [FLAG...]: N listeners and as many quiet connections that have carried one message.
 peers() {
   "$SERVER" -count "$3" -bind "$1" >/run/server &
-  wait_for 5 grep -q READY /run/server
+  wait_for 20 grep -q READY /run/server
   "$CLIENT" -count "$3" -connect "$2" -sleep 1h "${@:4}" >/run/client &
-  wait_for 5 grep -q READY /run/client
+  wait_for 20 grep -q READY /run/client
 }
 
 @test "IPv4: ports, states, inode, uid, cookie, algorithm and bytes are those of ss" {
@@ -106,7 +106,7 @@ E
     drive_start -own
     peers :: ::1 2
     "$CLIENT" -count 2 -connect 127.0.0.1 -sleep 1h >/run/client2 &
-    wait_for 5 grep -q READY /run/client2
+    wait_for 20 grep -q READY /run/client2
     same_as_ss ESTABLISHED=8 LISTEN=2
     # The server's ends of IPv4 connections are IPv6 sockets with IPv4 addresses.
     [ "$(jq -s 'map(select(.inet_diag_msg_family == 10 and .inet_diag_msg_socket_source == "127.0.0.1"
@@ -119,10 +119,10 @@ E
   kernel <<'E'
     drive_start -own
     "$SERVER" -count 2 >/run/server &
-    wait_for 5 grep -q READY /run/server
+    wait_for 20 grep -q READY /run/server
     echo reno >/proc/sys/net/ipv4/tcp_congestion_control
     setpriv --reuid=4321 --clear-groups "$CLIENT" -count 2 -sleep 1h >/run/client &
-    wait_for 5 grep -q READY /run/client
+    wait_for 20 grep -q READY /run/client
     same_as_ss ESTABLISHED=4 LISTEN=2
     [ "$(records | awk '$7 == 4321 && $9 == "reno"' | wc -l)" -eq 2 ]
 E
@@ -135,14 +135,14 @@ E
     # The server's side stays open after the client has ended: FIN_WAIT2 and CLOSE_WAIT.
     socat -u OPEN:/run/hold TCP-LISTEN:5001,reuseaddr &
     exec 7>/run/hold
-    wait_for 5 in_state listening 1
+    wait_for 20 in_state listening 1
     socat -u /dev/null TCP:127.0.0.1:5001,shut-none & client=$!
     wait $client || :
     wait_for 20 in_state close-wait 1
     wait_for 20 in_state fin-wait-2 1
     same_as_ss CLOSE_WAIT=1 FIN_WAIT2=1
     exec 7>&-
-    wait_for 5 in_state time-wait 1
+    wait_for 20 in_state time-wait 1
     same_as_ss TIME_WAIT=1
     # No owner, no tcp_info: absent, not zero.
     grep '"TIME_WAIT"' /run/records | jq -e '(.tcp_info_rtt, .congestion_algorithm_string, .inet_diag_msg_inode) == null'
@@ -154,17 +154,17 @@ E
     drive_start -own
     # A listener that waits for data before it accepts: the connection stays a request.
     socat TCP-LISTEN:5002,tcp-defer-accept=60 - </dev/null >/dev/null &
-    wait_for 5 in_state listening 1
+    wait_for 20 in_state listening 1
     mkfifo /run/hold
     socat OPEN:/run/hold TCP:127.0.0.1:5002 &
     exec 7>/run/hold
-    wait_for 5 in_state syn-recv 1
+    wait_for 20 in_state syn-recv 1
     # An address behind a cable that nobody holds at the other end.
     ip link add near type veth peer name far
     ip link set near up && ip link set far up && ip addr add 10.77.0.1/24 dev near
     ip neigh add 10.77.0.2 lladdr 02:00:00:00:00:02 dev near
     socat - TCP:10.77.0.2:5003 </dev/null &
-    wait_for 5 in_state syn-sent 1
+    wait_for 20 in_state syn-sent 1
     same_as_ss SYN_RECV=1 SYN_SENT=1 LISTEN=1
 E
 }
@@ -174,7 +174,7 @@ E
     mkfifo /run/hold
     "$BOUND" 5004 </run/hold >/run/bound &
     exec 7>/run/hold
-    wait_for 5 grep -q READY /run/bound
+    wait_for 20 grep -q READY /run/bound
     peers 127.0.0.1 127.0.0.1 3
     drive_start -own
     same_as_ss ESTABLISHED=6 LISTEN=3
@@ -232,7 +232,7 @@ E
 @test "sockets that open and close during dumps are read without an error" {
   kernel <<'E'
     "$SERVER" -count 50 >/run/server &
-    wait_for 5 grep -q READY /run/server
+    wait_for 20 grep -q READY /run/server
     # No echo is fast enough: connection after connection.
     "$CLIENT" -count 50 -sleep 1ms -rto 1ns >/run/client & client=$!
     drive_start -own
@@ -253,12 +253,12 @@ E
   export receiver
   kernel <<'E'
     "$receiver" -count 3 >/run/out &
-    wait_for 5 grep -q READY /run/out
+    wait_for 20 grep -q READY /run/out
     # socat's own end of file would be one more datagram: shut-none. Two envelopes of two and one empty records; one of them again; no envelope.
     printf '\x04\x52\x00\x52\x00\x02\x52\x00' | socat -u - UDP:127.0.0.1:13000,shut-none
     printf '\x04\x52\x00\x52\x00' | socat -u - UDP:127.0.0.1:13000,shut-none
     printf 'hello' | socat -u - UDP:127.0.0.1:13000,shut-none
-    wait_for 5 grep -q DONE /run/out
+    wait_for 20 grep -q DONE /run/out
     expect "8 bytes, 3 records" sed -n 2p /run/out
     expect "5 bytes, 2 records" sed -n 3p /run/out
     expect "5 bytes, no envelope" sed -n 4p /run/out

@@ -41,7 +41,7 @@ E
     tied blue                  # our socket holds it
     scanned self
     [ "$(open_files)" -eq "$before" ]
-    wait_for 5 untied blue
+    wait_for 20 untied blue
     expect 1 drive stat NETNS_REMOVED
 E
 }
@@ -55,7 +55,7 @@ E
     pid=$(anonymous_start hold)
     tie "$pid"
     nsenter -n -t "$pid" sh -c "ip link set lo up; exec \"$SERVER\" -count 3" >/dev/null & server=$!
-    wait_for 5 sh -c "[ \$(nsenter -n -t $pid ss -Htnl | wc -l) -eq 3 ]"
+    wait_for 20 sh -c "[ \$(nsenter -n -t $pid ss -Htnl | wc -l) -eq 3 ]"
     scanned "pid:$pid" self
     drive dump /run/records >/dev/null
     [ "$(grep -c "\"netns\":\"pid:$pid\".*\"LISTEN\"" /run/records)" -eq 3 ]
@@ -63,10 +63,10 @@ E
     kill "$server"; wait "$server" || :
     scanned "pid:$pid" self
     tied "$pid"
-    echo end >hold; wait_for 5 sh -c "! kill -0 $pid 2>/dev/null"
+    echo end >hold; wait_for 20 sh -c "! kill -0 $pid 2>/dev/null"
     scanned self
     [ "$(open_files)" -eq "$before" ]
-    wait_for 5 untied "$pid"
+    wait_for 20 untied "$pid"
 E
 }
 
@@ -77,11 +77,11 @@ E
     first=$(anonymous_start one)
     mkfifo two
     nsenter -n -t "$first" -- cat two & second=$!
-    wait_for 5 is_apart $second
+    wait_for 20 is_apart $second
     scanned "pid:$first" self
     drive count >/dev/null
     cookie=$(drive names | awk '/^pid:/ { print $3 }')
-    echo end >one; wait_for 5 sh -c "! kill -0 $first 2>/dev/null"
+    echo end >one; wait_for 20 sh -c "! kill -0 $first 2>/dev/null"
     scanned "pid:$second" self
     touch /run/netns/green
     mount --bind "/proc/$second/ns/net" /run/netns/green
@@ -207,7 +207,7 @@ E
     drive count >/dev/null
     before=$(open_files)
     "$NSTEST" -initial 30 -sleep 2ms -traffic -conns 2 -loops 300 >/run/out & nstest=$!
-    wait_for 10 grep -q READY /run/out
+    wait_for 20 grep -q READY /run/out
     rounds=0
     until grep -q DONE /run/out; do
       drive scan >/dev/null
@@ -253,7 +253,7 @@ E
 @test "no descriptors left: counted, the rest is read, and the namespace next time" {
   sandbox <<'E'
     "$NSTEST" -initial 30 -loops 0 >/run/out & nstest=$!
-    wait_for 10 grep -q READY /run/out
+    wait_for 20 grep -q READY /run/out
     drive_start 2>/run/log
     drive count >/dev/null
     expect 31 drive scan
@@ -304,7 +304,7 @@ E
   sandbox <<'E'
     ip netns add red
     ip netns exec red sh -c "ip link set lo up; exec \"$SERVER\" -count 4" >/run/out &
-    wait_for 5 grep -q READY /run/out
+    wait_for 20 grep -q READY /run/out
     "$NS" -json >/run/json
     inode=$(stat -Lc %i /run/netns/red)
     jq -es "map(select(.name == \"red\")) == [{inode: $inode, cookie: .[1].cookie, name: \"red\",
@@ -351,7 +351,7 @@ E
       [ "$(jq -s 'map(select(.netns != "self" and .inet_diag_msg_socket_source_port == 7000)) | length' /run/records)" -eq 1 ]
       expect 2 drive scan
       exec 7>&-
-      wait_for 5 left 1
+      wait_for 20 left 1
       [ "$(open_files)" -eq "$before" ]
     done
 E
@@ -368,7 +368,7 @@ E
       drive dump /run/records >/dev/null
       [ "$(jq -s 'map(select(.inet_diag_msg_socket_source_port == 7000)) | length' /run/records)" -eq 1 ]
       exec 7>&-
-      wait_for 5 left 1
+      wait_for 20 left 1
     done
 E
 }
@@ -381,17 +381,17 @@ E
     drive count >/dev/null
     cookie=$(drive names | awk '/^socket:/ { print $3 }')
     echo swap >&7
-    wait_for 5 grep -q SWAPPED /run/hidden-swap
+    wait_for 20 grep -q SWAPPED /run/hidden-swap
     expect 2 drive scan
     [ "$(drive names | awk '/^socket:/ { print $3, $4 }')" = "$cookie open" ]
     exec 7>&-
-    wait_for 5 left 1
+    wait_for 20 left 1
     hide_start thread
     expect 2 drive scan
     tid=$(names_only | grep -o 'tid:[0-9]*' | cut -d: -f2)
     mkfifo /run/hold
     nsenter "--net=/proc/$tid/task/$tid/ns/net" cat /run/hold & entered=$!
-    wait_for 5 is_apart $entered
+    wait_for 20 is_apart $entered
     scanned "pid:$entered" self
     touch /run/netns/shown
     mount --bind "/proc/$entered/ns/net" /run/netns/shown
@@ -432,20 +432,20 @@ E
     one=$(anonymous_start one)
     two=$(anonymous_start two)
     nsenter -n -t "$two" sleep 100 & other=$!
-    wait_for 5 is_apart $other
+    wait_for 20 is_apart $other
     tie "$one"
     tie "$two"
     "$XTCP2" -frequency 1h -timeout 1m -grpcPort 0 >out 2>log 7>&- & daemon=$!
     wait_for 20 polled 3
     echo end >one
-    wait_for 10 untied "$one"   # by the scan after its end: the next poll is an hour away
+    wait_for 20 untied "$one"   # by the scan after its end: the next poll is an hour away
     # The end of one of two processes changes nothing but the name.
     echo end >two
-    wait_for 5 sh -c "! kill -0 $two 2>/dev/null"
-    polled 2
+    wait_for 20 sh -c "! kill -0 $two 2>/dev/null"
+    wait_for 20 polled 2
     tied "$two"
     kill $other
-    wait_for 10 untied "$two"
+    wait_for 20 untied "$two"
     [ "$(metric xtcp2_polls_total)" -eq 1 ]
     # One that only a thread holds.
     kill $daemon
@@ -459,7 +459,7 @@ E
     found() { grep '"netns":"tid:' out >/dev/null; }
     wait_for 20 found
     exec 7>&-
-    wait_for 10 untied tmp
+    wait_for 20 untied tmp
     kill $daemon
     wait $daemon
 E

@@ -163,10 +163,10 @@ over() { [ "$(running "$1")" = 0 ]; }
   local client
   http "$URL/" -d 'SELECT count() FROM numbers(98765432109876)' >/dev/null &
   client=$!
-  wait_for 10 runs 98765432109876
+  wait_for 20 runs 98765432109876
   # The child of the shell's function: curl, by way of nsenter.
   kill "$(pgrep -P "$client" || echo "$client")"
-  wait_for 5 over 98765432109876
+  wait_for 20 over 98765432109876
 }
 
 @test "a statement ends at -maxQuerySeconds, which it cannot raise" {
@@ -214,15 +214,15 @@ recording() { "$(bin clickhouse_protobuflist)" -rows 3 -loops 2 >"$1"; }
   [[ $(reader "$URL/" -d "SELECT * FROM file('$PIPE/shared/out.csv', LineAsString)") == *ACCESS_DENIED* ]]
   http "$URL/" -d "SELECT count() FROM file('$PIPE/shared/b.pb', ProtobufList)" >/dev/null &
   client=$!
-  wait_for 10 runs ProtobufList
+  wait_for 20 runs ProtobufList
   kill "$(pgrep -P "$client" || echo "$client")"
-  wait_for 10 over ProtobufList
+  wait_for 20 over ProtobufList
 }
 
 @test "connections that say nothing make room for those that do" {
   # From inside, by one process: 140 connections that have sent half a request line.
   start holder bash -c 'for i in $(seq 140); do exec {fd}<>/dev/tcp/127.0.0.1/18123 && printf "GET / HT" >&"$fd"; done; echo open; sleep 120'
-  wait_for 10 grep -q open "$PIPE/holder.log"
+  wait_for 20 grep -q open "$PIPE/holder.log"
   # None younger than 100 ms makes room.
   wait_for 2 answers_ping
   [ "$(inside curl -sS -m 2 -u "default:$XTCP2_CLICKHOUSE_PASSWORD" "$URL/?query=SELECT+1")" = 1 ]

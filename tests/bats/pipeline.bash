@@ -19,7 +19,7 @@ pipe_up() {
     </dev/null >/dev/null 2>&1 3>&- &
   HOLDER=$!
   echo "$HOLDER" >>"$PIPE/pids"
-  wait_for 10 holder_ready
+  wait_for 20 holder_ready
 }
 
 # The engine drops root: on the way to its directory everybody may pass.
@@ -68,7 +68,7 @@ pipe_down() {
     [ -z "$pid" ] || kill "$pid" 2>/dev/null || :
   done < <(tac "$PIPE/pids")
   while read -r pid; do
-    [ -z "$pid" ] || wait_for 10 gone "$pid" || kill -9 "$pid" 2>/dev/null || :
+    [ -z "$pid" ] || wait_for 20 gone "$pid" || kill -9 "$pid" 2>/dev/null || :
   done <"$PIPE/pids"
   if [ -n "${BATS_TEST_COMPLETED:-}" ] || [ -z "${BATS_TEST_NAME:-}" ]; then return 0; fi
   tail -n 20 "$PIPE"/*.log >&2

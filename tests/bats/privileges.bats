@@ -38,7 +38,7 @@ daemon_start() {
   "$XTCP2" -frequency 100ms -timeout 90ms -grpcPort 0 "$@" 2>/run/log &
   # shellcheck disable=SC2034  # read by the tests
   DAEMON=$!
-  wait_for 10 grep -q '^xtcp2: version' /run/log
+  wait_for 20 grep -q '^xtcp2: version' /run/log
 }
 daemon_stop() { kill "$DAEMON" && wait "$DAEMON"; }
 
@@ -63,7 +63,7 @@ without_filter() { grep -q 'this is a build with a sanitizer' /run/log; }
     daemon_start -dest kafka:127.0.0.1:1 -marshal protobufList -promListen=
     grep -q '^xtcp2: runs as uid 64978$' /run/log
     threads() { [ "$(ls "/proc/$DAEMON/task" | wc -l)" -ge 8 ]; }
-    wait_for 10 threads
+    wait_for 20 threads
     every "$DAEMON" Uid "64978 64978 64978 64978"
     every "$DAEMON" Gid "64978 64978 64978 64978"
     every "$DAEMON" Groups ""
@@ -118,11 +118,11 @@ E
   inside <<'E'
     ip netns add red
     ip netns exec red sh -c "ip link set lo up; exec \"$SERVER\" -count 2" >ready &
-    wait_for 5 grep -q READY ready
+    wait_for 20 grep -q READY ready
     install -d -o 4242 -g 4242 own
     setpriv --reuid 4242 --regid 4242 --clear-groups --inh-caps=-all,+sys_admin,+sys_ptrace --ambient-caps=-all,+sys_admin,+sys_ptrace \
       "$XTCP2" -frequency 100ms -timeout 90ms -dest file:own/out -promListen= -grpcPort 0 2>/run/log & DAEMON=$!
-    wait_for 10 has_record own/out '.netns == "red"'
+    wait_for 20 has_record own/out '.netns == "red"'
     for set in CapInh CapPrm CapEff CapAmb; do every "$DAEMON" "$set" "$BOTH"; done
     every "$DAEMON" NoNewPrivs 1
     daemon_stop
@@ -133,24 +133,24 @@ E
   inside <<'E'
     ip netns add red
     ip netns exec red sh -c "ip link set lo up; exec \"$SERVER\" -count 2" >ready &
-    wait_for 5 grep -q READY ready
+    wait_for 20 grep -q READY ready
     mkdir -p /run/docker/netns hold && mkfifo hold/one hold/two hold/three
     pids=()
     for name in one two; do
       unshare -n -- sh -c "ip link set lo up; \"$SERVER\" -count 1 >ready-$name & read -r _ <hold/$name; kill \$!" &
       pids+=($!)
-      wait_for 5 grep -q READY "ready-$name"
+      wait_for 20 grep -q READY "ready-$name"
     done
     touch /run/docker/netns/box && mount --bind "/proc/${pids[0]}/ns/net" /run/docker/netns/box
     # In a user namespace of somebody else.
     setpriv --reuid 4242 --regid 4242 --clear-groups unshare -U -r -n -- \
       sh -c "ip link set lo up; \"$SERVER\" -count 1 & read -r _ <hold/three; kill \$!" >ready-three &
-    wait_for 5 grep -q READY ready-three
+    wait_for 20 grep -q READY ready-three
     daemon_start -dest file:out -promListen=
-    wait_for 10 has_record out '.netns == "red"'
-    wait_for 10 has_record out '.netns == "box"'
+    wait_for 20 has_record out '.netns == "red"'
+    wait_for 20 has_record out '.netns == "box"'
     others() { jq -e -n '[inputs | .netns | select(test("^pid:"))] | unique | length == 2' out >/dev/null 2>&1; }
-    wait_for 10 others
+    wait_for 20 others
     daemon_stop
     not grep -E 'denied|refused|not permitted' /run/log
 E
@@ -160,12 +160,12 @@ E
   inside <<'E'
     mkdir -p -m 700 /run/docker && mkdir /run/docker/netns && mkfifo hold
     unshare -n -- sh -c "ip link set lo up; \"$SERVER\" -count 1 >ready & read -r _ <hold; kill \$!" & pid=$!
-    wait_for 5 grep -q READY ready
+    wait_for 20 grep -q READY ready
     daemon_start -dest file:out -promListen 127.0.0.1:9088
-    wait_for 10 has_record out ".netns == \"pid:$pid\""
+    wait_for 20 has_record out ".netns == \"pid:$pid\""
     # Seen by an event, not by a scan alone.
     touch /run/docker/netns/box && mount --bind "/proc/$pid/ns/net" /run/docker/netns/box
-    wait_for 10 has_record out '.netns == "box"'
+    wait_for 20 has_record out '.netns == "box"'
     events=$(curl -fsS http://127.0.0.1:9088/metrics | awk '$1 == "xtcp2_namespace_events_total" { print $2 }')
     [ "$events" -ge 1 ]
     daemon_stop
@@ -173,8 +173,8 @@ E
     daemon_start -dest file:later -promListen=
     mkdir -p -m 700 /run/docker && mkdir /run/docker/netns
     touch /run/docker/netns/box && mount --bind "/proc/$pid/ns/net" /run/docker/netns/box
-    wait_for 10 has_record later ".netns == \"pid:$pid\""
-    wait_for 10 grep -q 'cannot read the directory /run/docker/netns: Permission denied' /run/log
+    wait_for 20 has_record later ".netns == \"pid:$pid\""
+    wait_for 20 grep -q 'cannot read the directory /run/docker/netns: Permission denied' /run/log
     daemon_stop
 E
 }
@@ -183,16 +183,16 @@ E
   inside <<'E'
     mkdir -m 755 log
     daemon_start -dest file:/run/work/log/out -promListen=
-    wait_for 10 test -s log/out
+    wait_for 20 test -s log/out
     mv log/out log/out.1
-    wait_for 10 grep -q "file:/run/work/log/out: the daemon's user cannot open it again (Permission denied): the open file is written further, even when it is renamed" /run/log
+    wait_for 20 grep -q "file:/run/work/log/out: the daemon's user cannot open it again (Permission denied): the open file is written further, even when it is renamed" /run/log
     size=$(stat -c %s log/out.1)
     grown() { [ "$(stat -c %s log/out.1)" -gt "$size" ]; }
-    wait_for 10 grown
+    wait_for 20 grown
     [ ! -e log/out ]
     # The directory becomes the user's, as a rotation expects.
     chown 64978 log
-    wait_for 10 test -s log/out
+    wait_for 20 test -s log/out
     daemon_stop
     grep -q ' 0 lost$' /run/log
     [ "$(grep -c 'cannot open it again' /run/log)" -eq 1 ]
@@ -204,9 +204,9 @@ E
   inside <<'E'
     mkdir -m 755 log
     daemon_start -dest file:log/out -promListen= -flushTimeout 100ms
-    wait_for 10 test -s log/out
+    wait_for 20 test -s log/out
     rm log/out
-    wait_for 10 grep -q 'file:log/out: open: Permission denied; trying again' /run/log
+    wait_for 20 grep -q 'file:log/out: open: Permission denied; trying again' /run/log
     status=0
     daemon_stop || status=$?
     [ $status -eq 1 ]
@@ -218,9 +218,9 @@ E
   inside <<'E'
     mkdir -m 700 secret
     socat -u UNIX-LISTEN:/run/work/sock,mode=600 /dev/null & peer=$!
-    wait_for 5 test -S sock
+    wait_for 20 test -S sock
     daemon_start -dest unix:/run/work/sock -promListen= -flushTimeout 100ms
-    wait_for 10 grep -q 'unix:/run/work/sock: connect: Permission denied' /run/log
+    wait_for 20 grep -q 'unix:/run/work/sock: connect: Permission denied' /run/log
     daemon_stop || [ $? -eq 1 ]
     kill $peer
     for flag in -writeFiles -destWriteFiles; do
@@ -240,8 +240,8 @@ E
 @test "the gRPC socket belongs to the user, who takes it away in the end" {
   inside <<'E'
     "$XTCP2" -frequency 100ms -timeout 90ms -dest null -promListen= -grpcPort 0 2>/run/log & DAEMON=$!
-    wait_for 10 test -S /run/xtcp2/grpc.sock
-    wait_for 10 grep -q '^xtcp2: version' /run/log
+    wait_for 20 test -S /run/xtcp2/grpc.sock
+    wait_for 20 grep -q '^xtcp2: version' /run/log
     [ "$(stat -c '%u %g %a' /run/xtcp2)" = "64978 64978 755" ]
     [ "$(stat -c '%u %g %a' /run/xtcp2/grpc.sock)" = "64978 64978 660" ]
     "$CTL" get >/dev/null
@@ -256,15 +256,15 @@ E
   inside <<'E'
     ip netns add red
     ip netns exec red sh -c "ip link set lo up; exec \"$SERVER\" -count 2" >ready &
-    wait_for 5 grep -q READY ready
+    wait_for 20 grep -q READY ready
     "$XTCP2" -frequency 100ms -timeout 90ms -dest file:out -promListen= 2>/run/log & DAEMON=$!
-    wait_for 10 has_record out '.netns == "red"'
+    wait_for 20 has_record out '.netns == "red"'
     filters() { awk '/^Seccomp_filters/ { print $2 }' "/proc/$DAEMON/status"; }
     before=$(filters)
     for round in 1 2 3; do
       echo "{\"tag\": \"round-$round\"}" >set.json
       "$CTL" reconfigure -file set.json
-      wait_for 10 has_record out ".netns == \"red\" and .tag == \"round-$round\""
+      wait_for 20 has_record out ".netns == \"red\" and .tag == \"round-$round\""
     done
     [ "$(filters)" = "$before" ]
     every "$DAEMON" Uid "64978 64978 64978 64978"
@@ -279,14 +279,14 @@ E
   inside <<'E'
     ip netns add red
     ip netns exec red sh -c "ip link set lo up; exec \"$SERVER\" -count 2" >ready &
-    wait_for 5 grep -q READY ready
+    wait_for 20 grep -q READY ready
     install -m 600 /dev/null mine
     "$XTCP2" -frequency 100ms -timeout 90ms -dest file:mine -promListen= -grpcPort 0 2>/run/log & DAEMON=$!
-    wait_for 10 has_record mine '.netns == "red"'
+    wait_for 20 has_record mine '.netns == "red"'
     for round in 1 2; do
       echo "{\"tag\": \"round-$round\"}" >set.json
       "$CTL" reconfigure -file set.json
-      wait_for 10 has_record mine ".tag == \"round-$round\""
+      wait_for 20 has_record mine ".tag == \"round-$round\""
     done
     daemon_stop
     grep ' lost$' /run/log >ends
@@ -300,7 +300,7 @@ E
     daemon_stop
     if without_filter; then exit 0; fi
     LD_PRELOAD=$REFUSED "$XTCP2" -frequency 100ms -timeout 90ms -grpcPort 0 -dest file:out 2>/run/log & DAEMON=$!
-    wait_for 10 test -s out
+    wait_for 20 test -s out
     for name in keyctl ptrace mount unshare bpf execveat io_uring_setup setns socket ioctl clone; do
       [ "$(grep -c "^refused_calls: $name ENOSYS$" /run/log)" -eq 2 ]
       [ "$(grep -c "^seccomp: refused the system call $name (number [0-9]*) of thread strange: " /run/log)" -eq 1 ]
@@ -324,10 +324,10 @@ E
     socat -u UNIX-LISTEN:sock,fork,mode=666 /dev/null & unix=$!
     socat -u UNIX-RECV:gram,mode=666 /dev/null & gram=$!
     listening() { [ -n "$(ss -Htunl "sport = $1")" ]; }
-    wait_for 5 listening 9000
-    wait_for 5 listening 9001
-    wait_for 5 test -S sock
-    wait_for 5 test -S gram
+    wait_for 20 listening 9000
+    wait_for 20 listening 9001
+    wait_for 20 test -S sock
+    wait_for 20 test -S gram
     for dest in null stdout stderr file:out tcp:localhost:9000 udp:localhost:9001 unix:sock unixgram:gram \
       http://localhost:9000/ https://localhost:9000/ kafka:localhost:9000; do
       for more in "" "-closeEvents -resolveContainerId -enrichContainer" -ioUring; do
@@ -344,7 +344,7 @@ E
 @test "descriptors 0 to 2 that are closed are nobody's, and -dest stdout without one is refused" {
   inside <<'E'
     "$XTCP2" -frequency 100ms -timeout 90ms -promListen= -grpcPort 0 -dest file:out 0<&- 1>&- 2>&- & DAEMON=$!
-    wait_for 10 test -s out
+    wait_for 20 test -s out
     for fd in 0 1 2; do [ "$(readlink "/proc/$DAEMON/fd/$fd")" = /dev/null ]; done
     daemon_stop
     status=0
@@ -363,7 +363,7 @@ E
     [ "$(wc -l <mine)" -eq 18 ]
     # It waits for a peer, so that it can be looked at.
     "$XTCP2" -replay secret.pcap -dest unix:nobody -flushTimeout 20s 2>/run/log & DAEMON=$!
-    wait_for 10 grep -q 'trying again' /run/log
+    wait_for 20 grep -q 'trying again' /run/log
     every "$DAEMON" Uid "64978 64978 64978 64978"
     for set in CapInh CapPrm CapEff CapBnd CapAmb; do every "$DAEMON" "$set" 0000000000000000; done
     every "$DAEMON" NoNewPrivs 1

@@ -15,7 +15,7 @@ setup() {
 with_registry() {
   fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
     \"\$REGISTRY\" 18081 & registry=\$!
-    wait_for 5 test_listeners 1
+    wait_for 20 test_listeners 1
     $(cat)
     kill \$registry; wait \$registry"
 }

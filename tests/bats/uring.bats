@@ -51,7 +51,7 @@ identity() {
     populated 500
     ip netns add two && ip -n two link set lo up
     ip netns exec two "$SERVER" -count 20 >/run/server &
-    wait_for 5 grep -q READY /run/server
+    wait_for 20 grep -q READY /run/server
     drive_start
     drive scan >/dev/null
     expect "1020 2" drive dump /run/plain

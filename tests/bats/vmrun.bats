@@ -12,7 +12,7 @@ MODES=(pass fail lie disagree oops forge artifact flood records panic panic_nodr
 # A guest that hangs must not be waited for longer than a boot can take.
 chaos_options() {
   case $1 in
-  hang) echo --timeout 40s ;;
+  hang) echo --timeout 60s ;;
   fail) echo --fail-fast ;;
   esac
 }
@@ -51,12 +51,12 @@ setup_file() {
   mkdir -p "$CHAOS"
   cat >"$CHAOS/flavors.json" <<'JSON'
 {"flavors": [
-  {"name": "chaos", "memory_mib": 256, "vcpus": 1, "checks": ["ONE", "TWO"], "timeout_s": 60,
+  {"name": "chaos", "memory_mib": 256, "vcpus": 1, "checks": ["ONE", "TWO"], "timeout_s": 180,
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
-  {"name": "open", "memory_mib": 256, "vcpus": 1, "checks": [], "timeout_s": 60,
+  {"name": "open", "memory_mib": 256, "vcpus": 1, "checks": [], "timeout_s": 180,
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}]},
   {"name": "stays", "stays": true, "try": "curl 127.0.0.1:{metrics}/{other}", "memory_mib": 256, "vcpus": 1,
-   "checks": ["ONE", "TWO"], "timeout_s": 60,
+   "checks": ["ONE", "TWO"], "timeout_s": 180,
    "forwards": [{"name": "metrics", "host": 19088, "guest": 9088}, {"name": "grafana", "host": 13000, "guest": 3000, "only": "nix"}]}
 ]}
 JSON
@@ -195,11 +195,11 @@ run_image() {
   "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
     --report "$report" --append chaos=silent >/dev/null 2>&1 3>&- &
   runner=$!
-  wait_for 60 grep -qs '"ev":"started"' "$report/events.jsonl"
+  wait_for 180 grep -qs '"ev":"started"' "$report/events.jsonl"
   qemu=$(jq -r 'select(.ev == "spawn") | .pid' "$report/events.jsonl")
   [ "$(readlink "/proc/$qemu/exe")" != "" ]
   kill -KILL "$runner"
-  wait_for 10 test ! -e "/proc/$qemu/exe"
+  wait_for 20 test ! -e "/proc/$qemu/exe"
 }
 
 @test "vmrun: a flavor without a self-test stays up until it is stopped" {
@@ -207,7 +207,7 @@ run_image() {
   "$VMRUN" run --flavor open --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
     --report "$report" --append chaos=silent >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   runner=$!
-  wait_for 60 grep -q 'metrics  *127.0.0.1:[1-9][0-9]* -> guest port 9088' "$BATS_TEST_TMPDIR/out"
+  wait_for 180 grep -q 'metrics  *127.0.0.1:[1-9][0-9]* -> guest port 9088' "$BATS_TEST_TMPDIR/out"
   kill -TERM "$runner"
   wait "$runner" || status=$?
   [ "$status" -eq 0 ]
@@ -218,7 +218,7 @@ run_image() {
   "$VMRUN" run --flavor stays --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
     --report "$BATS_TEST_TMPDIR/report" --append chaos=silent >"$out" 2>&1 3>&- &
   runner=$!
-  wait_for 60 grep -qE '^try: curl 127.0.0.1:[1-9][0-9]*/\{other\}$' "$out"
+  wait_for 180 grep -qE '^try: curl 127.0.0.1:[1-9][0-9]*/\{other\}$' "$out"
   grep -q 'no self-test in this flavor' "$out"
   # Nothing would listen there in this guest.
   not grep -q grafana "$out"
@@ -237,7 +237,7 @@ run_image() {
   "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
     --report "$report" --append chaos=silent >/dev/null 2>&1 3>&- &
   runner=$!
-  wait_for 60 grep -qs '"ev":"started"' "$report/events.jsonl"
+  wait_for 180 grep -qs '"ev":"started"' "$report/events.jsonl"
   qemu=$(jq -r 'select(.ev == "spawn") | .pid' "$report/events.jsonl")
   refused "is in use by another run" run_image --flavor chaos --ports auto
   kill -TERM "$runner"
@@ -252,8 +252,8 @@ run_image() {
   "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --image "$CHAOS/image" --accel tcg --ports auto \
     --report "$report" --append chaos=stay --keep-alive >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   runner=$!
-  wait_for 90 grep -qs 'nc 127.0.0.1' "$BATS_TEST_TMPDIR/out"
-  wait_for 10 jq -e '.verdict == "pass"' "$report/results.json"
+  wait_for 180 grep -qs 'nc 127.0.0.1' "$BATS_TEST_TMPDIR/out"
+  wait_for 20 jq -e '.verdict == "pass"' "$report/results.json"
   # The port listens.
   exec 9<>"/dev/tcp/127.0.0.1/$(awk '/nc 127.0.0.1/ { print $4 }' "$BATS_TEST_TMPDIR/out")"
   exec 9>&-
@@ -275,7 +275,7 @@ SH
   # so the records are foreign and the run must not pass.
   cp "$CHAOS/image/initrd.img" "$CHAOS/launched.img"
   run "$VMRUN" run --flavor chaos --flavors "$CHAOS/flavors.json" --launcher "$BATS_TEST_TMPDIR/launcher" --accel tcg \
-    --ports auto --report "$BATS_TEST_TMPDIR/report" --timeout 60s
+    --ports auto --report "$BATS_TEST_TMPDIR/report" --timeout 180s
   echo "$output"
   [ "$status" -eq 2 ]
   [[ $output == *"foreign nonce"* ]]
