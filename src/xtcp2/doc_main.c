@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "record/field.h"
+#include "record/field_info.h"
 #include "run/sections.h"
 #include "stats/stats.h"
 
@@ -41,7 +41,7 @@ static void formats(struct buf *b)
 /* Names of the KINDs of fields.def in the documents. */
 #define KIND_U32   "uint32"
 #define KIND_U64   "uint64"
-#define KIND_TIME  "int64, nanoseconds since the epoch"
+#define KIND_TIME  "int64, since the epoch"
 #define KIND_STR   "string"
 #define KIND_BYTES "bytes"
 #define KIND_ADDR  "bytes, 4 or 16 in network order"
@@ -65,7 +65,7 @@ static void formats(struct buf *b)
 static const struct field_row {
 	const char *kind, *from;
 } field_rows[] = {
-#define F(number, name, KIND, kernel) {KIND_##KIND, FROM_##kernel},
+#define F(number, name, KIND, kernel, ...) {KIND_##KIND, FROM_##kernel},
     RECORD_FIELDS(F)
 #undef F
 };
@@ -77,17 +77,82 @@ static const char *const section_attributes[] = {
 #undef S
 };
 
+/* INET_DIAG_INFO for a field of tcp_info; NULL for one that no attribute brings. */
+static const char *attribute_of(size_t i)
+{
+	const char *attribute = section_attributes[record_field_section(&record_fields[i])];
+
+	return strcmp(attribute, "NONE") == 0 ? NULL : attribute;
+}
+
 static void fields(struct buf *b)
 {
-	buf_str(b, "| Number | Field | Type | Netlink attribute | Value |\n| ---: | --- | --- | --- | "
-		   "--- |\n");
+	buf_str(b, "| Number | Field | Short | Type | Unit | Netlink attribute | Source | Meaning |\n"
+		   "| ---: | --- | --- | --- | --- | --- | --- | --- |\n");
 	for (size_t i = 0; i < ARRAY_SIZE(field_rows); i++) {
-		const struct field_row *f = &field_rows[i];
-		const char *attribute = section_attributes[record_field_section(&record_fields[i])];
-		buf_printf(b, "| %u | `%s` | %s |", record_fields[i].number, record_fields[i].name, f->kind);
-		if (strcmp(attribute, "NONE") != 0)
+		const struct record_field *f = &record_fields[i];
+		const char *attribute = attribute_of(i), *unit = field_unit_name(record_field_unit(f));
+		const char *meaning = record_field_meaning(f), *from = field_rows[i].from;
+
+		buf_printf(b, "| %u | `%s` |", f->number, f->name);
+		if (*record_field_short_name(f))
+			buf_printf(b, " `%s`", record_field_short_name(f));
+		buf_printf(b, " | %s |%s%s |", field_rows[i].kind, *unit ? " " : "", unit);
+		if (attribute)
 			buf_printf(b, " `INET_DIAG_%s`", attribute);
-		buf_printf(b, " |%s%s |\n", *f->from ? " " : "", f->from);
+		buf_str(b, " |");
+		if (strcmp(from, meaning) != 0)
+			buf_printf(b, " %s", from);
+		buf_printf(b, " | %s |\n", meaning);
+	}
+}
+
+/* The meaning, and the unit where it does not tell it, as plain text; a quote is doubled, as SQL has it. */
+static void comment(struct buf *b, const struct record_field *f, bool sql)
+{
+	const char *unit = field_unit_name(record_field_unit(f));
+
+	for (const char *p = record_field_meaning(f); *p; p++) {
+		if (*p == '\'' && sql)
+			buf_byte(b, '\'');
+		if (*p != '`')
+			buf_byte(b, (uint8_t)*p);
+	}
+	if (*unit && !strstr(record_field_meaning(f), unit))
+		buf_printf(b, ", in %s", unit);
+	if (record_field_reserved(f))
+		buf_str(b, " (reserved, not filled)");
+}
+
+#define PROTO_U32   "uint32"
+#define PROTO_U64   "uint64"
+#define PROTO_TIME  "int64"
+#define PROTO_STR   "string"
+#define PROTO_BYTES "bytes"
+#define PROTO_ADDR  "bytes"
+#define PROTO_STATE "uint32"
+#define PROTO_CC    "CongestionAlgorithm"
+
+/* The fields of message XtcpFlatRecord, a paragraph for each section. */
+static void proto(struct buf *b)
+{
+	static const char *const types[] = {
+#define F(number, name, KIND, kernel, ...) PROTO_##KIND,
+	    RECORD_FIELDS(F)
+#undef F
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		const struct record_field *f = &record_fields[i];
+		bool first = i > 0 && record_field_section(f) != record_field_section(f - 1);
+
+		if (first)
+			buf_byte(b, '\n');
+		if (first && attribute_of(i))
+			buf_printf(b, "  // Netlink attribute INET_DIAG_%s.\n", attribute_of(i));
+		buf_printf(b, "  %s %s = %u; // ", types[i], f->name, f->number);
+		comment(b, f, false);
+		buf_byte(b, '\n');
 	}
 }
 
@@ -121,7 +186,7 @@ static void metrics(struct buf *b)
 static void parquet(struct buf *b)
 {
 	static const char *const columns[] = {
-#define F(number, name, KIND, kernel) PARQUET_##KIND(#name),
+#define F(number, name, KIND, kernel, ...) PARQUET_##KIND(#name),
 	    RECORD_FIELDS(F)
 #undef F
 	};
@@ -132,35 +197,47 @@ static void parquet(struct buf *b)
 	buf_str(b, "}\n");
 }
 
-/* ClickHouse's column for each kind of field: as protobuf has it, and as it is kept. */
+/* ClickHouse's column for each kind of field: as protobuf has it, and as it is kept, with its codec. */
 static const struct {
-	const char *raw, *kept;
+	const char *raw, *kept, *codec;
 } column_types[] = {
-    [FIELD_U32] = {"UInt32", "UInt32 CODEC(ZSTD(1))"},
-    [FIELD_U64] = {"UInt64", "UInt64 CODEC(ZSTD(1))"},
-    [FIELD_TIME] = {"Int64", "DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1))"},
-    [FIELD_STR] = {"String", "LowCardinality(String)"},
-    [FIELD_BYTES] = {"String", "String CODEC(ZSTD(1))"},
-    [FIELD_ADDR] = {"String", "String CODEC(ZSTD(1))"},
-    [FIELD_STATE] = {"UInt32", "UInt32 CODEC(ZSTD(1))"},
-    [FIELD_CC] = {"UInt32", "UInt32 CODEC(ZSTD(1))"},
+    [FIELD_U32] = {"UInt32", "UInt32", "ZSTD(1)"},
+    [FIELD_U64] = {"UInt64", "UInt64", "ZSTD(1)"},
+    [FIELD_TIME] = {"Int64", "DateTime64(9, 'UTC')", "Delta, ZSTD(1)"},
+    [FIELD_STR] = {"String", "LowCardinality(String)", ""},
+    [FIELD_BYTES] = {"String", "String", "ZSTD(1)"},
+    [FIELD_ADDR] = {"String", "String", "ZSTD(1)"},
+    [FIELD_STATE] = {"UInt32", "UInt32", "ZSTD(1)"},
+    [FIELD_CC] = {"UInt32", "UInt32", "ZSTD(1)"},
 };
 static_assert(ARRAY_SIZE(column_types) == FIELD_CC + 1, "a column type for every kind of field");
 
 /* The columns of xtcp_flat_records; more follow them. */
 static void kept_columns(struct buf *b)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		buf_printf(b, "    %s %s,\n", record_fields[i].name,
-			   column_types[record_fields[i].kind].kept);
+	for (size_t i = 0; i < record_field_count; i++) {
+		const struct record_field *f = &record_fields[i];
+		const char *codec = column_types[f->kind].codec;
+
+		buf_printf(b, "    %s %s COMMENT '", f->name, column_types[f->kind].kept);
+		comment(b, f, true);
+		buf_byte(b, '\'');
+		if (*codec)
+			buf_printf(b, " CODEC(%s)", codec);
+		buf_str(b, ",\n");
+	}
 }
 
 /* All columns of xtcp_flat_records_in. */
 static void raw_columns(struct buf *b)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		buf_printf(b, "    %s %s%s\n", record_fields[i].name, column_types[record_fields[i].kind].raw,
-			   i + 1 < record_field_count ? "," : "");
+	for (size_t i = 0; i < record_field_count; i++) {
+		const struct record_field *f = &record_fields[i];
+
+		buf_printf(b, "    %s %s COMMENT '", f->name, column_types[f->kind].raw);
+		comment(b, f, true);
+		buf_str(b, i + 1 < record_field_count ? "',\n" : "'\n");
+	}
 }
 
 static const struct {
@@ -178,6 +255,7 @@ static const struct {
     {"parquet", parquet},
     {"kept", kept_columns},
     {"raw", raw_columns},
+    {"proto", proto},
 };
 
 int main(int argc, char **argv)

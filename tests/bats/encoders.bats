@@ -83,9 +83,9 @@ unframe() {
   replay csv -columns inet_diag_msg_socket_source_port,inet_diag_msg_state,tcp_info_rtt >table
   [ "$(head -n 1 table)" = inet_diag_msg_socket_source_port,inet_diag_msg_state,tcp_info_rtt ]
   grep -qx '40007,TIME_WAIT,' table
-  run --separate-stderr "$XTCP2" -replay "$CAPTURE" -dest stdout -marshal csv -columns rtt
+  run --separate-stderr "$XTCP2" -replay "$CAPTURE" -dest stdout -marshal csv -columns rrt
   [ "$status" -eq 2 ]
-  [[ "$stderr" == *'unknown field "rtt"'* ]]
+  [[ "$stderr" == *'unknown field "rrt"'* ]]
   [ -z "$output" ]
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/cleanup.h"
 #include "record/encoder.h"
+#include "record/field_info.h"
 #include "record_random.h"
 #include "unit.h"
 
@@ -272,6 +273,41 @@ static void test_presence(void **state)
 	assert_false(PRESENT("class_id"));
 }
 
+/* A short name selects the column; the header has the long one, which scripts read. */
+static void test_short_names(void **state)
+{
+	struct encoder e;
+	struct record r = {.sections = RECORD_HAS(META) | RECORD_HAS(DIAG) | RECORD_HAS(TCP_INFO)};
+	struct buf b = {0};
+	char error[400];
+
+	r.tcp_info_len = 240;
+	r.tcp_info_rtt = 1500;
+	r.inet_diag_msg_state = 1;
+	assert_int_equal(encoder_init(&e, "csv", "state,rtt", error, sizeof(error)), 0);
+	e.ops->begin(&e, &b);
+	e.ops->row(&e, &b, &r);
+	assert_string_equal(buf_cstr(&b), "inet_diag_msg_state,tcp_info_rtt\nESTABLISHED,1500\n");
+	encoder_free(&e);
+	buf_free(&b);
+}
+
+/* Each field says what it means, and no name stands for two. */
+static void test_field_infos(void **state)
+{
+	for (size_t i = 0; i < record_field_count; i++) {
+		const struct record_field *f = &record_fields[i];
+		const char *name = record_field_short_name(f);
+
+		if (!*record_field_meaning(f))
+			fail_msg("%s has no meaning in fields.def", f->name);
+		if (record_field_find(f->name, strlen(f->name)) != f ||
+		    (*name && record_field_find(name, strlen(name)) != f))
+			fail_msg("%s or its short name \"%s\" stands for another field", f->name, name);
+		assert_null(strchr(record_field_meaning(f), '\n'));
+	}
+}
+
 static void test_errors(void **state)
 {
 	struct encoder e;
@@ -282,8 +318,8 @@ static void test_errors(void **state)
 	    error, "marshal: unknown format \"xml\"; possible: protobufList protoJson protoText jsonl "
 		   "csv tsv text msgpack");
 	assert_int_equal(encoder_init(&e, "xml", NULL, error, 20), -EINVAL);
-	assert_int_equal(encoder_init(&e, "csv", "netns,rtt", error, sizeof(error)), -EINVAL);
-	assert_non_null(strstr(error, "\"rtt\""));
+	assert_int_equal(encoder_init(&e, "csv", "netns,rrt", error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "\"rrt\""));
 	assert_int_equal(encoder_init(&e, "jsonl", "netns", error, sizeof(error)), -EINVAL);
 	assert_string_equal(error, "columns: only csv, tsv and text have columns, jsonl does not");
 	encoder_free(&e);
@@ -303,6 +339,8 @@ int main(void)
 	    cmocka_unit_test(test_proto_json),
 	    cmocka_unit_test(test_msgpack),
 	    cmocka_unit_test(test_presence),
+	    cmocka_unit_test(test_short_names),
+	    cmocka_unit_test(test_field_infos),
 	    cmocka_unit_test(test_errors),
 	};
 

@@ -37,11 +37,11 @@
 #endif
 
 /* One line of fields.def -> one assignment to the record from the structure `v` of its section. */
-#define LOAD(number, name, KIND, kernel) (void)(r->name LOAD_##kernel);
-#define LOAD_KMEM(member)		 = v.member
-#define LOAD_KOWN(member)		 = v.member
-#define LOAD_KIDX(index)		 = v[index]
-#define LOAD_KVAL(type)			 = v
+#define LOAD(number, name, KIND, kernel, ...) (void)(r->name LOAD_##kernel);
+#define LOAD_KMEM(member)		      = v.member
+#define LOAD_KOWN(member)		      = v.member
+#define LOAD_KIDX(index)		      = v[index]
+#define LOAD_KVAL(type)			      = v
 #define LOAD_KHAND(text)
 #define LOAD_KOPT(text)
 #define LOAD_KRSV

@@ -111,11 +111,10 @@ static int parse_columns(struct encoder *e, const char *columns, char *error, si
 		const struct record_field *f = record_field_find(name, len);
 
 		if (!f) {
-			snprintf(
-			    error, size,
-			    "columns: unknown field \"%.*s\"; names are those of xtcp_flat_record.proto, "
-			    "such as netns,inet_diag_msg_state,tcp_info_rtt",
-			    (int)len, name);
+			snprintf(error, size,
+				 "columns: unknown field \"%.*s\"; `xtcp2 fields` lists them, such as "
+				 "netns,state,rtt or netns,inet_diag_msg_state,tcp_info_rtt",
+				 (int)len, name);
 			return -EINVAL;
 		}
 		e->columns[e->column_count++] = f - record_fields;

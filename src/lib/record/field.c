@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "record/field_info.h"
 #include "record/kernel_abi.h"
 
 /* Where the value comes from decides when it is there: see fields.def. */
@@ -22,7 +23,7 @@
 #define FROM_KRSV			 0, .optional = true
 
 const struct record_field record_fields[] = {
-#define F(number_, name_, KIND, kernel)            \
+#define F(number_, name_, KIND, kernel, ...)       \
 	{.name = #name_,                           \
 	 .number = number_,                        \
 	 .kind = FIELD_##KIND,                     \
@@ -49,11 +50,19 @@ static const uint8_t section_of[] = {
 };
 static_assert(ARRAY_SIZE(section_of) == ARRAY_SIZE(record_fields), "every field is in a section");
 
+static bool is_name(const char *text, const char *name, size_t len)
+{
+	return strlen(text) == len && memcmp(text, name, len) == 0;
+}
+
 const struct record_field *record_field_find(const char *name, size_t len)
 {
-	for (size_t i = 0; i < record_field_count; i++)
-		if (strlen(record_fields[i].name) == len && !memcmp(record_fields[i].name, name, len))
-			return &record_fields[i];
+	for (size_t i = 0; i < record_field_count && len > 0; i++) {
+		const struct record_field *f = &record_fields[i];
+
+		if (is_name(f->name, name, len) || is_name(record_field_short_name(f), name, len))
+			return f;
+	}
 	return NULL;
 }
 

@@ -52,7 +52,7 @@ enum record_cc {
 
 struct record {
 	uint32_t sections; /* RECORD_HAS(...) bits and the two above */
-#define F(number, name, KIND, kernel) RECORD_CTYPE_##KIND name;
+#define F(number, name, KIND, kernel, ...) RECORD_CTYPE_##KIND name;
 	RECORD_FIELDS(F)
 #undef F
 };

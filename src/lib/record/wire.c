@@ -26,15 +26,15 @@
 #define ENVELOPE_LENGTH_BYTES 3
 
 /* The most bytes a field takes, without the content of strings; a tag has up to 3. */
-#define MAX_U32				   (3 + 5)
-#define MAX_U64				   (3 + 10)
-#define MAX_TIME			   MAX_U64
-#define MAX_STR				   (3 + 5)
-#define MAX_BYTES			   MAX_STR
-#define MAX_ADDR			   MAX_STR
-#define MAX_STATE			   MAX_U32
-#define MAX_CC				   MAX_U32
-#define MAX_OF(number, name, KIND, kernel) +MAX_##KIND
+#define MAX_U32					(3 + 5)
+#define MAX_U64					(3 + 10)
+#define MAX_TIME				MAX_U64
+#define MAX_STR					(3 + 5)
+#define MAX_BYTES				MAX_STR
+#define MAX_ADDR				MAX_STR
+#define MAX_STATE				MAX_U32
+#define MAX_CC					MAX_U32
+#define MAX_OF(number, name, KIND, kernel, ...) +MAX_##KIND
 
 /* Stores are 8 bytes wide. */
 #define STORE_SLACK 8
@@ -46,10 +46,10 @@ enum { ROW_MAX_FIXED = STORE_SLACK RECORD_FIELDS(MAX_OF) };
 #define LENGTH_TIME(name)
 #define LENGTH_STATE(name)
 #define LENGTH_CC(name)
-#define LENGTH_STR(name)		      +(size_t)r->name.len
-#define LENGTH_BYTES(name)		      LENGTH_STR(name)
-#define LENGTH_ADDR(name)		      LENGTH_STR(name)
-#define LENGTH_OF(number, name, KIND, kernel) LENGTH_##KIND(name)
+#define LENGTH_STR(name)			   +(size_t)r->name.len
+#define LENGTH_BYTES(name)			   LENGTH_STR(name)
+#define LENGTH_ADDR(name)			   LENGTH_STR(name)
+#define LENGTH_OF(number, name, KIND, kernel, ...) LENGTH_##KIND(name)
 
 static inline uint8_t *put_varint_loop(uint8_t *p, uint64_t v)
 {
@@ -114,15 +114,15 @@ static inline __attribute__((always_inline)) uint8_t *put_bytes(uint8_t *p, uint
 	return p + s.len;
 }
 
-#define PUT_U32(number, name)		p = put_number(p, number, r->name);
-#define PUT_U64(number, name)		p = put_number(p, number, r->name);
-#define PUT_TIME(number, name)		p = put_number(p, number, (uint64_t)r->name);
-#define PUT_STATE(number, name)		PUT_U32(number, name)
-#define PUT_CC(number, name)		PUT_U32(number, name)
-#define PUT_STR(number, name)		p = put_bytes(p, number, r->name);
-#define PUT_BYTES(number, name)		PUT_STR(number, name)
-#define PUT_ADDR(number, name)		PUT_STR(number, name)
-#define PUT(number, name, KIND, kernel) PUT_##KIND(number, name)
+#define PUT_U32(number, name)		     p = put_number(p, number, r->name);
+#define PUT_U64(number, name)		     p = put_number(p, number, r->name);
+#define PUT_TIME(number, name)		     p = put_number(p, number, (uint64_t)r->name);
+#define PUT_STATE(number, name)		     PUT_U32(number, name)
+#define PUT_CC(number, name)		     PUT_U32(number, name)
+#define PUT_STR(number, name)		     p = put_bytes(p, number, r->name);
+#define PUT_BYTES(number, name)		     PUT_STR(number, name)
+#define PUT_ADDR(number, name)		     PUT_STR(number, name)
+#define PUT(number, name, KIND, kernel, ...) PUT_##KIND(number, name)
 
 #define SECTION_FUNCTIONS(SECTION, attr)                                  \
 	static uint8_t *put_##SECTION(uint8_t *p, const struct record *r) \

@@ -161,8 +161,8 @@ void known_sockets_put(struct known_sockets *k, const struct record *r)
 	};
 	if (e.has_cgroup)
 		e.cgroup = r->c_group;
-#define F(number, name, KIND, kernel) F_##kernel = r->name;
-#define F_KIDX(index)		      e.skmem[index]
+#define F(number, name, KIND, kernel, ...) F_##kernel = r->name;
+#define F_KIDX(index)			   e.skmem[index]
 	if (e.has_skmem) {
 		RECORD_FIELDS_SKMEMINFO(F)
 	}
@@ -212,7 +212,7 @@ bool known_sockets_take(struct known_sockets *k, struct record *r)
 		r->inet_diag_attributes |= UINT64_C(1) << INET_DIAG_CGROUP_ID;
 	}
 	if (e.has_skmem) {
-#define F(number, name, KIND, kernel) r->name = F_##kernel;
+#define F(number, name, KIND, kernel, ...) r->name = F_##kernel;
 		RECORD_FIELDS_SKMEMINFO(F)
 #undef F
 #undef F_KIDX
