@@ -103,6 +103,29 @@ cached() {
   echo "$dir"
 }
 
+# initramfs DIR: makes DIR/initrd.base of the guest's first program and DIR/modules, which goes.
+initramfs() {
+  local out=$1 tree=$1/initramfs
+  mkdir -p "$tree"/{base,dev,layer,lib,proc,root,rw,sys}
+  gcc -static -Os -D_GNU_SOURCE -s -o "$tree/init" "$top/guest/init.c"
+  sed 's,^,/lib/,' "$out/modules/order" >"$tree/modules"
+  find "$out/modules" -name '*.ko' -exec mv -t "$tree/lib/" {} +
+  archive "$tree" >"$out/initrd.base"
+  rm -rf "$tree" "$out/modules"
+}
+
+# archive DIR: the tree as the kernel unpacks it, the same bytes every time.
+archive() {
+  find "$1" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
+  (cd "$1" && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet --reproducible -R 0:0 -H newc -o)
+}
+
+# reason LOG: the first line that tells why, before mmdebstrap's own that only tells that.
+reason() {
+  awk '/^[IW]: |[Ww]arning|policy-rc.d/ { next } /FATAL|No space|denied|rror|ailed|^E: / { print; found = 1; exit }
+    END { if (!found) print "it said nothing" }' "$1"
+}
+
 # files_json DIR FILE...: their sizes and hashes, as a manifest has them.
 files_json() {
   (cd "$1" && stat -c %s -- "${@:2}" | paste -d' ' - <(sha256sum -- "${@:2}")) |

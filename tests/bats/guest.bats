@@ -82,6 +82,53 @@ cached_entry() {
   [[ $output == *"unknown release 'potato'"* ]]
 }
 
+# kernels DATE: a cache with an index of kernels as of that date, and an archive that does not answer.
+kernels() {
+  export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache XTCP2_DEBIAN_MIRROR=http://127.0.0.1:9/debian
+  mkdir -p "$XDG_CACHE_HOME/xtcp2/kernels"
+  printf '%s\n' '5.10 5.10.223-1 linux-image-5.10.0-32-cloud-amd64 bullseye' '7.3 7.3.4-1 linux-image-7.3.4-cloud-amd64 sid' \
+    >"$XDG_CACHE_HOME/xtcp2/kernels/index"
+  touch -d "$1" "$XDG_CACHE_HOME/xtcp2/kernels/index"
+}
+
+@test "an unknown kernel series is refused in one line with those that there are; newest is the last one" {
+  kernels today
+  vm_with nix/microvms/flavors.json lifecycle --kernel 4.4
+  [[ $output == *"no kernel series '4.4': there are 5.10 7.3, newest" ]]
+  run -0 guest/debian/kernel --resolve newest
+  [ "$output" = '7.3 7.3.4-1 linux-image-7.3.4-cloud-amd64 sid' ]
+}
+
+@test "kernels of a former day serve where the archive does not answer, which is said; without any the run ends with 3" {
+  kernels '3 days ago'
+  run -0 --separate-stderr guest/debian/kernel --list
+  [ "$output" = $'5.10\n7.3' ]
+  [[ $stderr == *"no suite could be asked, kernels as of $(date -d '3 days ago' +%F)"* ]]
+  rm "$XDG_CACHE_HOME/xtcp2/kernels/index"
+  run -3 --separate-stderr guest/debian/kernel --list
+  [[ $stderr == *"no suite could be asked for kernels: "* ]]
+}
+
+# A kernel's tree of modules, as its package has it: this one has virtio_pci built in and no pvpanic-pci.
+@test "modules that are built in or missing are no failure, but for those that the guest boots from" {
+  dir=$BATS_TEST_TMPDIR/work
+  mkdir -p "$dir/kernel/usr/lib/modules/7.9/kernel" "$dir/root"
+  for module in nls_ascii virtio_blk; do
+    echo 'static int x;' | gcc -xc -c -o "$dir/kernel/usr/lib/modules/7.9/kernel/$module.ko" -
+  done
+  echo kernel/drivers/virtio/virtio_pci.ko >"$dir/kernel/usr/lib/modules/7.9/modules.builtin"
+  : >"$dir/kernel/usr/lib/modules/7.9/modules.order"
+  printf '%s\n' 'boot virtio_pci' 'debian pvpanic-pci' 'boot virtio_blk' 'root nls_ascii' >"$dir/list"
+  pick() { bash -euo pipefail -c '. guest/debian/modules.bash; pick_modules "$@"' sh "$dir" "$dir/list" "$dir/root"; }
+  pick
+  [ "$(<"$dir/missing")" = pvpanic-pci ]
+  [ "$(<"$dir/modules/order")" = virtio_blk.ko ]
+  [ "$(cd "$dir/root/usr/lib/modules/7.9/kernel" && echo *)" = 'nls_ascii.ko virtio_blk.ko' ]
+  echo 'boot erofs' >>"$dir/list"
+  run pick
+  [[ $status -ne 0 && $output == *"FATAL: kernel 7.9 lacks the module erofs"* ]]
+}
+
 @test "the unit's exposure is at most 2.0, its user is ordinary and its capabilities are the documented two" {
   unit=$(find "$BUILD/data" -name xtcp2.service)
   SYSTEMD_LOG_LEVEL=err systemd-analyze security --offline=true --threshold=20 --no-pager "$unit"

@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Kernels are unpacked, not installed: their maintainer scripts want an initramfs generator and a boot loader, and
+# most of their modules stay behind. Sourced by finish, inside the guest's root, and by kernel.
+
+# unpack_kernel PACKAGE DIR: downloads the package, and those that it names where the image and its modules are not one
+# package (from 7.0 on), unpacks them into DIR/kernel, leaves DIR/vmlinuz, and lists their versions in DIR/packages.
+# Apt is the one that APT_CONFIG says.
+unpack_kernel() {
+  local dir=$2 package packages
+  mapfile -t packages < <(apt-cache depends "$1" | awk '/Depends: linux-(base|binary|modules)-[0-9]/ { print $2 }')
+  packages+=("$1")
+  mkdir "$dir/kernel"
+  for package in "${packages[@]}"; do
+    (cd "$dir" && apt-get -q download "$package" && dpkg-deb -x ./"$package"_*.deb kernel)
+    dpkg-deb -W --showformat='${Package}=${Version}\n' "$dir/$package"_*.deb >>"$dir/packages"
+    rm "$dir/$package"_*.deb
+  done
+  cp "$dir"/kernel/boot/vmlinuz-* "$dir/vmlinuz" 2>/dev/null || cp "$dir"/kernel/usr/lib/modules/*/vmlinuz "$dir/vmlinuz"
+}
+
+# pick_modules DIR LIST ROOT: puts the modules of LIST, with what they depend on, out of DIR/kernel into the modules
+# directory of ROOT (all of them) and into DIR/modules for the initramfs (all but the root ones, their load order in
+# the file `order`). A module that is built in is no file. DIR/missing names those that the kernel has not: a
+# kernel without a "boot" one is refused.
+pick_modules() {
+  local dir=$1 tree=$1/kernel root=$3 source version kind module files path link=
+  mkdir -p "$dir/modules"
+  : >"$dir/missing"
+  [ -d "$tree/lib" ] || ln -s usr/lib "$tree/lib"
+  source=$(echo "$tree"/lib/modules/*)
+  version=${source##*/}
+  find "$source" -name '*.ko.xz' -exec xz -d {} +
+  depmod -b "$tree" "$version"
+  mkdir -p "$root/usr/lib/modules/$version/kernel"
+  while read -r kind module; do
+    files=$(modprobe -d "$tree" -S "$version" --show-depends --ignore-install "$module" 2>&1) || {
+      [ "$kind" != boot ] || { echo "FATAL: kernel $version lacks the module $module: ${files##*$'\n'}" >&2; return 1; }
+      echo "$module" >>"$dir/missing"
+      continue
+    }
+    sed -n 's/^insmod \([^ ]*\).*/\1/p' <<<"$files" | while read -r path; do
+      install -m 644 "$path" "$root/usr/lib/modules/$version/kernel/${path##*/}"
+      [ "$kind" != root ] || continue
+      install -m 644 "$path" "$dir/modules/${path##*/}"
+      grep -qx "${path##*/}" "$dir/modules/order" 2>/dev/null || echo "${path##*/}" >>"$dir/modules/order"
+    done
+  done <"$2"
+  touch "$dir/modules/order" "$root/usr/lib/modules/$version/modules.order"
+  cp "$source/modules.builtin" "$root/usr/lib/modules/$version/"
+  # depmod looks below /lib, which a layer of a merged root has not.
+  [ -e "$root/lib" ] || { ln -s usr/lib "$root/lib" && link=$root/lib; }
+  depmod -b "$root" "$version"
+  [ -z "$link" ] || rm "$link"
+}
