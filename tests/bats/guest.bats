@@ -103,6 +103,7 @@ kernels() {
   kernels '3 days ago'
   run -0 --separate-stderr guest/debian/kernel --list
   [ "$output" = $'5.10\n7.3' ]
+  # shellcheck disable=SC2154
   [[ $stderr == *"no suite could be asked, kernels as of $(date -d '3 days ago' +%F)"* ]]
   rm "$XDG_CACHE_HOME/xtcp2/kernels/index"
   run -3 --separate-stderr guest/debian/kernel --list
