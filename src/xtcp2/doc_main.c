@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints one of the documents that come from the tables: what the build
- * installs (man page, completions) and what ci/docs-sync keeps in docs/ and
+ * Prints one of the documents that are generated from the tables: those that the build
+ * installs (man page, completions) and those that ci/docs-sync keeps in docs/ and
  * pipeline/vector/. Not installed itself.
  */
 #include <assert.h>
@@ -48,7 +48,7 @@ static void formats(struct buf *b)
 #define KIND_STATE "uint32, TCP state"
 #define KIND_CC	   "enum CongestionAlgorithm"
 
-/* Where the value comes from in the kernel. */
+/* The text of docs/records.md about the source of a value in the kernel. */
 #define FROM_KMEM(member)		 "`" #member "`"
 #define FROM_KINFO(member)		 "`" #member "`"
 #define FROM_KOWN(member)		 "`" #member "`, of a socket that somebody holds"
@@ -61,7 +61,7 @@ static void formats(struct buf *b)
 #define FROM_KOPT(text)			 text
 #define FROM_KRSV			 "reserved, not filled"
 
-/* In the order of record_fields[], which lacks what only people want to know. */
+/* Facts for readers only, in the order of record_fields[]. */
 static const struct field_row {
 	const char *kind, *from;
 } field_rows[] = {
@@ -70,7 +70,7 @@ static const struct field_row {
 #undef F
 };
 
-/* The attribute that brings each section; NONE for what no attribute brings. */
+/* The netlink attribute of each section; NONE if it has none. */
 static const char *const section_attributes[] = {
 #define S(section, attribute) [RECORD_SECTION_##section] = #attribute,
     RECORD_SECTIONS(S)
@@ -172,7 +172,7 @@ static void metrics(struct buf *b)
 	}
 }
 
-/* A column of Parquet for each KIND, as -marshal jsonl writes the value: states and the like are names. */
+/* The Parquet column for each KIND, as -marshal jsonl writes the value: enumerations as names. */
 #define PARQUET_U32(name)   "int32 " name " (INTEGER(32,false))"
 #define PARQUET_U64(name)   "int64 " name " (INTEGER(64,false))"
 #define PARQUET_TIME(name)  "int64 " name " (TIMESTAMP(NANOS,true))"
@@ -197,7 +197,7 @@ static void parquet(struct buf *b)
 	buf_str(b, "}\n");
 }
 
-/* ClickHouse's column for each kind of field: as protobuf has it, and as it is kept, with its codec. */
+/* ClickHouse's column types for each KIND: as received in protobuf, as stored, and its codec. */
 static const struct {
 	const char *raw, *kept, *codec;
 } column_types[] = {

@@ -24,7 +24,7 @@
 #define DIRECTORIES_MAX	     64
 #define DIRECTORIES_TEXT_MAX 8192
 
-/* A namespace that takes longer than this to count is shown without its number. */
+/* Time limit for counting the sockets of a namespace; beyond it no number is shown. */
 #define COUNT_LIMIT_NS (60 * NS_PER_SEC)
 
 static bool as_json;
@@ -42,7 +42,7 @@ static int count_nothing_more(struct record_sink *sink, struct record *record)
 	return 0;
 }
 
-/* Splits text in place into the NULL-terminated list. Returns false when there are too many. */
+/* Split text in place into the NULL-terminated list. Return false if there are too many. */
 static bool split(char *text, const char *list[static DIRECTORIES_MAX + 1])
 {
 	size_t n = 0;

@@ -33,7 +33,7 @@ static const struct pattern {
     {"lxc.payload.", "", true, "lxc"},
 };
 
-/* Where a part is nothing but an identifier, the beginning of the part before it tells the runtime. */
+/* The runtime by the beginning of the part before one that is only an identifier. */
 static const struct parent {
 	const char *begins;
 	bool whole, name;
@@ -168,7 +168,7 @@ void container_to_record(const struct container *c, struct record *r)
 	r->container_image = str_of(c->image);
 }
 
-/* Whether the process is still in the namespace: its number may have gone to another process. */
+/* Return whether the process is still in the namespace: its number may belong to another process by now. */
 static bool still_there(const struct netns *ns)
 {
 	char path[64];

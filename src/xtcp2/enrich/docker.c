@@ -23,7 +23,7 @@
 /* Attempts per container. */
 #define ATTEMPTS_MAX 3
 
-/* A local socket answers in a millisecond; a daemon that hangs is given up after this long. */
+/* Time limit of a request: a local socket answers in a millisecond. */
 #define REQUEST_TIMEOUT_MS 2000L
 
 /* The description of a container is some 10 KiB. */

@@ -17,7 +17,7 @@
 #define SO_NETNS_COOKIE 71
 #endif
 
-/* A namespace that refused us is tried again after the first, then twice as long, up to the last. */
+/* A namespace that could not be entered is tried again after the first time, which doubles up to the last. */
 #define NETNS_BACKOFF_FIRST_NS (5 * NS_PER_SEC)
 #define NETNS_BACKOFF_LAST_NS  (300 * NS_PER_SEC)
 
@@ -33,7 +33,7 @@ int netns_self_fd(void)
 
 int netns_call(int ns_fd, int (*fn)(void *data), void *data)
 {
-	/* Taken before leaving: the way back must not depend on a free descriptor. */
+	/* Opened before entering: the return must not depend on a free descriptor. */
 	_cleanup_close_ int self = netns_self_fd();
 
 	if (self < 0)
@@ -63,7 +63,7 @@ int netns_path_fd(const struct netns *ns)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	/* The process number or the file name may have gone to another namespace since the scan. */
+	/* The process number or the file name may belong to another namespace since the scan. */
 	if (st.st_ino != ns->ino || st.st_dev != ns->dev)
 		return -ESTALE;
 	return take_fd(fd);
@@ -96,7 +96,7 @@ static bool is_open(const struct netns *ns)
 	return ns->state == NETNS_OPEN || ns->state == NETNS_DUMPING;
 }
 
-/* Moves to BLOCKED for a while; counts the first of a row of failures only. */
+/* Move to BLOCKED for a while; count only the first of several failures in a row. */
 static void block(struct netns *ns, enum stat_id counter)
 {
 	int64_t delay = NETNS_BACKOFF_FIRST_NS;
@@ -111,7 +111,7 @@ static void block(struct netns *ns, enum stat_id counter)
 	ns->retry_ns = clock_mono_ns() + delay;
 }
 
-/* Decides the state after a failed attempt to enter; returns true when the failure deserves a line. */
+/* Set the state after a failed attempt to enter. Return true if the failure is to be logged. */
 static bool open_failed(struct netns *ns, int error)
 {
 	switch (error) {

@@ -13,7 +13,7 @@
 #define EXITS_MAX      1024
 #define EXITS_DELAY_NS (20 * NS_PER_MS)
 
-/* A scan is followed by this many times its length without one, but an end waits no longer than the last. */
+/* The pause after a scan is this many times its duration, up to the last. */
 #define EXITS_DUTY	   20
 #define EXITS_DELAY_MAX_NS (500 * NS_PER_MS)
 
@@ -114,7 +114,7 @@ void netns_exits_watch(struct netns_exits *x, struct netns_exit *e, pid_t pid)
 		return;
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0) {
-		/* Gone since the scan met it; without pidfds (before 5.3) the next scan has to do. */
+		/* It has ended since the scan; or the kernel has no pidfds (before 5.3): the next scan notices. */
 		if (errno == ESRCH)
 			netns_exits_hurry(x);
 		return;

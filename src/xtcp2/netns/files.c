@@ -13,14 +13,14 @@
 /* Descriptors that a thread needs to enter a namespace: its own namespace, the other one, the socket. */
 #define FILES_TO_ENTER 3
 
-/* A part of the limit is left for connections of clients and destinations, this many at the most. */
+/* Descriptors left for connections of clients and destinations: a part of the limit, at most this many. */
 #define FILES_CLIENTS_PART 2
 #define FILES_CLIENTS_MAX  1408
 
-/* Without a plan (tools) nothing is closed before descriptors run out. */
+/* Without netns_files_plan() (tools) nothing is closed before descriptors run out. */
 static struct {
 	size_t open, kept, planned;
-	int64_t grow_ns; /* CLOCK_MONOTONIC: more may be kept from then on */
+	int64_t grow_ns; /* CLOCK_MONOTONIC time from which the limit may rise again */
 } files = {.kept = SIZE_MAX, .planned = SIZE_MAX};
 
 #define FILES_GROW_NS (60 * NS_PER_SEC)
@@ -51,7 +51,7 @@ void netns_files_plan(unsigned threads)
 	if (clients > FILES_CLIENTS_MAX)
 		clients = FILES_CLIENTS_MAX;
 	size_t taken = open_now() + (size_t)threads * FILES_TO_ENTER + clients;
-	/* The own namespace's is always kept. */
+	/* The socket of the own namespace always stays open. */
 	files.planned = limit.rlim_cur > taken + 1 ? limit.rlim_cur - taken : 1;
 	files.kept = files.planned;
 	stat_set(STAT_NETNS_KEPT, files.kept);
@@ -71,7 +71,7 @@ void netns_files_ran_out(void)
 {
 	size_t kept = load(&files.kept), fewer = load(&files.open);
 
-	/* An eighth and one less than there are, since whoever took the last descriptor may want more. */
+	/* Lower the limit by an eighth and one, as the descriptors may be needed by something that still grows. */
 	fewer -= fewer / 8;
 	fewer = fewer > 1 ? fewer - 1 : 1;
 	if (fewer < kept)

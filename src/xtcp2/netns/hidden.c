@@ -16,20 +16,20 @@
 #include "netns/hidden_internal.h"
 #include "stats/stats.h"
 
-/* The walk goes on for this long, then rests this many times as long as it took, and a second at least. */
+/* The walk runs for this long, then pauses this many times as long as it took, and at least a second. */
 #define HIDDEN_STEP_NS (5 * NS_PER_MS)
 #define HIDDEN_DUTY    200
 #define HIDDEN_REST_NS NS_PER_SEC
 
-/* In a step this long the thread waits for somebody who does not answer. */
+/* A step of this duration means that the thread is blocked by another process. */
 #define HIDDEN_STUCK_NS (10 * NS_PER_SEC)
 
-/* The way down waits this long for the thread. */
+/* hidden_free() waits this long for the thread. */
 #define HIDDEN_JOIN_S 2
 
 #define HIDDEN_STACK_BYTES (128 * 1024)
 
-/* One step; returns whether the walk has come round. */
+/* Make one step. Return whether the walk is complete. */
 static bool step(struct hidden *h)
 {
 	int64_t until = clock_mono_ns() + HIDDEN_STEP_NS;
@@ -43,7 +43,7 @@ static bool step(struct hidden *h)
 	return !more;
 }
 
-/* What SIOCGSKNS wants, on the calling thread. Without it only threads are looked at. */
+/* Raise CAP_NET_ADMIN, which SIOCGSKNS needs, on this thread. Without it only threads are looked at. */
 static void may_ask_sockets(struct hidden *h)
 {
 	if (!h->sockets || privilege_raise(CAP_NET_ADMIN) == 0)
@@ -68,7 +68,7 @@ static void *hidden_main(void *data)
 		__atomic_store_n(&h->alive_ns, 0, __ATOMIC_RELAXED);
 		int64_t took = clock_mono_ns() - begin;
 		stat_add(STAT_HIDDEN_NS, (uint64_t)took);
-		/* The first walk, which learns every socket, takes half of a core at most. */
+		/* The first walk, which meets every socket for the first time, takes at most half of a core. */
 		int64_t rest = round ? took * HIDDEN_DUTY : took;
 		if (round && rest < HIDDEN_REST_NS)
 			rest = HIDDEN_REST_NS;

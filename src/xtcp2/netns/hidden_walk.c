@@ -31,7 +31,7 @@
 /* Room for the first lines of a file in fdinfo: pos, flags, mnt_id, ino. */
 #define FDINFO_HEAD 256
 
-/* The namespace that a link such as PID/ns/net names, 0 for none. */
+/* Return the namespace that a link such as PID/ns/net names, 0 for none. */
 static ino_t link_ns(int dir_fd, const char *path)
 {
 	char text[64];
@@ -44,7 +44,7 @@ static ino_t link_ns(int dir_fd, const char *path)
 	return sscanf(text, "net:[%llu]", &ino) == 1 ? ino : 0;
 }
 
-/* The socket behind a file of fdinfo, 0 for none; *mount is the mount of whatever it is. */
+/* Return the inode of the socket behind a file of fdinfo, 0 for none; set *mount to the mount of the file. */
 static ino_t fdinfo_read(int dir_fd, const char *path, int *mount)
 {
 	char text[FDINFO_HEAD];
@@ -81,8 +81,8 @@ static void tell_denied(struct hidden *h, const char *what, int error)
 }
 
 /*
- * The namespace of the socket that is descriptor fd of the process: 0 when it is no socket of TCP, -errno when
- * it cannot be told (also when the descriptor is another by now). *ns_fd is a new descriptor of the namespace.
+ * Return the namespace of the socket that is descriptor fd of the process; 0 for another kind of socket; or
+ * -errno, also because the descriptor was replaced. Set *ns_fd to a new descriptor of it.
  */
 static int64_t ask_socket(struct hidden *h, int fd, ino_t sock, int *ns_fd)
 {
@@ -122,7 +122,7 @@ static bool is_held(const struct hidden *h, ino_t ns)
 	return false;
 }
 
-/* Takes over ns_fd. */
+/* Takes ownership of ns_fd. */
 static void hold(struct hidden *h, const struct holder *holder)
 {
 	if (h->count == h->max) {
@@ -219,7 +219,7 @@ static void leave_process(struct hidden *h)
 	h->pid_ns = 0;
 }
 
-/* The next process; false when there is none. */
+/* Go to the next process; false when there is none. */
 static bool next_process(struct hidden *h)
 {
 	char path[32];

@@ -5,28 +5,27 @@
  * Theory of operation
  *
  * The table holds every network namespace of the host that this process may
- * see, found in two ways that feed it alike: inotify on the directories where
- * names are bind-mounted (/run/netns, /run/docker/netns), which is fast, and a
- * scan of those directories and of /proc/PID/ns/net before each poll, which is
- * complete. While an entry is OPEN its netlink socket pins the namespace, so
- * (dev, ino) cannot be reused behind our back; and because it pins it, a
- * namespace that no process and no mount showed in the last scan is closed at
- * once. The identity given to users is SO_NETNS_COOKIE, which is never reused.
+ * see. It is filled from two sides: inotify on the directories where names are
+ * bind-mounted (/run/netns, /run/docker/netns), which is fast, and a scan of those
+ * directories and of /proc/PID/ns/net before each poll, which is complete. While
+ * an entry is OPEN its netlink socket keeps the namespace alive, so (dev, ino)
+ * cannot be reused unnoticed. For the same reason a namespace that the last scan
+ * found in no process and no mount is closed at once: otherwise it would never end.
+ * The identity given to users is SO_NETNS_COOKIE, which is never reused.
  *
- * A namespace that only a thread or a socket holds is in neither place: netns/hidden.h
- * looks for those beside the scans. One that nothing but an open file of nsfs
- * holds has no process and no socket in it, and is not found.
+ * A namespace that only a thread or a socket holds is in neither place; netns/hidden.h
+ * finds it. One that only an open file of nsfs holds has no process and no socket in it,
+ * and is not looked for.
  *
- * States and what may happen in each:
+ * States, and the operations allowed in each:
  *   NETNS_SEEN     known by (dev, ino), no socket yet; a worker may open it
  *   NETNS_OPEN     socket open, idle; a worker may dump it; main may close it
  *   NETNS_DUMPING  owned by one worker until it puts it back to OPEN
  *   NETNS_BLOCKED  could not be entered; retried after a back-off, counted once
- *   NETNS_GONE     vanished before it could be entered; the next scan forgets it, workers must not take it
+ *   NETNS_GONE     ended before it could be entered; workers must not take it, the next scan removes it
  *
- * Threads: the table is changed by the main thread only, between polls. During
- * a poll a worker owns the entries it was handed; inotify events that arrive
- * meanwhile only set a flag.
+ * Threads: only the main thread changes the table, and only between polls. During
+ * a poll a worker owns the entries handed to it, and inotify events only set a flag.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,14 +34,14 @@
 
 #include "base/loop.h"
 
-/* Longest name kept; longer ones are cut. Names are file names, hence NAME_MAX. */
+/* Longest name in bytes; longer ones are cut. Names are file names, hence NAME_MAX. */
 #define NETNS_NAME_MAX 256
 
 struct enrichment;
 struct hidden;
 struct netlink_socket;
 
-/* The ends of the socket by which a source keeps a namespace open (source/netlink_socket.h). */
+/* The two ways to end the socket by which a source keeps a namespace open (source/netlink_socket.h). */
 struct netns_socket_ops {
 	void (*close)(struct netlink_socket *socket);
 	void (*free)(struct netlink_socket *socket); /* after close() */
@@ -55,26 +54,24 @@ struct netns {
 	uint64_t cookie; /* SO_NETNS_COOKIE; 0 until opened, or on kernels before 5.14 */
 	ino_t ino;
 	dev_t dev;
-	bool own;     /* the namespace this process runs in */
-	int32_t nsid; /* its number in the own namespace (netns/nsid.h); -1 for none */
-	char *name;   /* file name of the mount (UTF-8), "pid:N" when only a process shows it, "tid:N" and
-		    * "socket:PID" when only a thread or a socket holds it, "self"; owned */
-	char *path;   /* what to open(2) to enter it; owned */
-	uint32_t processes; /* how many the last scan saw in it */
-	pid_t pid;	    /* one of them, 0 for none */
-	/* State of a later stage (enrich/enrichment.h); owned, freed by the function beside it. NULL for none. */
+	bool own;	    /* the namespace this process runs in */
+	int32_t nsid;	    /* its nsid in the own namespace (netns/nsid.h); -1 for none */
+	char *name;	    /* file name of the mount (UTF-8), "pid:N" if only a process is in it, "tid:N" and
+		    * "socket:PID" if only a thread or a socket holds it, "self"; owned */
+	char *path;	    /* path to open(2) for entering it; owned */
+	uint32_t processes; /* number of processes that the last scan found in it */
+	pid_t pid;	    /* one of those processes, 0 for none */
+	/* State of a later stage (enrich/enrichment.h); owned, freed by enrichment_free(). NULL for none. */
 	struct enrichment *enrichment;
 	void (*enrichment_free)(struct enrichment *enrichment);
-	struct netlink_socket
-	    *socket; /* of the source that reads the namespace; owned; NULL before the first open */
+	struct netlink_socket *socket; /* of the source; owned; NULL before the first open */
 	const struct netns_socket_ops *socket_ops;
 	uint32_t seen;	   /* number of the scan that saw it last */
-	uint32_t failures; /* attempts to enter it that failed in a row */
-	int64_t retry_ns;  /* BLOCKED: not before this CLOCK_MONOTONIC time */
+	uint32_t failures; /* failed attempts to enter it since the last success */
+	int64_t retry_ns;  /* BLOCKED: CLOCK_MONOTONIC time of the next attempt */
 	/* Of the poll (poll/turns.h): */
-	uint64_t turn; /* when a cycle served it last, 0 for not yet */
-	int64_t
-	    read_ns; /* CLOCK_MONOTONIC: when it was last read to its end; when it was found, before that */
+	uint64_t turn;	 /* the turn at which it was served last, 0 for not yet */
+	int64_t read_ns; /* CLOCK_MONOTONIC: last complete read, or the discovery before the first one */
 };
 
 struct netns_table;
@@ -83,8 +80,8 @@ struct netns_options {
 	/* NULL-terminated; watched and scanned; may be missing; must outlive the table */
 	const char *const *directories;
 	bool scan_proc;
-	struct hidden *hidden; /* borrowed; NULL: do not look for such */
-	bool own_only;	       /* without CAP_SYS_ADMIN: the own namespace and nothing else */
+	struct hidden *hidden; /* borrowed; NULL: hidden namespaces are not looked for */
+	bool own_only;	       /* without CAP_SYS_ADMIN: only the own namespace */
 	/* called at the end of each scan, on its thread; may be NULL */
 	void (*on_scanned)(void *data, struct netns **entries, size_t count);
 	void *scanned_data;
@@ -94,33 +91,32 @@ struct netns_options {
 extern const char *const netns_directories[];
 
 /*
- * Starts with the own namespace in state SEEN. Adds its inotify watch to loop
- * (a missing directory is watched for through its parents); loop may be NULL
- * for a table that is only scanned. on_change(data) is called from the loop
- * when a directory changed, once for a burst of changes; may be NULL. NULL with errno.
+ * Create a table with the own namespace in state SEEN. Watch the directories on
+ * `loop`, which may be NULL for a table that is only scanned. on_change(data), which
+ * may be NULL, is called from the loop once per burst of changes. NULL with errno.
  */
 struct netns_table *netns_table_new(struct loop *loop, const struct netns_options *options,
 				    void (*on_change)(void *data), void *data);
 void netns_table_free(struct netns_table *table);
 
 /*
- * Scans directories and /proc, adds what is new, follows names, closes and
- * forgets what is gone. Never fails: what could not be read is counted
- * (NETNS_ERR_*). Main thread, and not while a poll runs.
+ * Scan the directories and /proc: add new namespaces, update names, close and remove
+ * ended ones. Never fails; unreadable files are counted (NETNS_ERR_*). Main thread,
+ * between polls.
  */
 void netns_table_scan(struct netns_table *table);
 
-/* The entries, owned by the table, valid until the next scan; *count is their number. */
+/* Return the entries, owned by the table and valid until the next scan; set *count to their number. */
 struct netns **netns_table_entries(struct netns_table *table, size_t *count);
 
 /*
  * Find a namespace by the inode of its file, or by its cookie; NULL for none that the last scan saw. A source
  * that reads all namespaces in one pass names its records with them (source_set_netns()): by inode in constant
- * time, by cookie with a walk of the table. An inode may have gone to another namespace since the scan, and the
- * cookie is unknown (0) until a source has set it: one that differs from the kernel's is another namespace.
+ * time, by cookie with a walk of the table. An inode may belong to another namespace since the scan, and the
+ * cookie is unknown (0) until a source has set it. If the cookies differ, it is another namespace.
  *
- * Threads: as the table. Between polls the main thread calls them; during a poll the worker of a source with
- * dump_all() alone, which then owns every entry and may set the cookie.
+ * Call it on the main thread between polls, or during a poll on the worker of a source with dump_all(), which
+ * then owns every entry and may set the cookie.
  */
 struct netns *netns_table_find_by_inode(struct netns_table *table, ino_t ino);
 struct netns *netns_table_find_by_cookie(struct netns_table *table, uint64_t cookie);
@@ -133,7 +129,7 @@ struct netns *netns_table_find_by_cookie(struct netns_table *table, uint64_t coo
  *   -EPERM, -EACCES, other  now BLOCKED
  *   -ENOENT, -ESRCH, -ESTALE  now GONE
  *   -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS  still SEEN: the next poll tries again
- * Counts and logs failures. A thread that cannot come back to its own namespace aborts the process, because
+ * Count and log failures. If the thread cannot return to its own namespace, abort the process, because
  * every later record would carry a wrong namespace.
  */
 int netns_open(struct netns *ns, int (*make)(struct netns *ns));
@@ -144,13 +140,13 @@ void netns_close(struct netns *ns);
 /* Return the cookie of the namespace that a socket is in, 0 on kernels before 5.14. */
 uint64_t netns_socket_cookie(int socket_fd);
 
-/* A new fd of the namespace, O_CLOEXEC; -ESTALE when its path leads to another one by now, or -errno. */
+/* Return a new fd of the namespace, O_CLOEXEC; -ESTALE if its path leads to another one by now, or -errno. */
 int netns_path_fd(const struct netns *ns);
 
-/* A new fd of the calling thread's network namespace, O_CLOEXEC, or -errno. */
+/* Return a new fd of the calling thread's network namespace, O_CLOEXEC, or -errno. */
 int netns_self_fd(void);
 
-/* Runs fn(data) in the namespace of ns_fd on this thread; returns its result, or -errno of setns(2). */
+/* Run fn(data) in the namespace of ns_fd on this thread. Return its result, or -errno of setns(2). */
 int netns_call(int ns_fd, int (*fn)(void *data), void *data);
 
 #endif

@@ -14,8 +14,8 @@
 #define NSID_MESSAGE_MAX 512
 
 /*
- * Changes that wait to be read: each holds some 800 bytes of it, so more than
- * 1,000 namespaces may end at once. Half of it is asked for, the kernel doubles it.
+ * Receive buffer for messages about nsids, in bytes: each takes some 800, so more than
+ * 1,000 namespaces may end at once. Half of it is requested, as the kernel doubles the value.
  */
 #define NSID_WATCH_BUFFER (1 << 20)
 
@@ -29,7 +29,7 @@ int nsid_socket(void)
 	return take_fd(fd);
 }
 
-/* The number in a reply, NETNSA_NSID_NOT_ASSIGNED for none; or the errno of an error, 0 of an ack. */
+/* Set *nsid from a reply (NETNSA_NSID_NOT_ASSIGNED: none). Return 0, also for an ack, or -errno. */
 static int take_reply(const struct nlmsghdr *h, size_t len, int32_t *nsid)
 {
 	const struct nlattr *a;
@@ -62,10 +62,10 @@ static int request(int socket_fd, uint16_t type, int ns_fd, int32_t *nsid)
 	mnl_nlmsg_put_extra_header(h, sizeof(struct rtgenmsg));
 	mnl_attr_put_u32(h, NETNSA_FD, ns_fd);
 	if (type == RTM_NEWNSID)
-		mnl_attr_put_u32(h, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any that is free */
+		mnl_attr_put_u32(h, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED); /* any free one */
 	if (sendto(socket_fd, h, h->nlmsg_len, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
 		return -errno;
-	/* The kernel answers inside sendto(2), so nothing is waited for. */
+	/* The kernel answers within sendto(2), so this does not wait. */
 	for (;;) {
 		ssize_t n = recv(socket_fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 		if (n < 0)
@@ -82,7 +82,7 @@ int nsid_assign(int socket_fd, int ns_fd, int32_t *nsid)
 	if (r < 0 || *nsid >= 0)
 		return r;
 	r = request(socket_fd, RTM_NEWNSID, ns_fd, nsid);
-	/* EEXIST: somebody was faster. */
+	/* EEXIST: another process has just assigned one. */
 	if (r < 0 && r != -EEXIST)
 		return r;
 	r = request(socket_fd, RTM_GETNSID, ns_fd, nsid);
@@ -108,7 +108,7 @@ int nsid_watch_read(int socket_fd, int32_t *nsid, bool *gone)
 {
 	_Alignas(struct nlmsghdr) char buffer[NSID_MESSAGE_MAX];
 	const struct nlmsghdr *h = (const struct nlmsghdr *)buffer;
-	/* Nobody's, should the kernel not fill it in: its own port is 0. */
+	/* No valid port, in case the kernel does not set it: the kernel's own port is 0. */
 	struct sockaddr_nl from = {.nl_pid = UINT32_MAX};
 
 	for (;;) {
@@ -117,7 +117,7 @@ int nsid_watch_read(int socket_fd, int32_t *nsid, bool *gone)
 		    recvfrom(socket_fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&from, &from_len);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		/* Anybody may send to a netlink socket. */
+		/* Any process may send to a netlink socket: accept only messages of the kernel. */
 		if (from.nl_pid != 0 || (size_t)n < sizeof(*h))
 			continue;
 		*nsid = NETNSA_NSID_NOT_ASSIGNED;

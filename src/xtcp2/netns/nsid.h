@@ -2,28 +2,28 @@
 #ifndef NETNS_NSID_H
 #define NETNS_NSID_H
 /*
- * The numbers by which the own namespace knows others (RTM_NEWNSID): the
- * kernel marks multicasts from another namespace with them, and sends none from
- * a namespace that has no number. A number lives as long as its namespace.
+ * An nsid is the number of another namespace in the own one (RTM_NEWNSID). The kernel
+ * marks multicasts from another namespace with it, and delivers none from a namespace
+ * without one. An nsid exists as long as its namespace.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * A rtnetlink socket for nsid_assign(): the kernel wants CAP_NET_ADMIN both
- * when it is made and when it is used. The fd or -errno.
+ * Return an rtnetlink socket for nsid_assign(), or -errno. The kernel requires
+ * CAP_NET_ADMIN both when it is opened and when it is used.
  */
 int nsid_socket(void);
 
-/* The number of the namespace that ns_fd refers to, given to it when it has none. 0 or -errno. */
+/* Set *nsid to that of the namespace of ns_fd; assign one if it has none. 0 or -errno. */
 int nsid_assign(int socket_fd, int ns_fd, int32_t *nsid);
 
-/* A rtnetlink socket that hears of numbers given and taken back in the own namespace. The fd or -errno. */
+/* Return an rtnetlink socket that receives assigned and withdrawn nsids of the own namespace, or -errno. */
 int nsid_watch_socket(void);
 
 /*
- * The next change, without waiting: 1 with the number and whether it was taken
- * back, 0 when none waits, -ENOBUFS when some were lost (read on), or -errno.
+ * Read the next change without waiting. Return 1 with the nsid and whether it was
+ * withdrawn, 0 if none waits, -ENOBUFS if some were lost (read on), or -errno.
  */
 int nsid_watch_read(int socket_fd, int32_t *nsid, bool *gone);
 

@@ -18,7 +18,7 @@
 /* Slots of an empty index; it doubles when half full, so that probes stay short. */
 #define INDEX_MIN 64
 
-/* Complaints about directories and /proc are written at most this often. */
+/* Interval between two log lines about directories and /proc. */
 #define TABLE_LOG_NS (60 * NS_PER_SEC)
 
 struct netns_table {
@@ -26,7 +26,7 @@ struct netns_table {
 	struct loop *loop;
 	struct netns_watch *watch; /* NULL without a loop or with own_only; so are the next two */
 	struct netns_exits *exits;
-	struct loop_watch let_go; /* a holder of a hidden namespace is gone; fd -1 without such */
+	struct loop_watch let_go; /* a holder of a hidden namespace has ended; fd -1 without them */
 	struct netns **entries;	  /* dense */
 	size_t count, cap;
 	uint32_t *index; /* open addressing over (dev, ino): position in entries + 1, 0 for free */
@@ -56,7 +56,7 @@ static void index_insert(struct netns_table *t, size_t position)
 	t->index[slot] = (uint32_t)position + 1;
 }
 
-/* Builds the index anew for `size` slots, a power of two. */
+/* Rebuild the index with `size` slots, a power of two. */
 static int index_build(struct netns_table *t, size_t size)
 {
 	uint32_t *index = calloc(size, sizeof(*index));
@@ -96,7 +96,7 @@ static int reserve(struct netns_table *t)
 	return 0;
 }
 
-/* Adds a nameless entry in state SEEN; its name comes when the scan ends. NULL without memory. */
+/* Add an entry in state SEEN; it gets its name at the end of the scan. NULL without memory. */
 static struct table_entry *add(struct netns_table *t, const struct stat *st)
 {
 	struct table_entry *e = calloc(1, sizeof(*e));
@@ -116,8 +116,8 @@ static struct table_entry *add(struct netns_table *t, const struct stat *st)
 	return e;
 }
 
-/* The entry of the namespace file, added when new,
- * with its scan fields reset on the first sight in a scan. */
+/* Return the entry of the namespace file, after adding a new one. Reset its scan fields on the first sight in
+ * a scan. */
 static struct table_entry *observe(struct netns_table *t, const struct stat *st)
 {
 	struct table_entry *e = find(t, st->st_dev, st->st_ino);
@@ -180,12 +180,12 @@ static void scan_directory(struct netns_table *t, const char *path)
 		else if (st.st_dev == t->nsfs_dev)
 			observe_mount(t, &st, path, d->d_name);
 		else if (S_ISREG(st.st_mode))
-			t->not_yet = true; /* created, and the namespace not mounted on it so far */
+			t->not_yet = true; /* created, but the namespace is not mounted on it yet */
 	}
 	closedir(directory);
 }
 
-/* Looks at one process; returns whether that was denied. */
+/* Look at one process. Return whether access was denied. */
 static bool scan_process(struct netns_table *t, int proc_fd, const char *pid_text, pid_t pid)
 {
 	char path[sizeof("/ns/net") + 12];
@@ -198,7 +198,7 @@ static bool scan_process(struct netns_table *t, int proc_fd, const char *pid_tex
 	}
 	if (errno == EACCES || errno == EPERM)
 		return true;
-	/* A zombie has no namespace any more and is no loss; a process that went meanwhile is counted. */
+	/* A zombie has no namespace any more; a process that ended during the scan is counted. */
 	if (errno == ENOENT && fstatat(proc_fd, pid_text, &st, 0) == 0)
 		return false;
 	stat_add(errno == ENOENT || errno == ESRCH ? STAT_NETNS_ERR_GONE : STAT_NETNS_ERR_OTHER, 1);
@@ -222,7 +222,7 @@ static void scan_proc(struct netns_table *t)
 			denied += scan_process(t, dirfd(proc), d->d_name, atoi(d->d_name));
 	}
 	closedir(proc);
-	/* The same processes deny themselves scan after scan: only more of them is news. */
+	/* The same processes are inaccessible in each scan: log only when there are more. */
 	if (denied > t->denied) {
 		stat_add(STAT_NETNS_ERR_DENIED, denied - t->denied);
 		if (t->denied == 0)
@@ -245,7 +245,7 @@ static void settle(struct netns_table *t, struct table_entry *e)
 		netns_exits_watch(t->exits, &e->exit, by_process ? e->pid : 0);
 }
 
-/* Forgets what the scan did not see and settles the names of the rest. Returns how many entries are new. */
+/* Remove entries that the scan did not see and decide the names of the others. Return the number added. */
 static uint64_t sweep(struct netns_table *t)
 {
 	size_t kept = 0, before = t->count;
@@ -277,7 +277,7 @@ static uint64_t sweep(struct netns_table *t)
 	while (size > INDEX_MIN && kept * 8 < size)
 		size /= 2;
 	if (index_build(t, size) < 0) {
-		/* The old array is large enough: fill it anew. */
+		/* The old array is large enough: rebuild in place. */
 		memset(t->index, 0, t->index_size * sizeof(*t->index));
 		for (size_t i = 0; i < kept; i++)
 			index_insert(t, i);
@@ -350,7 +350,7 @@ static void on_let_go(struct loop_watch *w, uint32_t events)
 	netns_exits_hurry(t->exits);
 }
 
-/* What tells of changes between scans. 0 or -errno. */
+/* Start the watches that report changes between scans. 0 or -errno. */
 static int watches_open(struct netns_table *t, struct loop *loop, void (*on_change)(void *data), void *data)
 {
 	t->watch = netns_watch_new(loop, t->options.directories, on_change, data);
@@ -366,7 +366,7 @@ static int watches_open(struct netns_table *t, struct loop *loop, void (*on_chan
 	return loop_add(loop, &t->let_go, EPOLLIN);
 }
 
-/* Adds the own namespace. */
+/* Add the own namespace. */
 static int table_init(struct netns_table *t)
 {
 	struct stat own;

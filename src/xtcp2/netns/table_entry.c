@@ -2,13 +2,12 @@
 /*
  * Theory of operation: names
  *
- * A namespace has as many names as mounts and processes show it; one is kept.
- * A mount outranks a process, a process outranks a thread or a socket that holds
- * the namespace from outside, and the name in use is kept as long as it is
- * still shown, so that records of one namespace do not change their name from
- * poll to poll. During a scan each entry collects whether its name was
- * confirmed and the best other one met; when the scan ends the other one is
- * taken if the name was not confirmed or if it has the higher rank.
+ * Each mount and each process of a namespace gives it a name; one is kept. A mount
+ * has a higher rank than a process, and a process than a thread or socket that holds
+ * the namespace from outside. The name in use stays as long as it is valid, so that
+ * records of one namespace do not change their name from poll to poll. During a scan
+ * each entry notes whether its name was confirmed, and the best other name. At the end
+ * the other name is taken if the old one was not confirmed or has a lower rank.
  */
 #include "netns/table_entry.h"
 
@@ -86,7 +85,7 @@ void table_entry_seen_held(struct table_entry *e, const struct holder *holder)
 		e->other.ns_fd = fcntl(holder->ns_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* Length of the UTF-8 sequence at s, 0 when it is none. Overlong forms and surrogates are none. */
+/* Return the length of the UTF-8 sequence at s, 0 for an invalid one (also overlong forms and surrogates). */
 static size_t utf8_len(const unsigned char *s)
 {
 	static const struct {
@@ -114,7 +113,7 @@ static size_t utf8_len(const unsigned char *s)
 	return 0;
 }
 
-/* A file name may be any bytes, the name in a record is UTF-8 text: what is not becomes '?'. */
+/* A file name may be any bytes; the name in a record is UTF-8 text: replace invalid bytes by '?'. */
 static char *name_of_file(const char *file)
 {
 	char *name = strndup(file, NETNS_NAME_MAX - 1);
@@ -128,7 +127,7 @@ static char *name_of_file(const char *file)
 	return name;
 }
 
-/* Gives the entry the name and path; takes path. Keeps the old ones without memory. */
+/* Set name and path of the entry; takes ownership of path. Without memory the old ones stay. */
 static void rename_entry(struct table_entry *e, enum name_rank rank, pid_t pid, char *name, char *path)
 {
 	if (!name || !path) {
@@ -146,7 +145,7 @@ static void rename_entry(struct table_entry *e, enum name_rank rank, pid_t pid, 
 	e->pid = pid;
 	cleanup_closep(&e->way_fd);
 	e->way_fd = -1;
-	/* A new way in may work where the old one did not. */
+	/* The namespace may be accessible by the new path. */
 	if (e->ns.state == NETNS_BLOCKED)
 		e->ns.retry_ns = 0;
 }

@@ -2,8 +2,8 @@
 #ifndef NETNS_TABLE_ENTRY_H
 #define NETNS_TABLE_ENTRY_H
 /*
- * One namespace as the table keeps it: what users see of it, and what decides
- * its name. Of the table's own use; main thread.
+ * One entry of the table: the public part, and the state that decides its name. Used
+ * by the table only; main thread.
  */
 #include "netns/exits.h"
 #include "netns/hidden.h"
@@ -12,11 +12,11 @@
 enum name_rank { NAME_NONE, NAME_HELD, NAME_PROCESS, NAME_SELF, NAME_MOUNT };
 
 struct table_entry {
-	struct netns ns; /* first: what users of the table see */
+	struct netns ns; /* first: the public part */
 	enum name_rank rank;
-	pid_t pid;		/* of rank NAME_PROCESS and NAME_HELD */
-	int id;			/* of rank NAME_HELD: the thread or descriptor of that process */
-	int way_fd;		/* what path leads through, with a holder that is a socket; -1 else; owned */
+	pid_t pid;  /* of rank NAME_PROCESS and NAME_HELD */
+	int id;	    /* of rank NAME_HELD: the thread or descriptor of that process */
+	int way_fd; /* the descriptor that path leads through, if the holder is a socket; else -1; owned */
 	struct netns_exit exit; /* of that process */
 	/* of the running scan: */
 	bool confirmed;
@@ -30,20 +30,20 @@ static inline struct table_entry *table_entry_of(struct netns *ns)
 	return (struct table_entry *)ns;
 }
 
-/* Closes and frees; NULL is fine. */
+/* Close the socket and free the entry. NULL is fine. */
 void table_entry_free(struct table_entry *e);
 
-/* The first sight of it in a scan. */
+/* Begin a scan of the entry: reset its scan fields. */
 void table_entry_scan_begins(struct table_entry *e);
 
-/* The running scan met it in the process, or mounted on directory/file. */
+/* Note that the running scan found it in the process, or mounted on directory/file. */
 void table_entry_seen_in_process(struct table_entry *e, pid_t pid);
 void table_entry_seen_mounted(struct table_entry *e, const char *directory, const char *file);
 
-/* A thread or a socket of a process holds it (netns/hidden.h). After all processes and mounts were met. */
+/* Note that a thread or a socket holds it (netns/hidden.h). Call it after all processes and mounts. */
 void table_entry_seen_held(struct table_entry *e, const struct holder *holder);
 
-/* The scan has ended: keeps the name or takes the better one. Nameless only without memory. */
+/* End the scan: keep the name or take the better one. The name is empty only without memory. */
 void table_entry_settle_name(struct table_entry *e);
 
 #endif

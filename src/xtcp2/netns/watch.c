@@ -12,14 +12,13 @@
 #include "base/log.h"
 #include "stats/stats.h"
 
-/* Events closer together than this make one call of on_change(). */
+/* Events closer together than this cause one call of on_change(). */
 #define WATCH_COALESCE_NS (10 * NS_PER_MS)
 
-/* Later calls for a file that is not mounted yet:
- * after 20, 40, ... 1280 ms; then it waits for the next event or poll. */
+/* Retries for a file without its mount: after 20, 40, ... 1280 ms; then only the next event or poll. */
 #define WATCH_RETRIES 7
 
-/* Bytes of events read at once: some 500 of typical length. */
+/* Bytes of one read: some 500 events of typical length. */
 #define WATCH_READ_SIZE 16384
 
 /* One mask for all: one inode may serve several directories,
@@ -49,7 +48,7 @@ static bool is_exact(const struct watched *d)
 	return d->prefix == strlen(d->path);
 }
 
-/* Watches d->path, or the longest prefix of it that exists. */
+/* Watch d->path, or its longest existing prefix. */
 static void attach(struct netns_watch *w, struct watched *d)
 {
 	char path[PATH_MAX];
@@ -106,7 +105,7 @@ void netns_watch_retry(struct netns_watch *w)
 	w->retries++;
 }
 
-/* Whether the event is about the directory or about the next part of its path. */
+/* Return whether the event is about the directory or the next part of its path. */
 static bool concerns(const struct watched *d, const struct inotify_event *event)
 {
 	if (event->wd != d->wd)
@@ -118,7 +117,7 @@ static bool concerns(const struct watched *d, const struct inotify_event *event)
 	return strlen(event->name) == len && memcmp(event->name, next, len) == 0;
 }
 
-/* Returns whether a scan is due because of the event. */
+/* Return whether the event requires a scan. */
 static bool take_event(struct netns_watch *w, const struct inotify_event *event)
 {
 	bool due = false;
@@ -147,7 +146,7 @@ static void on_inotify(struct loop_watch *watch, uint32_t events)
 	_Alignas(struct inotify_event) char buffer[WATCH_READ_SIZE];
 	bool due = false;
 
-	/* One read a round: the loop is level-triggered, and a flood must not starve the other watches. */
+	/* One read per round: the loop is level-triggered, and a flood must not starve the other watches. */
 	ssize_t n = read(w->inotify.fd, buffer, sizeof(buffer));
 	for (ssize_t at = 0; at < n;) {
 		const struct inotify_event *event = (const struct inotify_event *)(buffer + at);

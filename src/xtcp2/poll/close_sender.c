@@ -16,7 +16,7 @@
 #include "poll/shipper.h"
 #include "stats/stats.h"
 
-/* Records wait for company in their envelope at most this long. */
+/* Longest time that a record waits for its envelope to fill up. */
 #define CLOSE_SENDER_FLUSH_NS NS_PER_SEC
 
 /* Longest time to read waiting events at the end of the daemon. */
@@ -39,7 +39,7 @@ struct close_sender {
 	int64_t flush_at; /* CLOCK_MONOTONIC; 0 while no record waits */
 };
 
-/* One batch; returns whether there may be more. With the lock. */
+/* Read one batch. Return whether there may be more. The caller holds the lock. */
 static bool read_batch(struct close_sender *c)
 {
 	int n = close_events_read(c->events, &c->record, &c->shipper.sink);
@@ -49,7 +49,7 @@ static bool read_batch(struct close_sender *c)
 	return n > 0;
 }
 
-/* Read all waiting events, for at most limit_ns. With the lock. */
+/* Read all waiting events, for at most limit_ns. The caller holds the lock. */
 static void drain(struct close_sender *c, int64_t limit_ns)
 {
 	int64_t until = clock_mono_ns() + limit_ns;
@@ -69,7 +69,7 @@ static void flush(struct close_sender *c)
 		  (unsigned long long)stat_get(STAT_CLOSE_DROPPED));
 }
 
-/* Milliseconds until the envelope must go, rounded up; -1 for never. */
+/* Return the milliseconds until the envelope must be submitted, rounded up; -1 for never. */
 static int wait_ms(int64_t flush_at)
 {
 	int64_t left = flush_at - clock_mono_ns();
@@ -134,10 +134,10 @@ struct close_sender *close_sender_new(const struct config *config, struct close_
 	pthread_mutex_init(&c->lock, NULL);
 	int r = shipper_init(&c->shipper, config, dest, error, sizeof(error));
 	if (r == 0) {
-		/* The first worker has sent it. */
+		/* The first worker sends the header. */
 		shipper_header(&c->shipper, false);
 		record_constants(&c->record, config);
-		/* The number behind those of the workers. */
+		/* The number after those of the workers. */
 		c->record.netlinker_id = config->netlinkers;
 		r = start(c);
 	}
@@ -176,7 +176,7 @@ void close_sender_follow(struct close_sender *c, struct netns *const *entries, s
 		return;
 	pthread_mutex_lock(&c->lock);
 	drain(c, CLOSE_SENDER_FOLLOW_NS);
-	/* The thread sleeps and does not know of what was read here. */
+	/* Wake the thread: its time-out does not cover the records read here. */
 	if (c->flush_at)
 		flush(c);
 	close_events_follow(c->events, entries, count);

@@ -16,7 +16,7 @@
 #include "poll/worker.h"
 #include "stats/stats.h"
 
-/* Complaints about incomplete polls are written at most this often. */
+/* Interval between two log lines about incomplete polls. */
 #define POLL_LOG_NS (60 * NS_PER_SEC)
 
 struct poll {
@@ -35,13 +35,13 @@ struct poll {
 	uint32_t burst_left;
 	int64_t burst_interval_ns;
 	bool pending; /* a trigger came while a cycle ran */
-	bool ended;   /* no cycle begins any more */
+	bool ended;   /* poll_end() was called: no cycle begins */
 	struct poll_result last;
-	bool has_last, complete_before; /* a cycle has ended; the one before the last left nothing unread */
+	bool has_last, complete_before; /* a cycle has ended; the cycle before the last was complete */
 	bool few_files;			/* more namespaces than sockets that may stay open */
 };
 
-/* Arms the next tick: on a fixed grid, so that slow cycles do not make it drift, plus jitter. */
+/* Arm the next tick: on a fixed grid, so that slow cycles cause no drift, plus jitter. */
 static void tick_arm(struct poll *p)
 {
 	int64_t now = clock_mono_ns(), jitter = 0;
@@ -57,7 +57,7 @@ static void tick_arm(struct poll *p)
 	loop_timer_set(&p->tick, delay > 0 ? delay : 1, 0);
 }
 
-/* Length of the text without its line feed. */
+/* Return the length of the text without its line feed. */
 static int line_len(const struct buf *text)
 {
 	return text->len > 0 ? (int)text->len - 1 : 0;
@@ -75,7 +75,7 @@ static void few_files_text(const struct poll *p, struct buf *text)
 	    count, netns_files_kept_max());
 }
 
-/* Says when it begins that namespaces cost more than they need to. */
+/* Log once when there are more namespaces than sockets that may stay open, which makes polls slower. */
 static void note_few_files(struct poll *p)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -136,7 +136,7 @@ static void on_burst(struct loop_watch *w, uint32_t events)
 		loop_timer_set(w, p->burst_interval_ns, 0);
 }
 
-/* What the last cycle, which left namespaces unread, lacked. */
+/* Append the reason why the last cycle left namespaces unread, with the remedy. */
 static void incomplete_text(const struct poll *p, struct buf *why)
 {
 	const struct poll_result *last = &p->last;
@@ -164,7 +164,7 @@ bool poll_complete(const struct poll *p, struct buf *why)
 	return p->last.unread == 0 || p->complete_before;
 }
 
-/* Says in the log that polls are incomplete, at most once in POLL_LOG_NS. */
+/* Log that polls are incomplete, at most once per POLL_LOG_NS. */
 static void warn_incomplete(const struct poll *p)
 {
 	static struct log_limit limit;

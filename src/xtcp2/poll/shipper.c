@@ -12,7 +12,7 @@
 /* Key of Envelope.row (10, length-delimited). */
 #define ROW_KEY (10 << 3 | 2)
 
-/* What the tap has not got of the envelope; it copies straight from there. */
+/* Hand the tap those rows of the envelope that it has not got; it copies them from there. */
 static void tap_unseen(struct shipper *s)
 {
 	const struct buf *body = &s->envelope->body;
@@ -30,7 +30,7 @@ static void tap_flush(struct shipper *s)
 	s->tap_rows = 0;
 }
 
-/* The record that was just appended to the envelope. */
+/* Count the record that was just appended to the envelope for the tap. */
 static void tap_appended(struct shipper *s)
 {
 	if (s->unseen_rows++ == 0)
@@ -55,7 +55,7 @@ static void submit(struct shipper *s)
 	s->envelope = NULL;
 }
 
-/* Appends the record to the current envelope, beginning one if needed. false without memory. */
+/* Append the record to the current envelope, or to a new one. false without memory. */
 static bool append(struct shipper *s, const struct record *record)
 {
 	if (!s->envelope) {
@@ -76,8 +76,8 @@ static bool too_large(const struct shipper *s)
 }
 
 /*
- * Datagram destinations cap an envelope: the row that would not fit is taken
- * back and begins the next one. A row that does not fit alone cannot be sent.
+ * Datagram destinations limit an envelope: a row that does not fit is removed and
+ * begins the next one. A row that is too large for a datagram of its own is dropped.
  */
 static void append_within_limit(struct shipper *s, const struct record *record)
 {
@@ -103,7 +103,7 @@ static void append_within_limit(struct shipper *s, const struct record *record)
 	}
 }
 
-/* One record as (key, varint length, XtcpFlatRecord) behind the others of the batch. */
+/* Append one record to the batch of the tap, as (key, varint length, XtcpFlatRecord). */
 static void tap_encode(struct shipper *s, const struct record *record)
 {
 	/* Three bytes of length hold 2 MiB; a record is under 64 KiB.

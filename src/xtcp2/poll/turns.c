@@ -8,7 +8,7 @@
 #include "netns/netns.h"
 #include "poll/poll.h"
 
-/* A turn is the number of the cycle, and below it that of the job. */
+/* A turn is the number of the cycle in the high bits and that of the job in the low ones. */
 #define TURN_JOB_BITS 24
 
 static uint64_t turn_of(uint64_t cycle, size_t job)
@@ -38,7 +38,7 @@ void turns_order(struct netns **jobs, size_t count, uint64_t cycle)
 		qsort(jobs, count, sizeof(struct netns *), by_turn);
 }
 
-/* What is short now may be there in the next cycle: the namespace keeps its turn. */
+/* Descriptors or memory that lack now may be free in the next cycle: the namespace keeps its turn. */
 static bool was_short(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
@@ -60,7 +60,7 @@ void turns_count(struct netns *const *jobs, size_t count, int64_t begin_ns, stru
 
 	for (size_t i = 0; i < count; i++) {
 		const struct netns *ns = jobs[i];
-		if (!ns) { /* everything at once */
+		if (!ns) { /* one job for all namespaces */
 			result->of++;
 			result->unread += result->cut;
 			continue;

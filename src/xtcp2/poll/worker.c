@@ -38,7 +38,7 @@ struct worker_pool {
 
 	pthread_mutex_t lock; /* guards what follows up to `next` */
 	pthread_cond_t wake;
-	uint64_t cycle; /* grows with each cycle; a worker that sees a new number goes to work */
+	uint64_t cycle; /* grows with each cycle; a new number wakes the workers */
 	/*
 	 * Workers of this cycle: never more than jobs, the first ones first, so that
 	 * a host with few namespaces warms and fills the memory of few workers.
@@ -72,13 +72,13 @@ static void job_run(struct worker *w, size_t job, struct poll_result *result)
 	result->partial += dump.partial;
 	result->cut |= dump.timed_out;
 	result->no_files += r == -EMFILE || r == -ENFILE;
-	/* The first job of each worker has the whole cycle. */
+	/* The first job of each worker has the whole cycle to itself. */
 	if (ns && !netns_files_keep())
 		netns_close(ns);
 	turns_served(ns, pool->cycle, job, r, dump.timed_out, job < pool->taking_part);
 }
 
-/* Takes jobs until none is left or the deadline has passed. */
+/* Take jobs until none is left or the deadline has passed. */
 static void cycle_work(struct worker *w, struct poll_result *result)
 {
 	struct worker_pool *pool = w->pool;
@@ -172,7 +172,7 @@ struct worker_pool *worker_pool_new(const struct config *config, const struct so
 	pool->ops = source;
 	pool->table = table;
 	pool->done_fd = done_fd;
-	/* One pass over everything cannot be shared out. */
+	/* One pass over all namespaces is one job. */
 	pool->count = source->dump_all ? 1 : config->netlinkers;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wake, NULL);
@@ -196,7 +196,7 @@ void worker_pool_end(struct worker_pool *pool)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	pool->stop = true;
-	/* Jobs not begun are not worth waiting for. */
+	/* Do not wait for jobs that have not begun. */
 	__atomic_store_n(&pool->next, pool->job_count, __ATOMIC_RELAXED);
 	pthread_cond_broadcast(&pool->wake);
 	pthread_mutex_unlock(&pool->lock);
@@ -258,7 +258,7 @@ int worker_pool_begin(struct worker_pool *pool, struct netns *const *namespaces,
 		pool->next = 0;
 		pool->result = (struct poll_result){0};
 		pool->taking_part = pool->job_count < pool->count ? pool->job_count : pool->count;
-		/* Without a job the cycle still has an end for somebody to report. */
+		/* A cycle without jobs needs a worker, too, to report its end. */
 		if (pool->taking_part == 0)
 			pool->taking_part = 1;
 		pool->busy = pool->taking_part;

@@ -2,10 +2,10 @@
 /*
  * Theory of operation
  *
- * Few kinds of threads, their number constant: the main thread (this loop:
- * timers, inotify, signals, HTTP, gRPC), -netlinkers workers, one destination
- * thread, one for closed connections where they are asked for. The main thread never waits for the network:
- * what is slow happens in the others.
+ * The number of threads is constant: the main thread (this loop: timers, inotify,
+ * signals, HTTP, gRPC), -netlinkers workers, one destination thread, and one each with
+ * -closeEvents, -enrichContainer and -hiddenThreads or -hiddenSockets. The main thread
+ * never waits for the network; slow work is done by the others.
  *
  * The parts are in one table, in the order they start. Shutdown walks it backwards
  * twice. The first pass ends everything that acts on other parts: threads that
@@ -98,7 +98,7 @@ static void on_poll_done(void *data, const struct poll_result *result)
 	struct daemon *d = data;
 
 	d->loops++;
-	/* The poll has opened what is new and knows the cookies. No poll runs yet: a client may begin one next. */
+	/* The poll has opened new namespaces and set their cookies; a client may begin the next one below. */
 	namespaces_follow(d);
 	grpc_server_poll_done(d->grpc);
 	if (d->config->max_loops && d->loops >= d->config->max_loops) {
@@ -256,7 +256,7 @@ static int open_dest(struct daemon *d)
 	return 0;
 }
 
-/* Those that only root may enter stay open. */
+/* Directories that only root may enter stay open. */
 static int open_directories(struct daemon *d)
 {
 	return directories_open(&d->directories, d->config->netns_dirs, d->received);
@@ -300,7 +300,7 @@ static void stop_sender(struct daemon *d)
 	d->unsent = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) > 0;
 	if (d->up)
 		log_ledger(d);
-	/* The next process may not be able to open it; a name of two lines cannot be handed over. */
+	/* The next process may lack the rights to open it. A name with a line feed cannot be handed over. */
 	if (d->successor && !strchr(d->config->dest, '\n'))
 		d->dest_fd = dest_kept_fd(d->dest);
 	loop_remove(d->loop, &d->dest_ended);
@@ -358,7 +358,7 @@ static const struct part {
     {"settings", start_settings},
     {"destination", start_dest, .stop = stop_dest},
     {"loop", start_loop, .stop = stop_loop},
-    /* The next ones may need rights that are given up after them. */
+    /* The next parts may need privileges that are dropped after them. */
     {"destination's files", open_dest, .noticed = true},
     {"capture", start_capture, .stop = stop_capture},
     {"sockets", start_sockets, .stop = stop_sockets},
@@ -376,7 +376,7 @@ static const struct part {
     {"polling", start_polling, .noticed = true},
 };
 
-/* Starts all parts, counting them. 0 or -errno, logged. */
+/* Start all parts, counting them. 0 or -errno, logged. */
 static int start(struct daemon *d)
 {
 	for (; d->started < ARRAY_SIZE(parts); d->started++) {

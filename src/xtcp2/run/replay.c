@@ -21,7 +21,7 @@ static bool is_damaged(const struct replay_result *r)
 	return r->damaged || r->decode.short_messages || r->decode.bad_family || r->decode.bad_attributes;
 }
 
-/* Log the file's contents and how many records the destination, now stopped, has taken. */
+/* Log the contents of the file and the number of records that the stopped destination has taken. */
 static void report(const char *path, const struct replay_result *r, const struct dest *dest)
 {
 	log_info("replay", "%s: %llu packets, %llu messages, %llu records, %llu sent to %s", path,
@@ -42,7 +42,7 @@ static void report(const char *path, const struct replay_result *r, const struct
 			   (unsigned long long)r->decode.info_tails);
 }
 
-/* Reads f into the started destination. 0 or -errno, logged. */
+/* Replay f into the started destination. 0 or -errno, logged. */
 static int replay_into(const struct config *config, FILE *f, const struct source_config *source,
 		       struct dest *dest, struct replay_result *result)
 {
@@ -65,7 +65,7 @@ static int replay_into(const struct config *config, FILE *f, const struct source
 	return r;
 }
 
-/* Opens what root may have to open, and gives up what reading a stranger's bytes does not need. */
+/* Open the files that may need root, and drop all privileges before untrusted bytes are read. */
 static FILE *replay_open(const struct config *config, const struct privilege_user *user, struct dest *dest)
 {
 	FILE *f = input_fopen(config->replay);
@@ -106,7 +106,7 @@ int replay_run(const struct config *config)
 		if (left)
 			log_err("replay", "%llu records did not reach %s within -flushTimeout",
 				(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
-		/* Whole records of a damaged capture were sent; the status says that some are missing. */
+		/* The intact records of a damaged capture were sent; the exit status reports the missing ones. */
 		status = r < 0 || left || is_damaged(&result);
 	}
 	dest_free(dest);

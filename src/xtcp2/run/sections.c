@@ -7,8 +7,7 @@
 #include "dest/dest.h"
 #include "record/encoder.h"
 
-/* Rows of one section with the row that ends them;
- * more in a table would not be shown, which a debug build refuses. */
+/* Most rows of one section, with the row that ends it; a debug build asserts that no table is longer. */
 #define SECTION_ROWS_MAX 32
 
 static struct doc_row destinations[SECTION_ROWS_MAX], formats[SECTION_ROWS_MAX];

@@ -14,8 +14,8 @@
 #include "run/refusal.h"
 
 /*
- * With groups named, every user must be able to connect: the peer's credentials, which
- * are checked for each connection in any case, then decide.
+ * With -grpcReaders or -grpcAdmins every user must be able to connect; the peer's
+ * credentials are checked for each connection in any case.
  */
 #define MODE_OWN    0660
 #define MODE_GROUPS 0666

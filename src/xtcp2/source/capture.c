@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A dump is written to a hidden file and renamed when it has ended, so that a
- * reader of the directory sees whole captures only. Each file belongs to the
- * worker that began it; what workers share is the count of files.
+ * A dump is written to a hidden file that is renamed at its end, so that a reader of
+ * the directory sees only complete captures. Each file belongs to the worker that
+ * began it; workers share only the number of files.
  *
- * With CAP_NET_ADMIN the kernel sends the TCP-MD5 keys of sockets along. They
- * are blanked out before anything reaches the disk.
+ * With CAP_NET_ADMIN the kernel's messages contain the TCP-MD5 keys of sockets. They
+ * are zeroed before anything is written to the disk.
  */
 #include "source/capture.h"
 
@@ -32,18 +32,18 @@
 #include "source/pcap.h"
 #include "stats/stats.h"
 
-/* A bound on what is held in memory for open files; -writeFiles has the same. */
+/* Most files, which bounds the memory for their state; the range of -writeFiles ends there, too. */
 #define CAPTURE_FILES_MAX 100000
 
-/* Captures tell who talks to whom. */
+/* Captures show who communicates with whom: readable by the owner only. */
 #define CAPTURE_DIRECTORY_MODE 0700
 #define CAPTURE_FILE_MODE      0600
 
 struct capture_file {
 	FILE *f;
-	char *name;	   /* where it goes in the end */
-	char *unfinished;  /* where it is until then */
-	struct buf packet; /* a copy to blank keys in */
+	char *name;	   /* final name */
+	char *unfinished;  /* name until the end of the dump */
+	struct buf packet; /* the copy in which keys are zeroed */
 	bool failed;
 };
 
@@ -63,7 +63,7 @@ static void capture_fail(struct capture_file *file, const char *what)
 	file->failed = true;
 }
 
-/* Ends a file that was begun, keeping it only when it is whole. */
+/* Close a file; keep it only if it is complete. */
 static void capture_close(struct capture_file *file)
 {
 	if (file->f) {
@@ -111,7 +111,7 @@ void capture_free(struct capture *c)
 	if (!c)
 		return;
 	for (uint32_t i = 0; c->file && i < c->files; i++) {
-		c->file[i].failed = true; /* what has not ended is not whole */
+		c->file[i].failed = true; /* the dump has not ended: incomplete */
 		capture_close(&c->file[i]);
 	}
 	free(c->file);

@@ -2,23 +2,23 @@
 /*
  * Theory of operation: closed sockets
  *
- * A poll sees what lives at that moment; a connection of 50 ms is missed by it.
- * But the kernel multicasts the last tcp_info of each TCP socket when it frees
- * it (SKNLGRP_INET_TCP_DESTROY), and with NETLINK_LISTEN_ALL_NSID one socket
- * hears all namespaces that have an nsid in its own. The price is 2 to 4 us a
- * close, most of it in a kernel worker.
+ * A poll sees only the sockets that exist at that moment and usually misses a
+ * connection of 50 ms. But the kernel multicasts the last tcp_info of each TCP socket
+ * when it frees it (SKNLGRP_INET_TCP_DESTROY), and with NETLINK_LISTEN_ALL_NSID one
+ * netlink socket receives the events of all namespaces that have an nsid in its own.
+ * The cost is 2 to 4 us per close, most of it in a kernel worker.
  *
- * The message has addresses, cookie and tcp_info, no more; known_sockets gives
- * back what the last poll saw of the same cookie. The event is made when the
- * last reference goes: after the last byte was acknowledged or the socket was
- * given up, when it becomes a TIME_WAIT mini-socket, when an orphan ends.
- * Sockets that never were connected, and listeners, have one too.
+ * The message holds only addresses, cookie and tcp_info; known_sockets adds the other
+ * values that the last poll found for this cookie. The kernel sends the event with the
+ * end of the last reference: when the last byte was acknowledged or the connection
+ * timed out, when the socket becomes a TIME_WAIT mini-socket, when an orphan ends.
+ * Sockets that were never connected, and listeners, have an event too.
  *
- * Loss: what finds no room in the receive buffer is dropped by the kernel and
- * counted one by one (SK_MEMINFO_DROPS), so that received + dropped is all that
- * was sent. NETLINK_NO_ENOBUFS, because the error would say the same and,
- * until it is read, make the kernel drop what has room. What the kernel had no
- * memory for in the first place is not in any count.
+ * Loss: the kernel drops events for which the receive buffer has no room and counts
+ * each of them (SK_MEMINFO_DROPS), so that received + dropped = sent. NETLINK_NO_ENOBUFS
+ * is set because the error would say the same, and until it is read the kernel would
+ * drop events even if there is room. Events for which the kernel itself had no memory
+ * are in no count.
  */
 #include "source/close_events.h"
 
@@ -55,12 +55,12 @@
 #define CLOSE_LOG_NS (60 * NS_PER_SEC)
 
 struct close_events {
-	int fd, route_fd; /* route_fd is -1 when other namespaces cannot be heard */
+	int fd, route_fd; /* route_fd is -1 if events of other namespaces cannot be received */
 	struct decode_options decode;
 	struct known_sockets *known;
 	struct nsid_name own;
 	struct nsid_names *names;
-	uint32_t drops; /* SK_MEMINFO_DROPS at the last look; wraps */
+	uint32_t drops; /* SK_MEMINFO_DROPS when it was last read; wraps */
 	struct decode_counts counts;
 	struct mmsghdr messages[CLOSE_BATCH];
 	struct iovec iov[CLOSE_BATCH];
@@ -83,7 +83,7 @@ static int subscribe(int fd, size_t buffer)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &one, sizeof(one)) < 0)
 		return -errno;
-	/* First bind(2): to the kernel a socket without a port id is the sender itself, and gets nothing. */
+	/* bind(2) first: the kernel takes a socket without a port id for the sender and delivers nothing. */
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
@@ -93,7 +93,7 @@ static int subscribe(int fd, size_t buffer)
 	return 0;
 }
 
-/* Everything that needs privileges but the namespaces' numbers. */
+/* Do everything that needs privileges, but for the nsids. */
 static int open_sockets(struct close_events *c, size_t buffer)
 {
 	int one = 1;
@@ -153,7 +153,7 @@ int close_events_numbers_fd(const struct close_events *c)
 	return nsid_names_fd(c->names);
 }
 
-/* The nsid that came with message i, -1 for one from the own namespace. */
+/* Return the nsid of message i, -1 for one from the own namespace. */
 static int32_t nsid_of(struct msghdr *m)
 {
 	int32_t nsid = -1;
@@ -165,7 +165,7 @@ static int32_t nsid_of(struct msghdr *m)
 	return nsid;
 }
 
-/* Where it was. A number without a name is a namespace that came since the last scan. */
+/* Set the namespace of the record. An nsid without a name belongs to a namespace newer than the last scan. */
 static void set_netns(struct close_events *c, int32_t nsid, struct record *r)
 {
 	const struct nsid_name *p = nsid >= 0 ? nsid_names_get(c->names, nsid) : &c->own;
@@ -179,7 +179,7 @@ static void set_netns(struct close_events *c, int32_t nsid, struct record *r)
 	r->nsid = nsid >= 0 ? (uint32_t)nsid : 0;
 }
 
-/* One datagram; it holds one event. Returns 1 for an event, 0 for none, or what emit() returned. */
+/* Handle one datagram, which holds one event. Return 1 for an event, 0 for none, or the error of emit(). */
 static int take_message(struct close_events *c, size_t i, struct record *record, struct record_sink *sink)
 {
 	struct msghdr *m = &c->messages[i].msg_hdr;
@@ -209,7 +209,7 @@ static int take_message(struct close_events *c, size_t i, struct record *record,
 	return r < 0 ? r : 1;
 }
 
-/* What the kernel had no room for since the last look. */
+/* Count the events that the kernel has dropped since the last call. */
 static void count_drops(struct close_events *c)
 {
 	static struct log_limit limit;
@@ -267,7 +267,7 @@ int close_events_read(struct close_events *c, struct record *record, struct reco
 	return r < 0 ? r : n > 0 ? n : 0;
 }
 
-/* Whether one of the entries has no nsid yet. */
+/* Return whether one of the entries has no nsid yet. */
 static bool behind(const struct close_events *c, struct netns *const *entries, size_t count)
 {
 	for (size_t i = 0; i < count && c->route_fd >= 0; i++) {
@@ -284,7 +284,7 @@ static int assign(struct close_events *c, struct netns *ns)
 	return fd < 0 ? fd : nsid_assign(c->route_fd, fd, &ns->nsid);
 }
 
-/* Gives numbers to those that have none; what cannot be reached is tried again after the next scan. */
+/* Assign an nsid to the entries that have none; failed ones are tried again after the next scan. */
 static void assign_all(struct close_events *c, struct netns *const *entries, size_t count)
 {
 	static struct log_limit limit;
@@ -318,7 +318,7 @@ void close_events_follow(struct close_events *c, struct netns *const *entries, s
 	}
 	if (behind(c, entries, count))
 		assign_all(c, entries, count);
-	/* A number just asked for may be one whose last owner's end was not known yet. */
+	/* The end of the previous owner of a new nsid may not have been read yet. */
 	nsid_names_read(c->names);
 	for (size_t i = 0; i < count; i++) {
 		if (entries[i]->own)

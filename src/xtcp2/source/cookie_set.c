@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* One page of slots to begin with: enough for a small namespace. */
+/* The initial size: one page of slots, enough for a small namespace. */
 #define COOKIE_SET_MIN_ORDER 8
 
-/* Beyond this (a gigabyte of slots) it does not grow; see cookie_set_add(). */
+/* The largest size: a gigabyte of slots; see cookie_set_add(). */
 #define COOKIE_SET_MAX_ORDER 26
 
-/* Shrinks when the last use filled less than one slot in this many. */
+/* The set shrinks when the last use filled less than one slot in this many. */
 #define COOKIE_SET_SPARSE 32
 
 static size_t bytes_of(uint32_t order)
@@ -26,7 +26,7 @@ static struct cookie_block *slots_new(uint32_t order)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* The slot of the block, or the free one where it belongs. */
+/* Return the slot of the block, or the free slot where it belongs. */
 static struct cookie_block *slot_of(const struct cookie_set *s, uint64_t base)
 {
 	size_t at = (base * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - s->order);

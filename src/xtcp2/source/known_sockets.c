@@ -15,10 +15,10 @@
 /* Sockets of one bucket: their cookies fill one cache line. */
 #define WAYS 8
 
-/* Locks, each for its share of the buckets: workers seldom meet. */
+/* Number of locks; each guards a share of the buckets, so that workers seldom wait. */
 #define STRIPES 64
 
-/* Congestion algorithms remembered by name; a kernel has a dozen. One beyond this stays unnamed. */
+/* Most names of congestion algorithms; a kernel has a dozen. Further ones are not stored. */
 #define ALGORITHMS_MAX 32
 #define ALGORITHM_NONE 255
 
@@ -27,7 +27,7 @@
 
 struct known {
 	uint64_t cgroup;
-	uint32_t refreshed; /* CLOCK_REALTIME seconds: orders entries only */
+	uint32_t refreshed; /* CLOCK_REALTIME seconds; only orders the entries */
 	uint32_t uid, inode;
 	uint32_t skmem[ABI_SK_MEMINFO_VARS];
 	uint8_t algorithm;
@@ -44,7 +44,7 @@ struct known_sockets {
 	size_t size; /* of buckets in bytes */
 	unsigned order;
 	pthread_mutex_t locks[STRIPES];
-	pthread_mutex_t algorithms_lock; /* for adding; a name is never changed */
+	pthread_mutex_t algorithms_lock; /* for adding; names are never changed */
 	unsigned algorithm_count;	 /* atomic */
 	struct {
 		char name[ABI_TCP_NAME_MAX];
@@ -103,7 +103,7 @@ static uint8_t algorithm_find(const struct known_sockets *k, struct str name, un
 	return ALGORITHM_NONE;
 }
 
-/* The number of the record's algorithm, given when it is new; ALGORITHM_NONE when there is none. */
+/* Return the number of the record's algorithm, after adding a new one; ALGORITHM_NONE for none. */
 static uint8_t algorithm_of(struct known_sockets *k, const struct record *r)
 {
 	struct str name = r->congestion_algorithm_string;
@@ -127,7 +127,7 @@ static uint8_t algorithm_of(struct known_sockets *k, const struct record *r)
 	return found;
 }
 
-/* The place of the cookie, else a free one, else the one that was refreshed longest ago. */
+/* Return the entry of the cookie, else a free one, else the one refreshed longest ago. */
 static unsigned place(const struct bucket *b, uint64_t cookie)
 {
 	unsigned best = 0;

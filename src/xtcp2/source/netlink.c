@@ -2,22 +2,21 @@
 /*
  * Theory of operation: netlink source
  *
- * A dump walks the host's whole table of sockets whatever namespace and family
- * it asks for, and that walk is most of its cost. So both families are asked for
- * at once: only the first generation of the request, TCPDIAG_GETSOCK, can do that
- * (SOCK_DIAG_BY_FAMILY has no AF_UNSPEC), with the same attributes in the answer;
- * it halves the cost of a namespace with few sockets. A kernel that refuses it is
- * asked family by family from then on.
+ * For each dump the kernel walks the host's whole table of sockets, whatever
+ * namespace and family are requested, and that walk is most of the cost. So one
+ * request asks for both families. Only the first generation of the request,
+ * TCPDIAG_GETSOCK, can do that (SOCK_DIAG_BY_FAMILY has no AF_UNSPEC); it returns the
+ * same attributes and halves the cost of a namespace with few sockets. If a kernel
+ * refuses it, later dumps make one request per family.
  *
  * The kernel answers with batches of at most 32 KiB, each built by the receive
- * call that fetches it, so a batch is stamped with the time of its own receive,
- * and nothing waits in a queue: a receive that has to wait at all is an
- * exception, and ends at -nltimeout.
+ * call that fetches it. So a batch is stamped with the time of its own receive, no
+ * batch waits in a queue, and a receive call seldom blocks; -nltimeout limits it.
  *
- * Listening sockets come in the same dump as the others. A separate one would
- * be cheap (0.5 ms, its table is small) but buys nothing: what it would protect
- * from is a dump cut short by a record that outgrew the batch, and records that
- * large exist only for a reader with CAP_NET_ADMIN, which is never in effect here.
+ * Listening sockets are part of the same dump. A separate dump for them would be
+ * cheap (0.5 ms, their table is small) but has no use: it would help only if a record
+ * larger than a batch cut the dump short, and such records exist only for a reader
+ * with CAP_NET_ADMIN, which is never in effect here.
  *
  * Decisions, each with a counter:
  *   NLM_F_DUMP_INTR, MSG_TRUNC      read the rest of the dump, then ask once more
@@ -28,9 +27,9 @@
  *   a second failure, the deadline  take what came as partial and mark it so
  *   another sequence number, port   skip the message: a sender with rights in a
  *   or sender                       container's namespace could forge records
- * Asking again repeats records that were emitted already, and the kernel's walk
- * may repeat a socket when its table changes meanwhile; both are absorbed by the
- * set of cookies, which are unique on the host.
+ * A second request repeats records that were already emitted, and the kernel's walk
+ * may repeat a socket when its table changes meanwhile. The set of cookies, which are
+ * unique on the host, removes both kinds of duplicates.
  */
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -50,16 +49,16 @@
 #include "source/netlink.h"
 #include "source/netlink_socket.h"
 
-/* The largest batch the kernel makes of a dump: more is never used. */
+/* The largest batch of a dump that the kernel makes: a larger buffer has no use. */
 #define RECV_SIZE_DEFAULT (32 * 1024)
 
 /*
- * The first batch is made before the kernel knows our buffer and may be this
- * large on any page size; a smaller buffer would cut it.
+ * The kernel makes the first batch before it knows the size of the buffer, up to this
+ * size with any page size; a smaller buffer would truncate it.
  */
 #define RECV_SIZE_MIN (8 * 1024)
 
-/* Times one request is made in one dump of a namespace. */
+/* Most attempts at one request in one dump of a namespace. */
 #define DUMP_ATTEMPTS 2
 
 #define NL_LOG_NS (60 * NS_PER_SEC)
@@ -236,7 +235,7 @@ static int take_socket(struct attempt *a, const struct nlmsghdr *h)
 	return a->sink->emit(a->sink, a->record);
 }
 
-/* The errno in the payload of DONE and ERROR; 0 when there is none. */
+/* Return the errno in the payload of DONE and ERROR; 0 for none. */
 static int payload_errno(const struct nlmsghdr *h)
 {
 	int error = 0;
@@ -246,7 +245,7 @@ static int payload_errno(const struct nlmsghdr *h)
 	return error < 0 ? error : 0;
 }
 
-/* One message that is not a socket. 0, or -errno when the dump failed with it. */
+/* Handle a message other than a socket's. 0, or the -errno with which the dump failed. */
 static int take_control(struct attempt *a, const struct nlmsghdr *h)
 {
 	uint64_t *count = a->source->count;
@@ -272,7 +271,7 @@ static int take_control(struct attempt *a, const struct nlmsghdr *h)
 	}
 }
 
-/* Walks one batch. 0 to go on, -errno of the dump, or what emit() returned with *stop set. */
+/* Handle one batch. 0 to go on, -errno of the dump, or the error of emit() with *stop set. */
 static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *stop)
 {
 	struct nl_walk walk = {data, len};
@@ -295,7 +294,7 @@ static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *
 		if (r < 0 || a->ended)
 			break;
 	}
-	if (r == 0 && !a->ended && walk.left > 0) { /* a message that claims more than came */
+	if (r == 0 && !a->ended && walk.left > 0) { /* a message longer than the bytes received */
 		a->source->decode.short_messages++;
 		a->damaged = true;
 	}
@@ -306,7 +305,7 @@ static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *
 	return r;
 }
 
-/* Reads batches until the dump ends. 0, -errno, or what emit() returned with *stop set. */
+/* Read batches until the dump ends. 0, -errno, or the error of emit() with *stop set. */
 static int read_dump(struct attempt *a, bool *stop)
 {
 	struct source *s = a->source;
@@ -328,7 +327,7 @@ static int read_dump(struct attempt *a, bool *stop)
 	return a->damaged ? -EINTR : 0;
 }
 
-/* Makes one request once. As read_dump(); afterwards the socket is clean or closed. */
+/* Make one request once. Returns as read_dump(); the socket is then closed or empty of the dump. */
 static int dump_once(struct attempt *a, const struct request *q, bool *stop)
 {
 	struct source *s = a->source;
@@ -363,7 +362,7 @@ static void log_failure(const struct netns *ns, const struct request *q, int err
 			 ns->name, q->shown, strerror(-error), (unsigned long long)suppressed);
 }
 
-/* Makes one request, twice at need. 0, or the last error; counts and marks what stays partial. */
+/* Make one request, and once more if it fails. 0 or the last error; count and mark a partial result. */
 static int dump_request(struct attempt *a, const struct request *q, struct dump_result *result, bool *stop)
 {
 	int r = 0;
@@ -391,8 +390,8 @@ static int dump_request(struct attempt *a, const struct request *q, struct dump_
 	return r;
 }
 
-/* Makes the requests that bring all of the namespace.
- * 0, the last error, or what emit() returned with *stop set. */
+/* Make the requests for all sockets of the namespace. 0, the last error, or the error of emit() with *stop
+ * set. */
 static int dump_all(struct attempt *a, struct dump_result *result, bool *stop)
 {
 	int r = 0, error = 0;

@@ -2,9 +2,9 @@
 #ifndef SOURCE_NETLINK_H
 #define SOURCE_NETLINK_H
 /*
- * Internal to the netlink source: what its two ways of receiving share with the
- * requests and the walk of messages (netlink.c). A reader only receives;
- * everything that can be known from the bytes is decided in one place.
+ * Internal to the netlink source: the interface between netlink.c, which sends
+ * requests and walks messages, and its two readers. A reader only receives batches;
+ * netlink.c alone interprets their bytes.
  */
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -16,17 +16,16 @@
 struct attempt;
 
 struct netlink_reader {
-	/* Makes source->reader_data. 0 or -errno. */
+	/* Create source->reader_data. 0 or -errno. */
 	int (*open)(struct source *s);
 	void (*close)(struct source *s);
 	/*
-	 * One batch: its length and where it lies until the next call; 0 for one that
-	 * is not from the kernel; or -errno. Waits as netlink_wait() does; counts
+	 * Receive one batch. Return its length, with *data valid until the next call; 0 for
+	 * one that is not from the kernel; or -errno. Wait as netlink_wait() does. Count
 	 * receives, and errors through netlink_recv_failed().
 	 */
 	ssize_t (*recv)(struct attempt *a, const uint8_t **data);
-	/* The dump is over, however it went: nothing of its socket stays in flight.
-	 * NULL for nothing to do. */
+	/* End a dump, successful or not: no receive stays in flight. NULL if there is nothing to do. */
 	void (*end)(struct source *s);
 };
 
@@ -38,13 +37,13 @@ struct source {
 	size_t size; /* of one receive buffer */
 	const struct netlink_reader *reader;
 	void *reader_data;
-	bool ask_by_family; /* the kernel has refused to give both at once */
+	bool ask_by_family; /* the kernel has refused a request for both families */
 	struct cookie_set seen;
-	struct decode_counts decode; /* of the dump that runs */
-	uint64_t count[STAT_MAX_];   /* what the dump that runs adds to the stats */
+	struct decode_counts decode; /* of the running dump */
+	uint64_t count[STAT_MAX_];   /* increments of the stats by the running dump */
 };
 
-/* One request and what came of it. */
+/* One request and its result. */
 struct attempt {
 	struct source *source;
 	struct netns *ns;
@@ -53,17 +52,17 @@ struct attempt {
 	int64_t deadline_ns;
 	int capture; /* handle, -1 for none */
 	uint64_t messages;
-	bool refused;	/* an ERROR came */
-	bool ended;	/* DONE or ERROR came: the socket is clean */
-	bool damaged;	/* something was lost on the way */
-	bool timed_out; /* at deadline_ns */
+	bool refused;	/* the kernel answered ERROR */
+	bool ended;	/* the kernel answered DONE or ERROR: nothing of the dump is left in the socket */
+	bool damaged;	/* records are missing */
+	bool timed_out; /* cut at deadline_ns */
 };
 
-/* Waits until a batch is there, -nltimeout is over or the deadline has come. 0 or -ETIMEDOUT, -errno. */
+/* Wait for a batch, up to -nltimeout and the deadline. 0, -ETIMEDOUT or -errno. */
 int netlink_wait(struct attempt *a);
-/* Counts why a receive failed and returns it. */
+/* Count the error of a receive and return it. */
 int netlink_recv_failed(struct attempt *a, int error);
-/* Counts a receive of n bytes and judges where it is from and whether it was cut; the n to go on with. */
+/* Count a receive of n bytes; check sender and truncation. Return the bytes to use, 0 for none. */
 ssize_t netlink_received(struct attempt *a, ssize_t n, const struct sockaddr_nl *from, socklen_t from_len,
 			 int flags);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Receives dumps with recvmsg(2), one batch a call into one buffer, which stays in the processor's cache. */
+/* Receives dumps with recvmsg(2), one batch per call, into a buffer that fits the processor's cache. */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static void plain_close(struct source *s)
 	free(s->reader_data);
 }
 
-/* The kernel makes the batch inside the call, so the first try without waiting nearly always has it. */
+/* The kernel makes the batch inside the call, so the first non-blocking attempt nearly always succeeds. */
 static ssize_t plain_recv(struct attempt *a, const uint8_t **data)
 {
 	struct source *s = a->source;

@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 
 /*
- * Receive buffer asked for. The kernel makes the next 32 KiB batch of a dump only while no more than half of it
- * is in use, so it must hold two; asked for explicitly because net.core.rmem_default may be set to next to nothing.
+ * Receive buffer in bytes. The kernel makes the next 32 KiB batch of a dump only while at most half of it is
+ * in use, so it must hold two. Set explicitly, because net.core.rmem_default may be very small.
  */
 #define NETLINK_RCVBUF (256 * 1024)
 
@@ -46,7 +46,7 @@ static int socket_make(struct netns *ns)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &address_len) < 0)
 		return -errno;
-	/* A failure is not fatal: the default buffer serves. */
+	/* A failure is not fatal: the default buffer remains. */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	ns->cookie = netns_socket_cookie(fd);
 	ns->socket->portid = address.nl_pid;

@@ -2,22 +2,21 @@
 /*
  * Theory of operation: dumps through io_uring
  *
- * One multishot recvmsg is armed on the namespace's socket after the request
- * was sent. The kernel goes on receiving inside that one system call, batch
- * after batch into a ring of provided buffers, until the socket is empty
- * (MSG_DONTWAIT: then it ends by itself instead of staying armed), or no buffer
- * is left; completions are then taken -ioUringCqeBatch at a time and buffers go
- * back as they are read. A dump of few batches costs one io_uring_enter(2) where
- * the plain reader makes a recvmsg(2) each.
+ * After the request, one multishot recvmsg is armed on the namespace's socket. Within
+ * that one system call the kernel receives batch after batch into a ring of provided
+ * buffers, until the socket is empty (MSG_DONTWAIT ends the multishot then) or no
+ * buffer is left. Completions are then taken -ioUringCqeBatch at a time, and each
+ * buffer is given back once read. A dump of few batches costs one io_uring_enter(2),
+ * where the plain reader makes one recvmsg(2) per batch.
  *
- * What it cannot save is most of the cost: the walk of the host's sockets, which
- * the kernel makes in the same call either way. And the batches lie in as many
- * buffers, which no longer fit the processor's cache when they are read.
+ * It does not save the largest part of the cost, the kernel's walk of the host's
+ * sockets, which happens in the same call either way. And the batches lie in several
+ * buffers, which together exceed the processor's cache.
  *
- * One ring a worker; nothing is in flight between two dumps, so a namespace may
- * go to another worker or be closed. Batches are stamped when they are taken
- * from the ring. A kernel that has io_uring but no multishot recvmsg (before
- * 6.0) shows it with the first completion: the plain reader takes over for good.
+ * One ring per worker. Nothing is in flight between two dumps, so a namespace may go
+ * to another worker or be closed. Batches are stamped when they are taken from the
+ * ring. If the first completion shows that the kernel has no multishot recvmsg (before
+ * 6.0), the plain reader takes over permanently.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -34,10 +33,10 @@
 /* The group of buffers of a ring; there is only one. */
 #define GROUP 0
 
-/* Requests made at once: the receive, or its cancellation. */
+/* Most requests in the ring: the receive, or its cancellation. */
 #define SQ_ENTRIES 4
 
-/* Identify completions: of the receive, and of what cancels it. */
+/* Identify completions: of the receive, and of its cancellation. */
 #define TAG_RECV   1
 #define TAG_CANCEL 2
 
@@ -48,12 +47,12 @@ struct uring {
 	uint8_t *memory;
 	size_t slot; /* bytes of one buffer: io_uring's header, the sender, the batch */
 	unsigned count, entries;
-	struct msghdr msg; /* says how a buffer is divided */
+	struct msghdr msg; /* defines the layout of a buffer */
 	struct io_uring_cqe **cqes;
-	unsigned cqe_batch, cqe_count, cqe_next; /* completions taken and not yet looked at */
-	int held;				 /* the buffer that was handed out last, -1 for none */
+	unsigned cqe_batch, cqe_count, cqe_next; /* completions taken but not yet handled */
+	int held;				 /* the buffer handed out last, -1 for none */
 	bool armed, proved;
-	unsigned filled; /* buffers used since it was armed */
+	unsigned filled; /* buffers used since the receive was armed */
 };
 
 static void *map(size_t size)
@@ -70,7 +69,7 @@ static void give_back(struct uring *u, unsigned id)
 	io_uring_buf_ring_advance(u->buffers, 1);
 }
 
-/* 0 or -errno; what was made is freed by uring_close(). */
+/* Set up the ring. 0 or -errno; uring_close() frees it in either case. */
 static int buffers_make(struct uring *u)
 {
 	u->entries = 1;
@@ -121,7 +120,7 @@ static int uring_open(struct source *s)
 	u->slot = NLMSG_ALIGN(sizeof(struct io_uring_recvmsg_out) + u->msg.msg_namelen + s->size);
 	u->cqe_batch = s->config.uring_cqe_batch;
 	u->cqes = calloc(u->cqe_batch, sizeof(struct io_uring_cqe *));
-	/* Each buffer once, and the ends of the receive and of its cancellation. */
+	/* One completion per buffer, and those of the ends of the receive and its cancellation. */
 	params.cq_entries = u->count + SQ_ENTRIES;
 	int r = u->cqes ? io_uring_queue_init_params(SQ_ENTRIES, &u->ring, &params) : -ENOMEM;
 	if (r < 0)
@@ -133,7 +132,7 @@ static int uring_open(struct source *s)
 	return r;
 }
 
-/* Gives back the buffer that was handed out. */
+/* Give back the buffer that was handed out. */
 static void release(struct uring *u)
 {
 	if (u->held >= 0)
@@ -141,7 +140,7 @@ static void release(struct uring *u)
 	u->held = -1;
 }
 
-/* The next completion that is there, NULL for none. Valid until the next call. */
+/* Return the next available completion, NULL for none. Valid until the next call. */
 static struct io_uring_cqe *next_cqe(struct uring *u)
 {
 	if (u->cqe_next == u->cqe_count) {
@@ -152,7 +151,7 @@ static struct io_uring_cqe *next_cqe(struct uring *u)
 	return u->cqe_next < u->cqe_count ? u->cqes[u->cqe_next++] : NULL;
 }
 
-/* Notes what a completion says about the receive; returns its buffer or -1. */
+/* Update the state of the receive from a completion. Return its buffer or -1. */
 static int note(struct uring *u, const struct io_uring_cqe *cqe)
 {
 	if (cqe->user_data == TAG_RECV && !(cqe->flags & IORING_CQE_F_MORE))
@@ -160,7 +159,7 @@ static int note(struct uring *u, const struct io_uring_cqe *cqe)
 	return cqe->flags & IORING_CQE_F_BUFFER ? (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT) : -1;
 }
 
-/* Arms the receive; the kernel fills buffers inside this call. 0 or -errno. */
+/* Arm the receive; the kernel fills buffers inside this call. 0 or -errno. */
 static int arm(struct uring *u, int fd)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
@@ -179,7 +178,7 @@ static int arm(struct uring *u, int fd)
 	return 0;
 }
 
-/* Armed, and no completion is there: waits for one as netlink_wait() waits for the socket. */
+/* Wait for a completion of the armed receive, as netlink_wait() waits for the socket. */
 static int wait_cqe(struct attempt *a, struct uring *u)
 {
 	struct io_uring_cqe *cqe;
@@ -194,7 +193,7 @@ static int wait_cqe(struct attempt *a, struct uring *u)
 	return r == -ETIME ? -ETIMEDOUT : r == -EINTR || r > 0 ? 0 : r;
 }
 
-/* This kernel cannot do it: from here on as if it had not been asked for. */
+/* The kernel lacks support: use the plain reader from here on. */
 static ssize_t fall_back(struct attempt *a, const uint8_t **data)
 {
 	struct source *s = a->source;
@@ -206,13 +205,13 @@ static ssize_t fall_back(struct attempt *a, const uint8_t **data)
 	return r < 0 ? r : s->reader->recv(a, data);
 }
 
-/* A receive that ended without a batch. 0 to go on, 1 to fall back, or -errno. */
+/* Handle a receive that ended without a batch. 0 to go on, 1 to fall back, or -errno. */
 static int take_error(struct attempt *a, struct uring *u, int error)
 {
 	switch (error) {
 	case -EAGAIN: /* the socket was empty */
 		return netlink_wait(a);
-	case -ENOBUFS: /* of the ring, not of the socket: all its buffers were filled */
+	case -ENOBUFS: /* ENOBUFS of the ring, not of the socket: all its buffers are filled */
 		return u->filled >= u->count ? 0 : error;
 	case -EINTR:
 	case -ECANCELED:
@@ -265,7 +264,7 @@ static ssize_t uring_recv(struct attempt *a, const uint8_t **data)
 				io_uring_recvmsg_name(out), out->namelen, out->flags);
 }
 
-/* Takes the completions that are left; when the receive is still armed, cancels it and waits for its end. */
+/* Take the remaining completions; if the receive is still armed, cancel it and wait for its end. */
 static void uring_end(struct source *s)
 {
 	struct uring *u = s->reader_data;
@@ -290,7 +289,7 @@ static void uring_end(struct source *s)
 		int r = io_uring_submit_and_wait(&u->ring, 1);
 		if (r < 0 && r != -EINTR) {
 			log_err("netlink", "-ioUring: a receive cannot be cancelled: %s", strerror(-r));
-			abort(); /* its buffers would be filled behind our back */
+			abort(); /* the kernel would still write to its buffers */
 		}
 	}
 }

@@ -12,26 +12,26 @@
 #include "netns/nsid.h"
 
 /*
- * Numbers above this are not followed: ours are the lowest free ones, so they
- * stay below the number of namespaces. Only somebody else's may be higher.
+ * The largest nsid that gets a name. The kernel assigns the lowest free one to the
+ * daemon, so these stay below the number of namespaces; a user may choose higher ones.
  */
 #define NSID_MAX (1 << 20)
 
-/* Numbers that there is room for at first; doubled as needed. */
+/* Initial size of the table; doubled as needed. */
 #define NSID_NAMES_MIN 64
 
 #define NSID_NAMES_LOG_NS (60 * NS_PER_SEC)
 
 struct numbered {
 	struct nsid_name place;
-	uint32_t retired; /* the reading that brought its end; 0 while it lives */
-	bool reused;	  /* and it has a new owner already */
+	uint32_t retired; /* the number of the reading that reported its end; 0 while it exists */
+	bool reused;	  /* and the nsid is already assigned again */
 };
 
 struct nsid_names {
 	int fd;
 	uint32_t reading;
-	size_t count, retired; /* retired: how many of them are */
+	size_t count, retired; /* number of retired ones */
 	struct numbered *numbers;
 };
 
@@ -86,7 +86,7 @@ static void retire(struct nsid_names *p, struct numbered *n)
 	n->retired = p->reading;
 }
 
-/* Some changes found no room: any number may be another's by now. */
+/* Changes were lost: any nsid may belong to another namespace by now. */
 static void retire_all(struct nsid_names *p)
 {
 	static struct log_limit limit;

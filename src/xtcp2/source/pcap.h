@@ -12,10 +12,10 @@
 #define PCAP_MAGIC_US	   0xa1b2c3d4U
 #define PCAP_MAGIC_NS	   0xa1b23c4dU
 #define PCAPNG_MAGIC	   0x0a0d0d0aU /* the same in both byte orders */
-#define PCAP_LINKTYPE_MASK 0x03ffffffU /* the bits above it tell of checksums */
+#define PCAP_LINKTYPE_MASK 0x03ffffffU /* the bits above it describe checksums */
 #define LINKTYPE_NETLINK   253U
 
-/* What libpcap accepts at most; a packet that claims more is damage. */
+/* The longest packet that libpcap accepts; a longer one is damage. */
 #define PCAP_SNAPLEN 262144
 
 struct pcap_file_header {
@@ -30,11 +30,11 @@ static_assert(sizeof(struct pcap_file_header) == 24, "pcap file header");
 struct pcap_packet_header {
 	uint32_t seconds, fraction;
 	uint32_t captured; /* bytes that follow */
-	uint32_t length;   /* bytes that there were */
+	uint32_t length;   /* bytes of the original packet */
 };
 static_assert(sizeof(struct pcap_packet_header) == 16, "pcap packet header");
 
-/* What nlmon puts before a packet: "Linux cooked". */
+/* The "Linux cooked" header, which nlmon puts before a packet. */
 struct pcap_cooked {
 	uint16_t packet_type; /* 4: outgoing */
 	uint16_t arphrd;      /* ARPHRD_NETLINK */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads captures that this program wrote and those that tcpdump takes from an
- * nlmon interface, which hold requests and other netlink traffic as well: only
- * replies of sock_diag are decoded, the rest is passed over. A file may be cut
- * or damaged anywhere; what can be read is read and the rest is counted.
+ * Reads captures of this program, and those that tcpdump writes from an nlmon
+ * interface. The latter also contain requests and other netlink traffic: only replies
+ * of sock_diag are decoded, all else is skipped. A file may be truncated or damaged
+ * anywhere; readable packets are decoded and damaged ones counted.
  */
 #include <byteswap.h>
 #include <errno.h>
@@ -80,7 +80,7 @@ static int replay_message(struct replay *p, const struct nlmsghdr *nlh)
 	return p->sink->emit(p->sink, p->record);
 }
 
-/* `whole` is false when bytes of the packet are missing. */
+/* Decode one packet; `whole` is false if bytes of it are missing. */
 static int replay_packet(struct replay *p, const uint8_t *data, size_t len, bool whole)
 {
 	struct pcap_cooked cooked;
@@ -114,7 +114,7 @@ static int64_t packet_time(const struct replay *p, const struct pcap_packet_head
 	return order(p, h->seconds) * NS_PER_SEC + fraction * (p->nanosecond ? 1 : 1000);
 }
 
-/* Packet after packet; after one whose length cannot be true the next one cannot be found. */
+/* Decode all packets. After a packet with an impossible length the next one cannot be found. */
 static int replay_packets(struct replay *p)
 {
 	_cleanup_free_ uint8_t *data = malloc(PCAP_SNAPLEN);
