@@ -10,7 +10,7 @@ CREATE DATABASE IF NOT EXISTS xtcp;
 -- of time or a host is still found by the primary index. A day is a partition, so that
 -- the TTL drops whole parts. Columns are as wide as the protobuf field: an overflow
 -- would cost the whole message. The other strings are names out of small sets. The
--- part settings keep memory down: a wide part of 174 columns needs two buffers of
+-- part settings keep memory down: a wide part of 183 columns needs two buffers of
 -- max_compress_block_size each, 700 MiB per insert by default, 80 MiB with these. What one
 -- read of Kafka brings becomes a part, of 32,000 rows at most: merging about 20 of them at
 -- once instead of 5 writes a row less often, and leaves more of them about at a time.
@@ -191,6 +191,15 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records
     c_group UInt64 COMMENT 'cgroup of the process that made the socket, as its inode number' CODEC(ZSTD(1)),
     skv6only UInt32 COMMENT '1 for an IPv6 socket that refuses IPv4 (IPV6_V6ONLY)' CODEC(ZSTD(1)),
     ulp_name LowCardinality(String) COMMENT 'name of the upper layer protocol, such as tls',
+    pid UInt32 COMMENT 'process that holds the socket, as the daemon''s pid namespace numbers it; of several the lowest' CODEC(ZSTD(1)),
+    comm LowCardinality(String) COMMENT 'name of that process',
+    owner_count UInt32 COMMENT 'other processes that hold the socket as well' CODEC(ZSTD(1)),
+    unit LowCardinality(String) COMMENT 'systemd unit in whose cgroup the socket was made, or the process is',
+    pod_uid LowCardinality(String) COMMENT 'uid of the Kubernetes pod',
+    pod_namespace LowCardinality(String) COMMENT 'Kubernetes namespace of the pod',
+    pod_name LowCardinality(String) COMMENT 'name of the pod',
+    duration_us UInt64 COMMENT 'how long the connection lived, as exact as duration_basis says, in microseconds' CODEC(ZSTD(1)),
+    duration_basis UInt32 COMMENT '1: exact, since the handshake; 2: at least, since the first poll that saw it; 3: at least, as tcp_info tells' CODEC(ZSTD(1)),
     -- end of table
     -- As addresses: IPv4 prints as ::ffff:192.0.2.1.
     source_ip IPv6 ALIAS CAST(toFixedString(if(length(inet_diag_msg_socket_source) = 16, '', unhex('00000000000000000000FFFF')) || inet_diag_msg_socket_source, 16), 'IPv6'),
@@ -390,7 +399,16 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_in
     sock_opt UInt32 COMMENT 'options of the socket: the two bytes of struct inet_diag_sockopt',
     c_group UInt64 COMMENT 'cgroup of the process that made the socket, as its inode number',
     skv6only UInt32 COMMENT '1 for an IPv6 socket that refuses IPv4 (IPV6_V6ONLY)',
-    ulp_name String COMMENT 'name of the upper layer protocol, such as tls'
+    ulp_name String COMMENT 'name of the upper layer protocol, such as tls',
+    pid UInt32 COMMENT 'process that holds the socket, as the daemon''s pid namespace numbers it; of several the lowest',
+    comm String COMMENT 'name of that process',
+    owner_count UInt32 COMMENT 'other processes that hold the socket as well',
+    unit String COMMENT 'systemd unit in whose cgroup the socket was made, or the process is',
+    pod_uid String COMMENT 'uid of the Kubernetes pod',
+    pod_namespace String COMMENT 'Kubernetes namespace of the pod',
+    pod_name String COMMENT 'name of the pod',
+    duration_us UInt64 COMMENT 'how long the connection lived, as exact as duration_basis says, in microseconds',
+    duration_basis UInt32 COMMENT '1: exact, since the handshake; 2: at least, since the first poll that saw it; 3: at least, as tcp_info tells'
     -- end of table
 )
 ENGINE = Null;
