@@ -29,7 +29,7 @@ static const struct {
     {"allow_introspection_functions", "0"},
 };
 
-/* Role and what it is granted. SOURCES, BACKUP, SYSTEM and access management are in none of them. */
+/* Roles and their grants. None has SOURCES, BACKUP, SYSTEM or access management. */
 static const struct {
 	const char *role, *grants[2];
 } roles[] = {
@@ -72,7 +72,7 @@ static void make_users(struct buf *b, const struct access_rules *rules)
 	buf_str(b, "<clickhouse>\n<quotas><default></default></quotas>\n");
 	add_profile(b, rules);
 	add_roles(b);
-	/* No password: whoever asks over HTTP has shown one before a session is made. */
+	/* No password here: HTTP requests are authenticated before a session is made. */
 	buf_printf(b,
 		   "<users><default><password></password><networks><ip>::/0</ip></networks>"
 		   "<profile>default</profile><quota>default</quota>"

@@ -2,8 +2,8 @@
 #ifndef CLICKHOUSE_ACCESS_H
 #define CLICKHOUSE_ACCESS_H
 /*
- * Who may do what inside the engine: its own roles and setting constraints, in files that it reads when it is
- * opened. The engine knows one user; a session takes one of these sets of roles for its single statement.
+ * Access control inside the engine: its own roles and constraints on settings, in files that it reads when it
+ * is opened. The engine has one user; a session takes one of these sets of roles for its single statement:
  *
  *   reader  SELECT and SHOW, and readonly=1
  *   owner   tables and their data as well, but nothing outside of the database: no files, URLs, executables or
@@ -15,7 +15,7 @@
 
 #include "base/buf.h"
 
-/* Longest path of what access_write() writes. */
+/* Longest path of a file that access_write() writes. */
 #define ACCESS_PATH_MAX (PATH_MAX - 64)
 
 enum access_role { ACCESS_READER, ACCESS_OWNER };
@@ -26,11 +26,12 @@ struct access_rules {
 	bool kafka; /* the tables of the start include Kafka tables */
 };
 
-/* Writes DATA/settings/config.xml and users.xml; the first one's path goes into config. 0 or -errno with error. */
+/* Write DATA/settings/config.xml and users.xml; set config to the path of the first. 0 or -errno with
+ * error. */
 int access_write(const char *data, const struct access_rules *rules, char config[static ACCESS_PATH_MAX],
 		 struct buf *error);
 
-/* The statement that gives a session its roles. Static storage. */
+/* Return the statement that gives a session its roles. Static storage. */
 const char *access_roles(enum access_role role, bool files);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A query's result comes in pieces: the first one is fetched before the status is chosen, so that nearly every
- * error still gets its proper HTTP status; one that comes later is written into the body and the connection is
- * cut, so that a client sees both.
+ * A query's result arrives in pieces. The first one is fetched before the HTTP status is chosen, so that
+ * nearly every error still gets its proper status. A later error is written into the body and the connection
+ * is closed early, so that a client notices both.
  */
 #include <errno.h>
 #include <zlib.h>
@@ -12,7 +12,7 @@
 #include "clickhouse/exchange_internal.h"
 #include "clickhouse/status.h"
 
-/* How much of a result is asked for at a time. */
+/* Bytes of one piece of a result. */
 #define BLOCK_BYTES (64 << 10)
 
 static void add_headers(struct exchange *x, struct MHD_Response *response, const char *content_type)
@@ -88,7 +88,7 @@ enum MHD_Result answer_insert(struct exchange *x)
 	return queue(x, MHD_HTTP_OK, response);
 }
 
-/* Makes x->piece non-empty or x->result_over true. -EIO on an exception. */
+/* Fetch the next piece: x->piece is non-empty or x->result_over true. -EIO on an exception. */
 static int more_result(struct exchange *x)
 {
 	while (!x->piece.len && !x->result_over) {
@@ -122,7 +122,7 @@ static size_t take_deflated(struct exchange *x, char *to, size_t max)
 	return max - x->deflate.avail_out;
 }
 
-/* Gives MHD the next bytes of the body. The exception of a broken stream is its last piece. */
+/* Give MHD the next bytes of the body. The exception of a failed stream is its last piece. */
 static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
 {
 	struct exchange *x = data;
@@ -145,7 +145,7 @@ static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
 	}
 }
 
-/* wait_end_of_query: the whole result first, so that a late exception still has its status. */
+/* wait_end_of_query: fetch the whole result first, so that a late exception still sets the status. */
 static int collect_result(struct exchange *x)
 {
 	while (!x->result_over) {

@@ -2,9 +2,9 @@
 /*
  * Theory of operation
  *
- * Landlock adds up rules of allowed directories and has none to forbid, so the passwords, which lie in the data
- * directory, are kept from the engine by allowing what lies beside them: in the directory itself files may be made
- * but not read, apart from `status`, and its subdirectories may be used in full.
+ * Landlock only has rules that allow, and their effect adds up. The passwords are files in the data
+ * directory, so the rules keep them from the engine by allowing everything else there: files may be made in
+ * the directory itself but not read, apart from `status`, and its subdirectories may be used in full.
  */
 #include "clickhouse/confine.h"
 
@@ -108,7 +108,7 @@ struct landlock {
 	struct ruleset handled;
 };
 
-/* Allows `access` below a path. What is not there needs no rule. */
+/* Allow `access` below a path. A missing path needs no rule. */
 static int allow(const struct landlock *l, const char *path, uint64_t access)
 {
 	struct stat st;
@@ -124,7 +124,7 @@ static int allow(const struct landlock *l, const char *path, uint64_t access)
 	return syscall(SYS_landlock_add_rule, l->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) ? -errno : 0;
 }
 
-/* To be read: libraries, time zones, names of hosts and users, certificates, and what the machine is like. */
+/* Readable: libraries, time zones, names of hosts and users, certificates, properties of the machine. */
 static const char *const readable[] = {
     "/lib",
     "/lib64",

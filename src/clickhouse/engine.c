@@ -4,12 +4,12 @@
  *
  * libchdb.so is 540 MiB, so it is no build dependency: its functions are looked
  * up by name in the table below, whose prototypes are those of chdb.h of the
- * pinned version (pipeline/clickhouse/package.json). A missing function is said
- * by name at start, not met in the middle of a query.
+ * pinned version (pipeline/clickhouse/package.json). A missing function is an error
+ * at start, which names it.
  *
- * The library counts references on one engine: the first connection boots it and
- * reads the server options, and one connection is kept open here until the end,
- * so that the Kafka consumers and merges run while nobody asks anything.
+ * The library counts references to one engine: the first connection starts it and
+ * reads the server options. This connection stays open until the end, so that Kafka
+ * consumers and merges also run between requests.
  */
 #include "clickhouse/engine.h"
 
@@ -23,7 +23,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-/* Handles of the library; nothing of ours looks inside. */
+/* Opaque handles of the library. */
 struct chdb_result;
 struct chdb_connection;
 typedef struct chdb_connection *chdb_conn;
@@ -95,7 +95,7 @@ struct engine_stream {
 	struct engine_session *session;
 	struct chdb_result *stream; /* NULL when the statement ran to its end at once */
 	struct chdb_result *piece;
-	bool whole; /* `piece` is the whole result, not handed out yet */
+	bool whole; /* `piece` is the whole result and was not returned yet */
 	bool done;
 	struct engine_counts counts;
 };
@@ -105,7 +105,7 @@ struct engine_insert {
 	chdb_insert stream;
 };
 
-/* Where the library is looked for, in this order, after $XTCP2_CHDB_LIB and $XDG_CACHE_HOME. */
+/* The directories of the library, in order, after $XTCP2_CHDB_LIB and $XDG_CACHE_HOME. */
 static const char *const library_places[] = {
     "/usr/lib/xtcp2/libchdb.so",
     "/usr/local/lib/libchdb.so",
@@ -135,7 +135,7 @@ bool engine_search(char *path, size_t size)
 	return false;
 }
 
-/* Opens the library, which may lie where only the user who starts this may look. */
+/* Open the library, which only the user who starts the program may be able to read. */
 struct engine *engine_new(const char *library, struct buf *error)
 {
 	char found[PATH_MAX];
@@ -165,7 +165,7 @@ int engine_load(struct engine *engine, struct buf *error)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", engine->library);
-	/* Never closed: its threads and exit handlers outlive any moment at which that would be safe. */
+	/* Never closed: its threads and exit handlers exist until the end of the process. */
 	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle) {
 		buf_printf(error, "the engine cannot be loaded: %s", dlerror());
@@ -182,7 +182,7 @@ int engine_load(struct engine *engine, struct buf *error)
 	return 0;
 }
 
-/* The first connection: it boots the engine with the options. NULL when it does not. */
+/* Open the first connection, which starts the engine with the options. NULL on failure. */
 static chdb_conn *boot(const struct engine *engine, const char *const *config)
 {
 	size_t n = 0;
@@ -269,7 +269,7 @@ bool engine_analyse(struct engine_session *s, struct str text, struct engine_ana
 	return true;
 }
 
-/* Lengths of the parameters: malloc'ed, values' after names'. NULL without memory. */
+/* Return the lengths of the parameters' names, then of their values, for free(3). NULL without memory. */
 static size_t *params_lengths(const struct engine_params *p)
 {
 	size_t *lens = calloc(2 * p->count + 1, sizeof(*lens));
@@ -283,7 +283,7 @@ static size_t *params_lengths(const struct engine_params *p)
 
 static const struct engine_params no_params;
 
-/* Adds the counts of a result. Returns its error text or NULL. */
+/* Add the counts of a result. Return its error text or NULL. */
 static const char *result_take(const struct chdb *api, struct chdb_result *r, struct engine_counts *counts)
 {
 	if (!r)

@@ -3,9 +3,9 @@
  * Theory of operation
  *
  * The statement is the `query` of the URL and, after a line end, the body, as
- * ClickHouse joins them. As soon as sql_head_parse() has found where the data of
- * an INSERT begins, the data is pushed into the engine piece by piece, so that an
- * insert of any size needs no memory here. The answers are in answer.c.
+ * ClickHouse joins them. Once sql_head_parse() has found the beginning of an INSERT's
+ * data, the data is pushed into the engine piece by piece, so that the size of an
+ * insert does not matter for memory. The answers are in answer.c.
  */
 #include "clickhouse/exchange.h"
 
@@ -25,11 +25,11 @@
 
 /* ClickHouse's max_query_size is 256 KiB; a statement with its inline VALUES may be longer. */
 #define STATEMENT_MAX	  (16 << 20)
-/* How much is inflated at a time, on the stack. */
+/* Bytes inflated at a time, on the stack. */
 #define INFLATE_BYTES	  (16 << 10)
-/* Seconds beyond its limit that a statement gets to notice the limit by itself. */
+/* Seconds after its time limit within which a statement should end by itself. */
 #define END_GRACE_SECONDS 2
-/* Before its number, in the setting log_comment of a statement. */
+/* Prefix of a statement's number in its setting log_comment. */
 #define STATEMENT_MARK	  "xtcp2-http-"
 
 void exchange_fail(struct exchange *x)
@@ -43,7 +43,7 @@ static void deny(struct exchange *x, const char *why)
 	buf_printf(&x->error, "Code: 497. DB::Exception: %s (ACCESS_DENIED)", why);
 }
 
-/* Sets x->role, or x->error. */
+/* Authenticate the request: set x->role, or x->error. */
 static void authenticate(struct exchange *x)
 {
 	const struct exchange_context *c = x->context;
@@ -52,7 +52,7 @@ static void authenticate(struct exchange *x)
 	bool reader = !strcmp(user, c->reader);
 
 	x->role = reader ? ACCESS_READER : ACCESS_OWNER;
-	/* Both are compared whoever it is, so that the time does not tell which user there is. */
+	/* Both passwords are always compared, so that the time does not reveal which user exists. */
 	bool owner_right = password_same(password, c->password),
 	     reader_right = password_same(password, c->reader_password);
 	if ((reader || !strcmp(user, c->user)) && (!*c->password || (reader ? reader_right : owner_right)))
@@ -69,7 +69,7 @@ static void authenticate(struct exchange *x)
 			   user);
 }
 
-/* A random UUID (RFC 9562, version 4). */
+/* Write a random UUID (RFC 9562, version 4). */
 static void make_query_id(char id[static 37])
 {
 	unsigned char r[16];
@@ -131,7 +131,7 @@ static int session_statement(struct exchange *x, const char *statement)
 	return engine_run(x->session, str_of(statement), DEFAULT_FORMAT, NULL, NULL, NULL, &x->error);
 }
 
-/* Settings that stand last, so that the request's own cannot undo them. */
+/* Settings that come last, so that the request's own cannot override them. */
 static int lock_session(struct exchange *x)
 {
 	char text[128];
@@ -146,7 +146,7 @@ static int lock_session(struct exchange *x)
 	return session_statement(x, x->role == ACCESS_READER ? "SET readonly = 1" : "SET readonly = 2");
 }
 
-/* A session with the rights of who asks, and the request's database and settings. -EIO with x->error. */
+/* Open a session with the rights of the request's user, its database and settings. -EIO with x->error. */
 static int open_session(struct exchange *x)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -176,7 +176,7 @@ static int open_session(struct exchange *x)
 	return lock_session(x);
 }
 
-/* From here on the client must stay: its statement runs. */
+/* From here on the statement runs, and the end of the client ends it. */
 static void watch_statement(struct exchange *x)
 {
 	int64_t limit = (x->context->max_query_seconds + END_GRACE_SECONDS) * NS_PER_SEC;
@@ -185,8 +185,9 @@ static void watch_statement(struct exchange *x)
 }
 
 /*
- * What the engine's access control does not see: a second statement, which would run with what the first one has
- * made of the session, and files by way of the client side of the library. -EIO with x->error.
+ * Refuse two things that the engine's access control does not cover: a second statement, which would run with
+ * settings changed by the first, and access to files through the client part of the library. -EIO with
+ * x->error.
  */
 static int check_statement(struct exchange *x, struct str statement)
 {
@@ -206,7 +207,8 @@ static int check_statement(struct exchange *x, struct str statement)
 		deny(x, "The engine cannot tell what the statement does.");
 		return -EIO;
 	}
-	/* The engine lets everybody end statements of its one user, and more may come that readonly overlooks. */
+	/* The engine lets each session end statements of its one user, and readonly may miss other
+	 * statements too. */
 	if (x->role == ACCESS_READER && analysis.statements && !analysis.reads_only) {
 		deny(x, "This user may only read.");
 		return -EIO;
@@ -228,8 +230,8 @@ static void set_format(struct exchange *x, struct str found, const char *fallbac
 }
 
 /*
- * Envelopes of records: the engine reads one ProtobufList per body, and a recording has many. As Protobuf the rows
- * of all of them go in.
+ * Return whether the data is envelopes of records: the engine reads one ProtobufList per body, but a
+ * recording has many. Passed as Protobuf, the rows of all envelopes are inserted.
  */
 static bool is_record_list(const struct exchange *x)
 {
@@ -242,7 +244,7 @@ static int check_insert(struct exchange *x, const struct buf *statement)
 {
 	_cleanup_buf_ struct buf whole = {0};
 
-	/* The parser wants the data's place to be marked. */
+	/* The parser needs a mark in the place of the data. */
 	buf_append(&whole, statement->data, statement->len);
 	buf_str(&whole, " FORMAT Null");
 	if (!buf_ok(&whole))
@@ -257,7 +259,7 @@ static void bad_list(struct exchange *x)
 	exchange_fail(x);
 }
 
-/* Data of an INSERT on its way into the engine. */
+/* Push data of an INSERT into the engine. */
 static void push(struct exchange *x, const void *data, size_t len)
 {
 	if (x->listed) {
@@ -273,7 +275,7 @@ static void push(struct exchange *x, const void *data, size_t len)
 	}
 }
 
-/* The head names an INSERT: starts it and pushes what follows the head. */
+/* Start the INSERT of the head and push the data that follows it. */
 static void start_insert(struct exchange *x, const struct sql_head *head)
 {
 	_cleanup_buf_ struct buf statement = {0};
@@ -305,14 +307,14 @@ static void start_insert(struct exchange *x, const struct sql_head *head)
 		push(x, x->head.data + head->data, x->head.len - head->data);
 }
 
-/* A plain piece of the body. */
+/* Handle a piece of the body, decompressed. */
 static void take_plain(struct exchange *x, const void *data, size_t len)
 {
 	struct sql_head head;
 
 	if (x->state == EXCHANGE_DATA)
 		return push(x, data, len);
-	/* The first piece decides, unless it ends within the head of an INSERT. */
+	/* The first piece shows the kind of statement, unless it ends within the head of an INSERT. */
 	buf_append(&x->head, data, len);
 	if (x->head.len > STATEMENT_MAX || !buf_ok(&x->head)) {
 		buf_printf(&x->error,
@@ -370,7 +372,7 @@ static int run_query(struct exchange *x)
 	set_format(x, sql_output_format(statement.p, statement.len),
 		   x->request.default_format && *x->request.default_format ? x->request.default_format
 									   : DEFAULT_FORMAT);
-	/* From its first word to the end of the text: a second statement is the engine's to refuse. */
+	/* From its first word to the end of the text: the engine refuses a second statement. */
 	statement.len = (uint32_t)((char *)x->head.data + x->head.len - statement.p);
 	if (open_session(x) || check_statement(x, statement))
 		return -EIO;

@@ -20,14 +20,14 @@ struct exchange {
 	struct watched *watched;
 	enum access_role role;
 	uint64_t number;  /* of the statement */
-	struct buf head;  /* the statement as far as it has been read */
+	struct buf head;  /* the part of the statement read so far */
 	struct buf error; /* an exception text */
-	bool has_place;	  /* holds a place of context->queries */
+	bool has_place;	  /* holds a slot of context->queries */
 	struct engine_session *session;
 	struct engine_insert *insert;
-	bool listed;		   /* the data is a ProtobufList, which goes in as Protobuf */
-	struct protobuf_list list; /* where it stands */
-	struct buf rows;	   /* what came of the last piece */
+	bool listed;		   /* the data is a ProtobufList, passed to the engine as Protobuf */
+	struct protobuf_list list; /* its parser's state */
+	struct buf rows;	   /* the converted last piece */
 	struct engine_stream *stream;
 	struct engine_counts counts;
 	struct str piece; /* of the result, not sent yet */
@@ -38,15 +38,15 @@ struct exchange {
 	char format[64];
 };
 
-/* Marks it failed and gives the insert up. x->error says why. */
+/* Mark the request as failed and abandon its insert. x->error has the reason. */
 void exchange_fail(struct exchange *x);
 
 /* The answers; each queues a response. */
 enum MHD_Result answer_error(struct exchange *x);
 enum MHD_Result answer_insert(struct exchange *x);
-/* Fetches the first piece of x->stream, or the whole of it when the request wants to wait. -EIO with x->error. */
+/* Fetch the first piece of x->stream, or all of it with wait_end_of_query. -EIO with x->error. */
 int answer_prepare(struct exchange *x);
-/* Sends what answer_prepare() has begun. */
+/* Send the result that answer_prepare() has begun. */
 enum MHD_Result answer_result(struct exchange *x);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SQL over one's own sockets: the ClickHouse engine on a directory, behind ClickHouse's HTTP interface. */
+/* xtcp2-clickhouse: the ClickHouse engine on a directory of records, behind ClickHouse's HTTP interface. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 /* Exit statuses: bad usage, and a start or run that failed. */
 #define EXIT_USAGE 2
 
-/* Who may read, beside the owner, whose name is an option. */
+/* The user with read access; the owner's name is an option. */
 #define READER "reader"
 
 struct options {
@@ -35,7 +35,7 @@ struct options {
 	bool insecure, verbose;
 };
 
-/* Where the passwords come from: the option, the environment or a file; a file of the data directory otherwise. */
+/* Sources of the passwords: option, environment or file; otherwise a file in the data directory. */
 struct secret {
 	char password[PASSWORD_MAX];
 	char place[PATH_MAX + 32]; /* for the start line; never the password */
@@ -49,7 +49,7 @@ struct config {
 	size_t count;
 };
 
-/* Room for one more line. The table below is what there is: a line that has no room is a mistake in it. */
+/* Begin one more line. The tables below have a fixed number of lines, so running out of room is a bug. */
 static char *config_line(struct config *c)
 {
 	assert(c->count < CONFIG_MAX);
@@ -61,7 +61,7 @@ static char *config_line(struct config *c)
 
 #define INSTANCE_ID_MAX 96
 
-/* One and the same for this directory on this host. */
+/* The same id in each run on this directory and host. */
 static const char *instance_id(const char *data, char id[static INSTANCE_ID_MAX])
 {
 	char host[64] = "";
@@ -75,8 +75,8 @@ static const char *instance_id(const char *data, char id[static INSTANCE_ID_MAX]
 }
 
 /*
- * The engine's defaults are for a server with a machine of its own. Pools and
- * caches are cut down to what one table and a dashboard need.
+ * The engine's defaults are for a dedicated server. Pools and caches are reduced to the
+ * needs of one table and a dashboard.
  */
 static void config_fill(struct config *c, const struct options *o, const char *data, const char *access)
 {
@@ -93,21 +93,21 @@ static void config_fill(struct config *c, const struct options *o, const char *d
 	config_add(c, "background_pool_size=2");
 	config_add(c, "background_schedule_pool_size=8");
 	config_add(c, "background_message_broker_schedule_pool_size=2");
-	/* The first makes the engine look at the others. */
+	/* Without the first the engine ignores the others. */
 	config_add(c, "macros=1");
 	config_add(c, "macros.kafka_brokers=%s", *o->kafka ? o->kafka : "127.0.0.1:19092");
 	config_add(c, "macros.kafka_topic=%s", o->topic);
 	config_add(c, "macros.kafka_group=%s", o->group);
 	/*
-	 * For librdkafka: a topic that comes to be after the start is seen within seconds,
-	 * not five minutes, and what is fetched ahead fits into the memory limit.
+	 * For librdkafka: a topic created after the start is noticed within seconds instead of
+	 * five minutes, and prefetched messages fit into the memory limit.
 	 */
 	config_add(c, "kafka=1");
 	config_add(c, "kafka.topic_metadata_refresh_interval_ms=5000");
 	config_add(c, "kafka.queued_max_messages_kbytes=16384");
 	/*
 	 * The engine does not leave its consumer group when it stops, and a group waits 45 s
-	 * for a member. A member that says that it is the same one is let in at once.
+	 * for a lost member. A static member (group.instance.id) rejoins at once.
 	 */
 	config_add(c, "kafka.group_instance_id=%s", instance_id(data, id));
 	if (*o->engine_log) {
@@ -125,7 +125,7 @@ static int fail(const char *what, struct buf *error)
 	return EXIT_FAILURE;
 }
 
-/* Makes the directory, for the user who will run it. -errno. */
+/* Create the directory, owned by the user to become. 0 or -errno. */
 static int make_data(const char *data, const struct confine_identity *who)
 {
 	if (mkdir(data, 0750))
@@ -133,7 +133,8 @@ static int make_data(const char *data, const struct confine_identity *who)
 	return who->change && chown(data, who->uid, who->gid) ? -errno : 0;
 }
 
-/* What the engine keeps in it: there before the process is confined to what is there. -errno. */
+/* Create the engine's subdirectories, which must exist before the process is confined to them. 0 or
+ * -errno. */
 static int make_parts(const char *data)
 {
 	static const char *const parts[] = {"data",  "metadata", "metadata_dropped",
@@ -150,7 +151,7 @@ static int make_parts(const char *data)
 	return fd < 0 ? -errno : 0;
 }
 
-/* Holds the directory against a second process; the lock ends with this one. -errno. */
+/* Lock the directory against a second process, until this one ends. 0 or -errno. */
 static int lock_data(const char *data)
 {
 	char path[PATH_MAX + 8];
@@ -162,7 +163,7 @@ static int lock_data(const char *data)
 	return flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 }
 
-/* A given password, before the rights to read its file are given up. 0, or -errno with error. */
+/* Read a given password, before the rights to read its file are dropped. 0, or -errno with error. */
 static int secret_given(struct secret *s, const char *text, const char *file, const char *what,
 			struct buf *error)
 {
@@ -179,7 +180,7 @@ static int secret_given(struct secret *s, const char *text, const char *file, co
 	return 0;
 }
 
-/* One that was not given is in the data directory, or comes to be. */
+/* Read a password that was not given from the data directory; create it if it is missing. */
 static int secret_kept(struct secret *s, const char *data, const char *name, struct buf *error)
 {
 	if (*s->password)
@@ -215,7 +216,7 @@ static bool listens_on_loopback(const char *listen)
 	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
 
 	if (listen_split(listen, host, port))
-		return true; /* no address at all: the server says so */
+		return true; /* not an address: the server reports it */
 	return !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcmp(host, "localhost");
 }
 
@@ -256,7 +257,7 @@ static int serve(struct engine *engine, const struct options *o, const struct se
 	return EXIT_SUCCESS;
 }
 
-/* What must hold between options. */
+/* Conditions between options. */
 static const char *usage_error(const struct options *o)
 {
 	bool given = *o->password || *o->password_file || *o->reader_password || *o->reader_password_file;
@@ -328,7 +329,7 @@ static void parse(struct options *o, int argc, char **argv)
 	}
 }
 
-/* The working directory changes later: a path of the command line is made absolute in place. */
+/* The working directory changes later: make a path of the command line absolute, in place. */
 static void make_absolute(const char **path, char absolute[static PATH_MAX])
 {
 	char cwd[PATH_MAX];
@@ -339,7 +340,7 @@ static void make_absolute(const char **path, char absolute[static PATH_MAX])
 		*path = absolute;
 }
 
-/* A root-owned file in a directory of somebody else's is from a run as root. */
+/* A file of root in the directory of another user is left from a run as root. */
 static const char *why_not(const char *data, int rc, struct buf *error)
 {
 	if (rc == -EWOULDBLOCK)
@@ -350,8 +351,8 @@ static const char *why_not(const char *data, int rc, struct buf *error)
 }
 
 /*
- * Everything that root is needed for, and then the directory: made, owned, locked, described; the process is then
- * the user who runs the engine. 0, or negative with error.
+ * Do everything that needs root, create and lock the data directory, and become the user who runs the engine.
+ * 0, or negative with error.
  */
 static int prepare(const struct options *o, struct secrets *secrets, char data[static PATH_MAX],
 		   char access[static ACCESS_PATH_MAX], struct buf *error)
@@ -384,7 +385,7 @@ static int prepare(const struct options *o, struct secrets *secrets, char data[s
 	return rc ? rc : access_write(data, &rules, access, error);
 }
 
-/* Gives up what the engine does not need. 0, or negative with error. */
+/* Confine the process to the needs of the engine. 0, or negative with error. */
 static int confine(const struct options *o, const char *data, struct buf *error)
 {
 	const struct confine_places places = {data, o->engine_log, o->allow_files, *o->kafka};

@@ -25,7 +25,7 @@ static int fail(const char *path, const char *what, int rc, struct buf *error)
 
 int password_read(const char *path, char password[static PASSWORD_MAX], struct buf *error)
 {
-	/* Not blocking, so that a pipe nobody writes to is an error and not a start that hangs. */
+	/* O_NONBLOCK: a FIFO without a writer is an error and does not block the start. */
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
-/* Wire type 2 of protobuf: a length and so many bytes. */
+/* Wire type 2 of protobuf: a length, and that number of bytes. */
 #define WIRE_LENGTH_DELIMITED 2
 
-/* Takes a byte of a varint. 1 when it is the last one, 0 when more follow, -EBADMSG beyond 64 bits. */
+/* Add a byte to the varint. 1 for its last byte, 0 if more follow, -EBADMSG beyond 64 bits. */
 static int take_varint(struct protobuf_list *p, uint8_t byte)
 {
 	if (p->shift > 63 || (p->shift == 63 && byte > 1))
@@ -23,13 +23,13 @@ static void append_varint(struct buf *out, uint64_t n)
 	buf_byte(out, (uint8_t)n);
 }
 
-/* After a whole field: the next one, or the next envelope. */
+/* A field is complete: expect the next field or the next envelope. */
 static enum protobuf_list_state next_field(const struct protobuf_list *p)
 {
 	return p->envelope ? PROTOBUF_LIST_TAG : PROTOBUF_LIST_LENGTH;
 }
 
-/* A number is complete: decides where it leads. */
+/* A number is complete: set the next state. */
 static enum protobuf_list_state take_number(struct protobuf_list *p, struct buf *out)
 {
 	uint64_t n = p->number;
@@ -40,7 +40,7 @@ static enum protobuf_list_state take_number(struct protobuf_list *p, struct buf 
 		p->envelope = n;
 		return n > PROTOBUF_LIST_ENVELOPE_MAX ? PROTOBUF_LIST_BROKEN : next_field(p);
 	case PROTOBUF_LIST_TAG:
-		/* An envelope has rows and nothing else. */
+		/* An envelope holds only rows. */
 		return (n & 7) == WIRE_LENGTH_DELIMITED && n >> 3 ? PROTOBUF_LIST_ROW : PROTOBUF_LIST_BROKEN;
 	default:
 		p->row = n;

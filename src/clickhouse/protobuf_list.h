@@ -2,10 +2,11 @@
 #ifndef CLICKHOUSE_PROTOBUF_LIST_H
 #define CLICKHOUSE_PROTOBUF_LIST_H
 /*
- * From ProtobufList to Protobuf: a stream of  varint(length) || Envelope { repeated row = n }  becomes a stream
- * of  varint(length) || row.  The engine reads one envelope per body in the first format and any number of rows
- * in the second, so this is what lets a recording of many envelopes go in. A row's bytes pass unchanged; the
- * state is a few integers, whatever the sizes. Pure.
+ * From ProtobufList to Protobuf: a stream of  varint(length) || Envelope { repeated row = n }  becomes a
+ * stream
+ * of  varint(length) || row.  The engine reads one envelope per body in the first format and any number of
+ * rows in the second, so only the second can insert a recording of many envelopes. A row's bytes pass
+ * unchanged; the state is a few integers, whatever the sizes. Pure.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 
 #include "base/buf.h"
 
-/* Longest envelope that is taken for one; what claims to be longer is something else. */
+/* Longest envelope; a greater length is taken for another format. */
 #define PROTOBUF_LIST_ENVELOPE_MAX (UINT64_C(1) << 30)
 
 struct protobuf_list {
@@ -26,14 +27,15 @@ struct protobuf_list {
 	} state;
 	uint64_t envelope; /* bytes of the envelope still to come */
 	uint64_t row;	   /* bytes of the row still to come */
-	uint64_t number;   /* the varint that is being read ... */
-	unsigned shift;	   /* ... and how many bits of it are there */
+	uint64_t number;   /* the incomplete varint ... */
+	unsigned shift;	   /* ... and the number of its bits read so far */
 };
 
-/* Starts with an all-zero *p. Appends to out what the bytes hold. 0, or -EBADMSG: they are no envelopes. */
+/* Convert bytes; *p is all zero at the beginning. Append to out. 0, or -EBADMSG for bytes of another
+ * format. */
 int protobuf_list_push(struct protobuf_list *p, const void *data, size_t len, struct buf *out);
 
-/* Whether the bytes end where an envelope ends. */
+/* Return whether the bytes so far end with a complete envelope. */
 bool protobuf_list_complete(const struct protobuf_list *p);
 
 #endif

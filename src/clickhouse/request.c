@@ -17,7 +17,7 @@ void sql_quote(struct buf *b, const char *text)
 	buf_byte(b, '\'');
 }
 
-/* A quoted name must not be able to end the SET statement. */
+/* The name must not end the SET statement. */
 static bool is_setting_name(const char *name)
 {
 	for (const char *p = name; *p; p++)
@@ -58,11 +58,11 @@ static void refuse(struct request *r, const char *name)
 enum url_action {
 	URL_TEXT,   /* stored through `text` */
 	URL_FLAG,   /* stored through `flag` when true */
-	URL_IGNORE, /* bookkeeping of other servers, without effect here */
+	URL_IGNORE, /* for other servers, without effect here */
 	URL_REFUSE, /* an error when true */
 };
 
-/* The arguments of the URL that are no settings. */
+/* URL arguments other than settings. */
 static const struct url_argument {
 	const char *name;
 	enum url_action action;
@@ -128,7 +128,7 @@ static enum MHD_Result on_argument(void *data, enum MHD_ValueKind kind, const ch
 	return MHD_YES;
 }
 
-/* Headers win over nothing: the URL's values stay, as in ClickHouse. */
+/* Headers do not override arguments of the URL, as in ClickHouse. */
 static void take_header(struct MHD_Connection *connection, const char *name, const char **to)
 {
 	const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);

@@ -2,9 +2,9 @@
 #ifndef CLICKHOUSE_REQUEST_H
 #define CLICKHOUSE_REQUEST_H
 /*
- * What a request says in its URL and headers: who asks, which statement, which
- * settings and parameters. Texts are borrowed from the connection and live as
- * long as the request; only the SET statement is built here.
+ * Parses URL and headers of a request: user, statement, settings and parameters. Texts
+ * are borrowed from the connection and live as long as the request; only the SET
+ * statement is built here.
  */
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -25,16 +25,16 @@ struct request {
 	bool readonly;		   /* GET and HEAD do not write */
 	bool accepts_gzip;	   /* and enable_http_compression=1 */
 	bool gzip_body;		   /* Content-Encoding: gzip */
-	bool wait_end;		   /* wait_end_of_query=1: no status before the whole result is there */
+	bool wait_end;		   /* wait_end_of_query=1: the status follows the whole result */
 	const char *format_schema; /* NULL when the request names none */
-	struct buf error;	   /* an exception text when the request is no good */
+	struct buf error;	   /* an exception text for an invalid request */
 };
 
-/* Fills *r, which is all zero. Afterwards r->error is empty or says what is wrong. */
+/* Parse into *r, which must be all zero. Afterwards r->error is empty or has the reason for a refusal. */
 void request_parse(struct request *r, struct MHD_Connection *connection, const char *method);
 void request_free(struct request *r);
 
-/* Appends 'text' as an SQL string literal. */
+/* Append 'text' as an SQL string literal. */
 void sql_quote(struct buf *b, const char *text);
 
 #endif

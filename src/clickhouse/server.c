@@ -12,14 +12,14 @@
 #include "clickhouse/site.h"
 #include "clickhouse/watch.h"
 
-/* A query in the URL and the headers must fit; a longer statement belongs into the body. */
+/* Bytes for the URL, with a query, and the headers; a longer statement must be in the body. */
 #define CONNECTION_MEMORY (256 << 10)
 
 struct server {
 	struct MHD_Daemon *daemon;
 	struct exchange_context context;
 	struct watch *watch;
-	char allow_host[1024]; /* and the names of this machine and of the address it listens on */
+	char allow_host[1024]; /* allowed names, with those of this machine and the listen address */
 	char display_name[256];
 };
 
@@ -36,7 +36,7 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned s
 	return rc;
 }
 
-/* The one text that a query without a table gives, without its line end. */
+/* Run a query that returns one text; remove its line feed. */
 static void ask(struct engine_session *s, const char *query, struct buf *out, struct buf *error)
 {
 	engine_run(s, str_of(query), "TabSeparatedRaw", NULL, out, NULL, error);
@@ -45,8 +45,8 @@ static void ask(struct engine_session *s, const char *query, struct buf *out, st
 }
 
 /*
- * Whether records come in: 503 with the reason when the last thing a Kafka
- * consumer met in this minute is an exception (a full disk, a broker that is away).
+ * The query of /replicas_status: the last exception of a Kafka consumer in the last minute (full disk,
+ * unreachable broker) without a commit since. A result is answered with 503.
  */
 static const char *const consumer_trouble =
     "SELECT exceptions.text[-1] FROM system.kafka_consumers WHERE notEmpty(exceptions.time) AND "
@@ -62,7 +62,7 @@ static enum MHD_Result answer_status(struct server *server, struct MHD_Connectio
 	engine_session_free(s);
 	if (!text.len)
 		return answer_text(connection, MHD_HTTP_OK, "Ok.\n");
-	/* The first line: the engine's stack is of no use to anybody here. */
+	/* Only the first line: the engine's stack trace does not help a user. */
 	uint8_t *end = memchr(text.data, '\n', text.len);
 	text.len = end ? (size_t)(end - text.data) : text.len;
 	buf_byte(&text, '\n');
@@ -102,7 +102,7 @@ static struct watched *watched_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
-/* Everything that is no query. Returns MHD_YES with *answered set when the path is one of these. */
+/* Answer a path other than a query. Return MHD_YES with *answered set if it is one of these. */
 static enum MHD_Result answer_page(struct server *server, struct MHD_Connection *connection, const char *url,
 				   const char *method, bool *answered)
 {

@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-/* The name or address in "name:port", "[address]:port" or either without a port. */
+/* Return the name or address in "name:port", "[address]:port" or either without a port. */
 static struct str host_of(const char *text)
 {
 	const char *close = *text == '[' ? strchr(text, ']') : NULL;
@@ -44,7 +44,7 @@ static bool known_host(const char *text, const char *allowed)
 	return host.len && (is_address(host) || is_listed(host, "localhost") || is_listed(host, allowed));
 }
 
-/* "http://host:port" of the Host that is asked for. */
+/* Return whether the origin is "http://host:port" of the requested Host. */
 static bool same_origin(const char *origin, const char *host)
 {
 	const char *rest = strstr(origin, "://");

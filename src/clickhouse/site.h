@@ -2,14 +2,14 @@
 #ifndef CLICKHOUSE_SITE_H
 #define CLICKHOUSE_SITE_H
 /*
- * Whether a request may come from where it says. A web page that somebody looks at can make their browser send
- * requests to addresses that only the browser reaches. Two headers tell, which scripts cannot set:
+ * Refuses requests of foreign web pages. A page can make the browser of its reader send requests to addresses
+ * that only this browser can reach. Headers that scripts cannot set reveal them:
  *
- *   Host    a page whose own name was pointed at this address (DNS rebinding) still calls it by that name. So a
- *           name must be one that is known; an IP address cannot be pointed anywhere and is fine.
- *   Origin, Sec-Fetch-Site   a page of another site is named by its own origin.
+ *   Host    a page whose own name was made to resolve to this address (DNS rebinding) still uses that name. So
+ *           only known names and IP addresses are accepted.
+ *   Origin, Sec-Fetch-Site   name the origin of a page of another site.
  *
- * Programs that are no browsers send neither of the last two. Pure.
+ * Programs other than browsers send neither of the last two. Pure.
  */
 #include <stdbool.h>
 
@@ -17,7 +17,7 @@ struct site_headers {
 	const char *host, *origin, *fetch_site; /* NULL when the request has none */
 };
 
-/* NULL when the request is fine, else what is wrong with it. allowed: further names, comma-separated. */
+/* Return NULL for an accepted request, else the reason. allowed: further names, comma-separated. */
 const char *site_refusal(const struct site_headers *headers, const char *allowed);
 
 #endif

@@ -17,7 +17,7 @@ struct lexer {
 	const char *p, *end;
 };
 
-/* text may be NULL when there is none of it: no pointer is made from that. */
+/* text may be NULL if it is empty: then there is no pointer arithmetic. */
 static struct lexer lexer_of(const char *text, size_t pos, size_t len)
 {
 	static const char none[1];
@@ -32,7 +32,7 @@ static const char *skip_line(const char *p, const char *end)
 	return p;
 }
 
-/* White space and the three kinds of comments. */
+/* Skip white space and the three kinds of comments. */
 static void skip_blank(struct lexer *lx)
 {
 	while (lx->p < lx->end) {
@@ -56,7 +56,7 @@ static bool is_word(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* The token at lx->p, which is no blank. */
+/* Read the token at lx->p, which is not blank. */
 static struct token next_visible(struct lexer *lx)
 {
 	struct token t = {TOKEN_END, lx->p, lx->p};
@@ -68,7 +68,7 @@ static struct token next_visible(struct lexer *lx)
 		while (lx->p < lx->end && is_word(*lx->p))
 			lx->p++;
 	} else if (*lx->p == '\'' || *lx->p == '"' || *lx->p == '`') {
-		/* A doubled quote reads as two strings side by side, which is as good here. */
+		/* A doubled quote reads as two adjacent strings, which has the same effect here. */
 		char quote = *lx->p++;
 		t.kind = TOKEN_QUOTED;
 		while (lx->p < lx->end && *lx->p != quote)
@@ -96,7 +96,7 @@ static bool is_keyword(const struct token *t, const char *word)
 	       strncasecmp(t->begin, word, n) == 0;
 }
 
-/* Follows the nesting of brackets; true outside of all of them. */
+/* Track the nesting of brackets. Return true outside of all of them. */
 static bool at_top_level(const struct token *t, int *depth)
 {
 	if (t->kind == TOKEN_OTHER) {
@@ -115,7 +115,7 @@ static struct str str_range(const char *begin, const char *end)
 	return (struct str){begin, (uint32_t)(end - begin)};
 }
 
-/* Blanks of the same line and one line end stand between the format's name and the data. */
+/* Skip blanks of the line and one line feed, which separate the format's name from the data. */
 static const char *data_begin(const char *p, const char *end)
 {
 	while (p < end && (*p == ' ' || *p == '\t' || *p == '\f'))
@@ -127,7 +127,7 @@ static const char *data_begin(const char *p, const char *end)
 	return p;
 }
 
-/* After FORMAT: its name, SETTINGS if they stand here, and the data. */
+/* Parse the text after FORMAT: its name, optional SETTINGS, and the data. */
 static enum sql_head_state format_clause(struct lexer *lx, const char *text, bool complete,
 					 struct sql_head *head)
 {
@@ -224,7 +224,7 @@ bool sql_next_statement(const char *text, size_t len, size_t *pos, struct str *s
 	return true;
 }
 
-/* Whether one of the words stands at p, whole. A non-ASCII byte next to it is not part of a word. */
+/* Return whether one of the words is at p, as a whole word. A non-ASCII byte next to it ends the word. */
 static bool is_file_word(const char *text, const char *p, const char *end)
 {
 	static const char *const words[] = {"file", "infile", "outfile"};
@@ -248,7 +248,7 @@ static bool has_file_word(const char *text, size_t len)
 	return false;
 }
 
-/* Outside of literals, what lexers may see differently. */
+/* Characters outside of literals that lexers may interpret differently. */
 static bool is_doubtful(const struct token *t, const char *end)
 {
 	unsigned char c = (unsigned char)*t->begin;

@@ -2,10 +2,9 @@
 #ifndef CLICKHOUSE_SQL_H
 #define CLICKHOUSE_SQL_H
 /*
- * As much SQL as the HTTP interface has to understand by itself: where a
- * statement ends, where the data of an INSERT begins and in which format, and
- * which FORMAT a query asks for. Pure functions over borrowed text; everything
- * else is the engine's parser's business.
+ * The part of SQL that the HTTP interface parses itself: the end of a statement, the
+ * beginning and format of an INSERT's data, and the FORMAT of a query. Pure functions
+ * over borrowed text; the engine's parser handles everything else.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,33 +14,33 @@
 enum sql_head_state {
 	SQL_HEAD_QUERY,	 /* no data follows: the text is the statement */
 	SQL_HEAD_INSERT, /* the fields below are set */
-	SQL_HEAD_MORE,	 /* cannot be told before more of the text is there */
+	SQL_HEAD_MORE,	 /* more of the text is needed */
 };
 
 struct sql_head {
 	struct str statement; /* INSERT INTO t (a, b), without FORMAT or VALUES */
-	struct str settings;  /* "SETTINGS a = 1" when it stood after FORMAT, else empty */
+	struct str settings;  /* "SETTINGS a = 1" if it follows FORMAT, else empty */
 	struct str format;    /* "Values" for VALUES; empty when the statement names none */
-	size_t data;	      /* offset in the text at which the data begins */
+	size_t data;	      /* offset of the data in the text */
 };
 
-/* `complete`: no more text will follow. */
+/* Parse the beginning of a statement. `complete`: no more text will follow. */
 enum sql_head_state sql_head_parse(const char *text, size_t len, bool complete, struct sql_head *head);
 
-/* The name in the FORMAT clause of a query, empty without one. */
+/* Return the name in the FORMAT clause of a query, empty without one. */
 struct str sql_output_format(const char *text, size_t len);
 
 /*
- * The next statement of a script: advances *pos past its ";". Comments and white
- * space around it are left out. False at the end.
+ * Get the next statement of a script, without comments and white space around it, and
+ * advance *pos past its ";". Return false at the end.
  */
 bool sql_next_statement(const char *text, size_t len, size_t *pos, struct str *statement);
 
 /*
- * Whether the text may read or write a file where the engine's access control does not look: INTO OUTFILE, FROM
- * INFILE and the function file(). True whenever one of these words stands outside of a string literal, and
- * wherever it stands when the text has a comment, a heredoc or quotes of a kind that only the engine's lexer
- * knows well enough: to be refused too often is no harm.
+ * Return whether the text may access a file without the engine's access control: INTO OUTFILE, FROM INFILE
+ * and the function file(). True if one of these words is outside of a string literal; anywhere, if the text
+ * has a comment, a heredoc or quotes that only the engine's lexer interprets reliably. An unnecessary refusal
+ * is harmless.
  */
 bool sql_names_files(const char *text, size_t len);
 

@@ -74,8 +74,8 @@ unsigned status_code(const char *exception)
 }
 
 /*
- * The name is the last "(IN_CAPITALS)": before it may stand the names of nested
- * exceptions, behind it "(version 26.7.2.1)". Empty without one.
+ * Return the name of the exception, the last "(IN_CAPITALS)": names of nested exceptions
+ * may precede it, "(version 26.7.2.1)" may follow. Empty without one.
  */
 static struct str exception_name(const char *exception)
 {
@@ -100,7 +100,7 @@ unsigned status_http(const char *exception)
 	return 500;
 }
 
-/* Format, by its beginning -> Content-Type; the first row that fits counts. */
+/* Prefix of the format -> Content-Type; the first match counts. */
 static const struct {
 	const char *prefix, *type;
 } content_types[] = {

@@ -32,7 +32,7 @@ static int write_schema(const char *path)
 		return -errno;
 	bool written =
 	    fwrite(clickhouse_record_proto, 1, clickhouse_record_proto_len, f) == clickhouse_record_proto_len;
-	/* A full disk may show only here. */
+	/* A full disk may show only at fclose(3). */
 	if (fclose(f) || !written)
 		return errno ? -errno : -EIO;
 	return 0;

@@ -12,11 +12,11 @@
 #include "base/conn_guard.h"
 #include "base/thread.h"
 
-/* How often it looks. */
+/* Interval between two checks of the connections. */
 #define TICK_NS	     (200 * NS_PER_MS)
-/* How often a statement that does not end is told again. */
+/* Interval between two requests to end the same statement. */
 #define END_AGAIN_NS NS_PER_SEC
-/* Statements ended in one round; the rest have their turn in the next. */
+/* Most statements ended in one round; the others follow in the next. */
 #define ENDS_MAX     64
 
 struct watched {
@@ -24,7 +24,7 @@ struct watched {
 	struct watched *next;
 	int fd;
 	enum watch_state state;
-	struct conn_slot *slot; /* while the guard has it: its own thread's alone */
+	struct conn_slot *slot; /* while the guard has it; used by the connection's thread only */
 	int64_t until_ns, told_ns;
 	uint64_t number;
 };
@@ -40,7 +40,7 @@ struct watch {
 	void *data;
 };
 
-/* Seconds a state may last, 0 for no limit: the guard has nothing to do with it. */
+/* Longest duration of a state in seconds; 0 for no limit, and the guard ignores the state. */
 static const unsigned limits[] = {
     [WATCH_OPEN] = WATCH_OPEN_SECONDS,
     [WATCH_REFUSED] = WATCH_OPEN_SECONDS,
@@ -50,7 +50,7 @@ static const unsigned limits[] = {
 };
 _Static_assert(ARRAY_SIZE(limits) == WATCH_IDLE + 1, "a limit for every state");
 
-/* Half a close counts: a client that only ends its sending side reads no answer that takes long. */
+/* A half-closed connection counts as closed: such clients do not wait for an answer that takes long. */
 static bool client_left(const struct watched *c)
 {
 	struct pollfd p = {.fd = c->fd, .events = POLLRDHUP};
@@ -58,7 +58,7 @@ static bool client_left(const struct watched *c)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* Looks at one; true when its statement is to be ended. */
+/* Check one connection. Return true if its statement must be ended. */
 static bool look(struct watched *c, int64_t now)
 {
 	if (c->state != WATCH_RUNNING || now - c->told_ns < END_AGAIN_NS)

@@ -34,7 +34,7 @@ static json_t *map_to_json(const deserializers_t *map)
 	return object;
 }
 
-/* JSON integers have 63 bits here; what is larger goes as digits in a string, which both sides read. */
+/* JSON integers have 63 bits here; write larger numbers as digits in a string, which both sides read. */
 static json_t *u64_to_json(uint64_t value)
 {
 	char text[24];
@@ -45,7 +45,7 @@ static json_t *u64_to_json(uint64_t value)
 	return json_string(text);
 }
 
-/* NULL for what is not there. */
+/* Return the value as JSON; NULL for an absent one. */
 static json_t *field_to_json(const ProtobufCFieldDescriptor *f, const void *at)
 {
 	const Google__Protobuf__Duration *d;
@@ -85,7 +85,7 @@ void config_message_to_json(const message_t *m, struct buf *b)
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
 		if (f->label == PROTOBUF_C_LABEL_REPEATED)
-			continue; /* no option stands for any of them */
+			continue; /* none of these fields belongs to an option */
 		json_t *value = field_to_json(f, (const char *)m + f->offset);
 		if (json_is_empty(value) && !option_name_of_field(f->id))
 			json_decref(value);
@@ -100,7 +100,7 @@ void config_message_to_json(const message_t *m, struct buf *b)
 
 /* JSON -> message */
 
-/* A number, or digits in a string as protobuf's JSON writes 64 bits. */
+/* Read a number, or digits in a string, as protobuf's JSON writes 64 bits. */
 static int number_of(const json_t *v, uint64_t most, uint64_t *number)
 {
 	const char *text = json_string_value(v);
@@ -141,7 +141,7 @@ static int duration_of(const json_t *v, Google__Protobuf__Duration **d)
 	return 0;
 }
 
-/* {"info": true, ...} changes single entries; a string is a whole list as -deserializers takes it. */
+/* Read {"info": true, ...}, which changes single entries, or a string: a whole list as of -deserializers. */
 static int map_of(const json_t *v, deserializers_t **map)
 {
 	const char *key;
@@ -178,7 +178,7 @@ static int string_of(const json_t *v, char **string)
 	return 0;
 }
 
-/* What each kind of field takes, for the message about a wrong value. */
+/* The values that each kind of field accepts, for the message about a wrong one. */
 static const char *field_wants(const ProtobufCFieldDescriptor *f)
 {
 	switch (f->type) {
@@ -217,7 +217,7 @@ static int field_from_json(const ProtobufCFieldDescriptor *f, void *at, const js
 	}
 }
 
-/* lowerCamelCase, as protobuf's JSON spells field names, compared with snake_case. */
+/* Compare lowerCamelCase, as protobuf's JSON spells field names, with snake_case. */
 static bool camel_equal(const char *snake, const char *camel)
 {
 	for (; *snake && *camel; snake++, camel++) {

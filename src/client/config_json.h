@@ -11,16 +11,15 @@
 #include "base/buf.h"
 #include "xtcp_config/v1/xtcp_config.pb-c.h"
 
-/* Appends an indented object and a newline;
- * fields that are empty and that no option stands for are left out. */
+/* Append an indented object and a newline. Empty fields without an option are omitted. */
 void config_message_to_json(const XtcpConfig__V1__XtcpConfig *m, struct buf *b);
 
 /*
- * Writes the members of the JSON object over the fields of m, the others stay.
- * A member is named as the field is, or as the daemon's option is, so that a
- * file made by "xtcp2 -conf" works as well; options that have no field are
- * appended to `ignored`, separated by spaces. Returns 0, or -EINVAL with one
- * sentence in error.
+ * Set the fields of m from the members of the JSON object; other fields stay. A
+ * member has the name of the field or of the daemon's option, so that a file made
+ * by "xtcp2 -conf" works as well. Append the names of options without a field to
+ * `ignored`, separated by spaces. Return 0, or -EINVAL with one sentence in error
+ * (size bytes).
  */
 int config_message_from_json(XtcpConfig__V1__XtcpConfig *m, const char *json, size_t len, struct buf *ignored,
 			     char *error, size_t size);

@@ -14,8 +14,8 @@
 #define REQUEST_FIELDS_ALWAYS 7
 #define REQUEST_FIELDS_MAX    9
 #define READ_BYTES	      65536
-#define STREAM_WINDOW	      (4 << 20)	 /* what the server may send ahead on one call ... */
-#define SESSION_WINDOW	      (16 << 20) /* ... and on the connection */
+#define STREAM_WINDOW	      (4 << 20)	 /* flow-control window of one call, in bytes ... */
+#define SESSION_WINDOW	      (16 << 20) /* ... and of the connection */
 
 struct grpc_client {
 	struct loop *loop;
@@ -25,7 +25,7 @@ struct grpc_client {
 	struct buf out;
 	size_t sent;
 	uint32_t armed;
-	bool settled; /* the peer's SETTINGS came: it speaks HTTP/2 */
+	bool settled; /* the peer has sent SETTINGS: it speaks HTTP/2 */
 	bool gone;
 	void (*idle)(void *data);
 	void *idle_data;
@@ -44,7 +44,7 @@ static void call_unlink(struct grpc_client_call *call)
 	}
 }
 
-/* Ends the call with the status it has, or with this one when none came. */
+/* End the call with the status of the server, or with this one if there is none. */
 static void call_done(struct grpc_client_call *call, enum grpc_code code, const char *text)
 {
 	call_unlink(call);
@@ -58,7 +58,7 @@ static void call_done(struct grpc_client_call *call, enum grpc_code code, const 
 		call->done(call);
 }
 
-/* The connection is of no more use; says why to every call. */
+/* Give up the connection: end every call with the reason. */
 static void client_lost(struct grpc_client *c, const char *reason)
 {
 	char text[512];
@@ -195,7 +195,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	return 0;
 }
 
-/* Hands whole messages at the head of the bytes to the call; returns how many bytes that took, or -1. */
+/* Pass the complete messages at the head of the bytes to the call. Return the bytes consumed, or -1. */
 static ssize_t take_messages(struct grpc_client_call *call, const uint8_t *p, size_t len)
 {
 	size_t done = 0;
@@ -302,7 +302,7 @@ int grpc_client_start(struct grpc_client *c, struct grpc_client_call *call)
 	}
 	if (*c->connection.authorization) {
 		fields[count] = field("authorization", c->connection.authorization);
-		fields[count++].flags |= NGHTTP2_NV_FLAG_NO_INDEX; /* never in a table that a proxy keeps */
+		fields[count++].flags |= NGHTTP2_NV_FLAG_NO_INDEX; /* a secret: proxies must not index it */
 	}
 	int32_t id = nghttp2_submit_request(c->session, NULL, fields, count, &provider, call);
 	if (id < 0)

@@ -21,7 +21,7 @@
 
 #define CONNECT_MS 5000
 
-/* Where the daemon of this machine has its socket: the same variable moves both. */
+/* The path of the daemon's socket on this machine; the same variable sets it for the daemon. */
 static const char *usual_socket(void)
 {
 	const char *path = getenv("XTCP_GRPC_SOCKET");
@@ -46,7 +46,7 @@ int grpc_target_check(const struct grpc_target *t, char *error, size_t size)
 	return -EINVAL;
 }
 
-/* A connected nonblocking socket, or -errno. */
+/* Return a connected nonblocking socket, or -errno. */
 static int connect_to(const struct addrinfo *ai)
 {
 	_cleanup_close_ int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -74,7 +74,7 @@ static void freeaddrinfop(struct addrinfo **ai)
 		freeaddrinfo(*ai);
 }
 
-/* Tries each address of the name. A descriptor, or -errno with a sentence in error. */
+/* Try each address of the name. Return a descriptor, or -errno with a sentence in error. */
 static int dial(const char *host, uint16_t port, char *error, size_t size)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -121,7 +121,7 @@ static int dial_unix(const char *path, struct grpc_connection *c, char *error, s
 	return fd;
 }
 
-/* Over TCP or the socket, before TLS. The descriptor or -errno. */
+/* Connect over TCP or the UNIX socket, before TLS. Return the descriptor or -errno. */
 static int dial_target(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
 {
 	const char *host = *t->host ? t->host : GRPC_TARGET_HOST, *path = usual_socket();
@@ -140,7 +140,7 @@ static int dial_target(struct grpc_connection *c, const struct grpc_target *t, c
 
 /* Tokens */
 
-/* Whether everything that is sent to fd stays on this machine. */
+/* Return whether all data sent to fd stays on this machine. */
 static bool is_local(int fd)
 {
 	struct sockaddr_storage address = {0};

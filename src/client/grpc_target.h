@@ -2,9 +2,9 @@
 #ifndef CLIENT_GRPC_TARGET_H
 #define CLIENT_GRPC_TARGET_H
 /*
- * Where the daemon is, and how its clients get there: flags that they share, and
- * one connection. Without any of the flags that is the daemon's UNIX socket where
- * there is one that lets us in, else its port on this machine.
+ * The address of the daemon and the connection to it: the flags that all clients
+ * share. Without these flags a client connects to the daemon's UNIX socket if it may,
+ * else to the daemon's port on this machine.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ struct grpc_target {
 	const char *token_file;
 };
 
-/* Lines of a table of flags for t, a struct grpc_target that GRPC_TARGET_INIT has set. */
+/* Rows of a table of flags for t, a struct grpc_target initialised with GRPC_TARGET_INIT. */
 /* Releases of clang-format differ over braces in a macro. */
 /* clang-format off */
 #define GRPC_TARGET_INIT {.host = "", .socket = "", .port = GRPC_TARGET_PORT, .tls_ca = "", .tls_cert = "", .tls_key = "", .tls_name = "", \
@@ -44,31 +44,31 @@ struct grpc_target {
 	 "file whose first line is a token to send, not readable by others; empty for the variable XTCP2_TOKEN"}
 /* clang-format on */
 
-/* Checks what the flags have set. 0, or -EINVAL with one sentence in error. */
+/* Check the values of the flags. 0, or -EINVAL with one sentence in error. */
 int grpc_target_check(const struct grpc_target *t, char *error, size_t size);
 
 /* Longest name of a peer, and longest header field of a token, each with its NUL. */
 #define GRPC_TARGET_NAME_MAX   300
 #define GRPC_AUTHORIZATION_MAX 600
 
-/* All but fd is empty before. */
+/* Initialise with {.fd = -1}. */
 struct grpc_connection {
 	int fd; /* non-blocking */
 	struct tls_context *tls_context;
-	struct tls *tls;			    /* NULL in the clear */
+	struct tls *tls;			    /* NULL without TLS */
 	char name[GRPC_TARGET_NAME_MAX];	    /* in messages: "localhost port 8889" */
 	char authority[GRPC_TARGET_NAME_MAX];	    /* in requests */
 	char authorization[GRPC_AUTHORIZATION_MAX]; /* "Bearer TOKEN", "" for none */
 };
 
 /*
- * Connects, blocking for at most five seconds and once more for TLS. 0, or -errno
- * with one sentence in error that says what to do; c is then closed again.
+ * Connect; blocks for at most five seconds, and as long again for TLS. 0, or -errno
+ * with one sentence in error that says what to do; c is then closed.
  */
 int grpc_connect(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size);
-/* Harmless for one that is closed (fd -1). */
+/* Close the connection; fine for a closed one (fd -1). */
 void grpc_disconnect(struct grpc_connection *c);
-/* As recv(2) and send(2), over TLS or not; they do not block. */
+/* As recv(2) and send(2), with or without TLS; they do not block. */
 ssize_t grpc_recv(struct grpc_connection *c, void *data, size_t size);
 ssize_t grpc_transmit(struct grpc_connection *c, const void *data, size_t size);
 

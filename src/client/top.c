@@ -2,10 +2,10 @@
 /*
  * Theory of operation
  *
- * Sockets are kept in a hash table by cookie, each with the wire bytes of its
- * last record; cells are decoded when they are shown, which is only for what
- * fits the screen. A cookie that comes a second time begins a new generation:
- * another poll. Sockets that a whole generation did not bring are gone.
+ * Sockets are kept in a hash table by cookie, each with the wire bytes of its last
+ * record. A cell is decoded when it is drawn, so only for rows that fit the screen. A
+ * cookie that arrives for the second time begins a new generation, which is the next
+ * poll. Sockets that were missing from a whole generation are removed.
  */
 #include "client/top.h"
 
@@ -21,10 +21,10 @@
 #include "record/wire_decode.h"
 
 #define SLOTS_FIRST 1024    /* a power of two */
-#define SOCKETS_MAX 1000000 /* beyond it sockets are not kept, and that is said */
+#define SOCKETS_MAX 1000000 /* further sockets are not kept; the line of totals says so */
 #define COLUMNS_MAX 32
 #define CELL_MAX    40 /* characters of one cell */
-/* Not known; below every rate, so that such sockets come last. */
+/* Unknown; below every rate, so that such sockets are sorted last. */
 #define RATE_NONE   (-1.0)
 
 struct socket {
@@ -51,7 +51,7 @@ struct top {
 	uint64_t damaged, not_kept;
 	struct column columns[COLUMNS_MAX];
 	size_t column_count, sort;
-	char *names; /* what the columns' names point into */
+	char *names; /* storage of the columns' names */
 };
 
 static const char usual_columns[] =
@@ -62,7 +62,7 @@ static const char usual_columns[] =
 
 static const char *const rate_names[] = {"send_rate", "recv_rate"};
 
-/* Headings of the usual columns; the others get their name without its prefix. */
+/* Headings of the default columns; others are headed by their name without its prefix. */
 static const struct {
 	const char *name, *heading;
 } headings[] = {
@@ -84,7 +84,7 @@ static const struct {
 
 /* The table of sockets */
 
-/* Where the cookie is or belongs; the table always has a free slot. Fibonacci hashing. */
+/* Return the slot of the cookie, or the free one where it belongs; there always is one. Fibonacci hashing. */
 static struct socket *slot_of(const struct top *t, uint64_t cookie)
 {
 	size_t mask = t->slot_count - 1;
@@ -95,13 +95,13 @@ static struct socket *slot_of(const struct top *t, uint64_t cookie)
 	return &t->slots[i];
 }
 
-/* Whether the current generation or, while it comes in, the one before has brought it. */
+/* Return whether the socket is in the current generation or, while that is incomplete, the previous one. */
 static bool is_live(const struct top *t, const struct socket *s)
 {
 	return s->cookie && t->generation - s->generation <= 1;
 }
 
-/* Drops sockets that are gone and makes room for more. 0 or -ENOMEM. */
+/* Remove sockets that have ended and make room for more. 0 or -ENOMEM. */
 static int table_rebuild(struct top *t)
 {
 	size_t live = 0, count = SLOTS_FIRST;
@@ -127,13 +127,13 @@ static int table_rebuild(struct top *t)
 	return 0;
 }
 
-/* Bytes a second from one count to the next; RATE_NONE when the count went back, as of a socket that begins anew. */
+/* Return bytes per second between two counts; RATE_NONE if the count fell, as of a reused socket. */
 static double rate_of(uint64_t before, uint64_t now, double seconds)
 {
 	return now < before ? RATE_NONE : (double)(now - before) / seconds;
 }
 
-/* A socket in TIME_WAIT, or one that is not connected, has no counters: then there is no rate either. */
+/* A socket in TIME_WAIT, or one that is not connected, has no counters and so no rate. */
 static void rates_update(struct socket *s, const struct record *r)
 {
 	double seconds = (double)(r->timestamp_ns - s->time_ns) / (double)NS_PER_SEC;
@@ -219,7 +219,7 @@ static bool column_is_text(const struct column *c)
 	       (c->field->kind == FIELD_STR || c->field->kind == FIELD_BYTES || c->field->kind == FIELD_ADDR);
 }
 
-/* Bytes a second as people read them: 999, 1.2K, 35M. */
+/* Format bytes per second for people: 999, 1.2K, 35M. */
 static void format_rate(struct buf *b, double rate)
 {
 	static const char units[] = " KMGT";
@@ -244,11 +244,11 @@ static void cell_text(const struct column *c, const struct socket *s, const stru
 		format_field(b, r, c->field);
 	for (size_t i = 0; i < b->len; i++) {
 		if (b->data[i] < ' ' || b->data[i] == 0x7f)
-			b->data[i] = '?'; /* names come from other hosts: nothing that a terminal obeys */
+			b->data[i] = '?'; /* names of other hosts: no control characters */
 	}
 }
 
-/* Sorting: the largest number or the first text on top */
+/* Sorting: the largest number or the first text at the top */
 
 struct sortable {
 	const struct socket *socket;
@@ -271,7 +271,7 @@ static int compare(const void *a, const void *b)
 	return order;
 }
 
-/* All live sockets in order; the caller frees. NULL when there are none. */
+/* Return all live sockets in order, for free(3); NULL if there are none. */
 static struct sortable *sorted(const struct top *t, size_t *count)
 {
 	const struct column *c = &t->columns[t->sort];
@@ -302,7 +302,7 @@ static struct sortable *sorted(const struct top *t, size_t *count)
 
 typedef char cell_buffer[CELL_MAX + 1];
 
-/* Cells of the rows to show, to know how wide each column must be. */
+/* Decode the cells of the visible rows, from which the widths of the columns follow. */
 struct grid {
 	size_t rows, columns;
 	cell_buffer *cells;

@@ -2,11 +2,11 @@
 #ifndef CLIENT_TOP_H
 #define CLIENT_TOP_H
 /*
- * The live table of xtcp2client -format top: the sockets of the last poll, the
- * largest of one column first.
+ * The live table of xtcp2client -format top: the sockets of the last poll, sorted by
+ * one column, the largest first.
  *
- * Beside the record's fields there are the columns send_rate and recv_rate:
- * bytes a second between the last two records of a socket.
+ * Besides the record's fields there are the columns send_rate and recv_rate: bytes
+ * per second between the last two records of a socket.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,20 +16,20 @@
 
 struct top;
 
-/* columns: comma-separated, NULL or "" for the usual ones. NULL with one sentence in error. */
+/* Create a table. columns: comma-separated, NULL or "" for the default. NULL with one sentence in error. */
 struct top *top_new(const char *columns, const char *sort, char *error, size_t size);
 void top_free(struct top *t);
 
-/* Takes the wire bytes of one record; damaged ones are counted. */
+/* Add the wire bytes of one record; damaged ones are counted. */
 void top_take(struct top *t, struct str wire);
 
 /*
- * Appends the table as it is now: a line of totals, the header, and as many
- * sockets as fit height lines of width columns; width 0 does not cut lines.
+ * Append the current table: a line of totals, the header, and as many sockets as fit
+ * `height` lines of `width` columns. With width 0 lines are not cut.
  */
 void top_render(struct top *t, size_t width, size_t height, struct buf *b);
 
-/* The next column becomes the one sorted by, or with -1 the one before. */
+/* Sort by the next column, or with -1 by the previous one. */
 void top_sort_move(struct top *t, int direction);
 
 #endif

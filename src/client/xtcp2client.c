@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xtcp2client: live records of a running daemon, over gRPC. Listens to the polls
- * the daemon makes, or with -poll asks for polls itself, and writes the records
- * to stdout or shows them as a live table.
- * Exit status: 0 ended as asked, 1 the daemon is not there or ended the call, 2 bad usage.
+ * xtcp2client: live records of a running daemon, over gRPC. Receives the records of
+ * the daemon's polls, or with -poll requests polls itself, and writes them to stdout
+ * or shows them as a live table.
+ * Exit status: 0 ended as requested, 1 no daemon, or it ended the call, 2 bad usage.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +30,7 @@
 #define SERVICE	    "/xtcp_flat_record.v1.XTCPFlatRecordService/"
 #define WORKERS_MAX 64
 #define OUT_BYTES   65536 /* output is written in pieces of about this size */
-/* Lines of the plain table, where no terminal tells its height. */
+/* Lines of the plain table, without a terminal whose height is known. */
 #define PLAIN_LINES 25
 
 enum output { OUTPUT_ENCODER, OUTPUT_NULL, OUTPUT_TOP };
@@ -92,7 +92,7 @@ static void app_end(struct app *app, int status)
 	loop_stop(app->loop);
 }
 
-/* Writes what has gathered. A reader that went away (head, less) is a normal end. */
+/* Write the collected output. If its reader has ended (head, less), end normally. */
 static void flush(struct app *app)
 {
 	size_t done = 0;
@@ -190,7 +190,7 @@ static void on_done(struct grpc_client_call *call)
 	app_end(s->app, call->code == GRPC_OK ? 0 : 1);
 }
 
-/* Asks every stream for a poll. */
+/* Request a poll on every stream. */
 static void ask(struct app *app)
 {
 	XtcpFlatRecord__V1__PollFlatRecordsRequest request =
@@ -242,7 +242,7 @@ static void draw(struct app *app)
 	if (app->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) {
 		struct buf table = {0};
 		top_render(app->top, size.ws_col, size.ws_row, &table);
-		/* Home, then each line with the rest of it erased, then all below: no flicker. */
+		/* Overwrite from the top left, erase the rest of each line and all below: no flicker. */
 		buf_str(&app->out, "\033[H");
 		for (size_t i = 0; i < table.len; i++) {
 			if (table.data[i] == '\n')
@@ -300,7 +300,7 @@ static void terminal_enter(struct app *app)
 	if (!app->terminal)
 		return;
 	raw = app->saved;
-	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO); /* ISIG stays: Ctrl-C is a signal like any other */
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO); /* ISIG stays: Ctrl-C sends SIGINT */
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	buf_str(&app->out, "\033[?1049h\033[?25l"); /* the alternate screen, no cursor */
 	flush(app);

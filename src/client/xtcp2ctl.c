@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xtcp2ctl: looks at a running daemon's configuration and changes it, over gRPC.
- * Exit status: 0 done, 1 the daemon refused or is not there, 2 bad usage.
+ * xtcp2ctl: shows and changes a running daemon's configuration, over gRPC.
+ * Exit status: 0 done, 1 no daemon, or it refused, 2 bad usage.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +21,7 @@
 
 #define SERVICE "/xtcp_config.v1.ConfigService/"
 
-/* Where the daemon is: flags of every subcommand. */
+/* The address of the daemon: flags of every subcommand. */
 static struct grpc_target target = GRPC_TARGET_INIT;
 static int64_t patience = 10 * NS_PER_SEC;
 
@@ -32,7 +32,7 @@ static int64_t patience = 10 * NS_PER_SEC;
 	{"wait", FLAG_DURATION, &patience, "give the daemon this long to answer"}, {0}
 /* clang-format on */
 
-/* One call, waited for */
+/* One blocking call */
 
 struct rpc {
 	struct grpc_client_call call;
@@ -58,7 +58,7 @@ static void on_done(struct grpc_client_call *call)
 	loop_stop(((struct rpc *)call->data)->loop);
 }
 
-/* The server ends a call at its deadline; this is for one that does not even do that. */
+/* The server ends a call at its deadline; this timer ends it if the server fails to. */
 static void on_timer(struct loop_watch *w, uint32_t events)
 {
 	struct rpc *x = w->data;
@@ -104,8 +104,8 @@ static int rpc_run(struct rpc *x, struct grpc_client *client, const ProtobufCMes
 }
 
 /*
- * Calls the method and waits. *response is the unpacked answer, owned by the
- * caller. Returns 0, or an exit status with the reason on stderr.
+ * Call the method and wait. *response is the unpacked answer, owned by the caller.
+ * Return 0, or an exit status with the reason on stderr.
  */
 static int invoke(const char *method, const ProtobufCMessage *request,
 		  const ProtobufCMessageDescriptor *expected, void *response)

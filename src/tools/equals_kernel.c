@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * equals_kernel: makes the same frozen population of TCP sockets in each of the namespaces named, has the daemon read
- * them once, and compares every record, field by field, with what the kernel tells the socket's owner and with what ss(8)
- * prints. Prints what it compared, or each difference with field, kernel and both values.
+ * equals_kernel: makes the same frozen population of TCP sockets in each of the namespaces named, has the
+ * daemon read them once, and compares every record, field by field, with what the kernel tells the socket's
+ * owner and with what ss(8) prints. Prints what it compared, or each difference with field, kernel and both
+ * values.
  *
  * Theory of operation
  *
- * A socket at rest still has timers, so nothing is compared by luck: in each round the owner asks before and after the
- * daemon does. What was equal both times must be equal in the record. What counts time, each such field with its
- * reason (oracle.c), must lie between the two. A socket that changed in the meantime is compared in the next round:
- * what repeats itself does so ever more rarely. The same with two outputs of ss, which alone speaks of sockets without an owner
- * (TIME_WAIT, SYN_RECV, orphans, MPTCP's subflows). The program ends when each socket was compared with both.
+ * A socket at rest still has timers, so nothing is compared by luck: in each round the owner asks before and
+ * after the daemon does. What was equal both times must be equal in the record. What counts time, each such
+ * field with its reason (oracle.c), must lie between the two. A socket that changed in the meantime is
+ * compared in the next round: what repeats itself does so ever more rarely. The same with two outputs of ss,
+ * which alone speaks of sockets without an owner (TIME_WAIT, SYN_RECV, orphans, MPTCP's subflows). The
+ * program ends when each socket was compared with both.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -181,7 +183,8 @@ static void read_ss(int which)
 
 	for (size_t i = 0; i < space_count; i++) {
 		snprintf(file, sizeof(file), "%s/%s.ss", directory, spaces[i].name);
-		/* -a leaves bound sockets out, or not, by its version: those of a dump are asked for by state. */
+		/* -a leaves bound sockets out, or not, by its version: those of a dump are asked for by
+		 * state. */
 		run(spaces[i].fd, file, "exec ss -tinemoaOH");
 		free(spaces[i].ss[which]);
 		spaces[i].ss[which] = slurp(file);
@@ -390,7 +393,8 @@ static bool shown_by_ss(const char *state)
 	return strcmp(state, "CLOSE") != 0 && strcmp(state, "BOUND_INACTIVE") != 0;
 }
 
-/* Compare each record of the namespace with its line. Return the state of one that could not be compared in this round, or NULL. */
+/* Compare each record of the namespace with its line. Return the state of one that could not be compared
+ * in this round, or NULL. */
 static const char *compare_lines(struct space *s)
 {
 	char first[2048], second[2048];

@@ -15,8 +15,8 @@ struct http_call {
 	size_t len;
 };
 
-/* The status, with the answer appended to reply;
- * -EIO, said on stderr, when there was no answer. Blocks up to 60 s. */
+/* Make the request; blocks up to 60 s. Return the status, with the answer appended to reply; without an
+ * answer -EIO, with a line on stderr. */
 int http_request(const struct http_call *call, struct buf *reply);
 
 #endif

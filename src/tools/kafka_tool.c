@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 
-/* Messages that may wait for the broker: enough to keep it busy, and then producing waits. */
+/* Most messages that wait for the broker: enough to keep it busy; beyond it producing blocks. */
 #define QUEUE_MESSAGES	  "10000"
 #define QUEUE_KBYTES	  "65536"
-/* Above the broker's own limit for one message, so that the broker is the one to refuse. */
+/* Above the broker's own limit for one message, so that the broker refuses it. */
 #define MESSAGE_MAX_BYTES "16777216"
 #define POLL_MS		  100
 
@@ -27,7 +27,7 @@ struct setting {
 	const char *name, *value;
 };
 
-/* NULL with a sentence on stderr. Ends with a row without a name. */
+/* Create the configuration from rows up to one without a name. NULL with a sentence on stderr. */
 static rd_kafka_conf_t *configure(const struct setting *settings)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -134,7 +134,7 @@ static void on_signal(int number)
 	stopped = 1;
 }
 
-/* Exit status 1 with a sentence, or 0; stores the consumer. */
+/* Store a new consumer. Return 0, or exit status 1 with a sentence on stderr. */
 static int subscribe(const struct kafka_consume *c, rd_kafka_t **client)
 {
 	char group[64], error[256];

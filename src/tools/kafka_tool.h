@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TOOLS_KAFKA_TOOL_H
 #define TOOLS_KAFKA_TOOL_H
-/* Kafka for the small tools:
- * messages out with an account of what was acknowledged, messages in one by one. */
+/* Kafka for the small tools: a producer that counts acknowledgements, a consumer of single messages. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,10 +12,10 @@ struct kafka_ledger {
 
 struct kafka_producer;
 
-/* Brokers "HOST:PORT[,HOST:PORT]". NULL with a sentence on stderr. */
+/* Create a producer for brokers "HOST:PORT[,HOST:PORT]". NULL with a sentence on stderr. */
 struct kafka_producer *kafka_producer_new(const char *brokers, const char *topic);
-/* Copy the message; `records` go into the ledger.
- * Waits while the queue is full. 0 or -EIO, said on stderr. */
+/* Queue a copy of the message; add `records` to the ledger. Waits while the queue is full. 0, or -EIO with a
+ * line on stderr. */
 int kafka_produce(struct kafka_producer *p, const void *data, size_t len, uint32_t records);
 /* Wait until all is acknowledged or has failed, at most timeout_ms. */
 void kafka_producer_flush(struct kafka_producer *p, int timeout_ms);
@@ -33,15 +32,15 @@ struct kafka_message {
 
 struct kafka_consume {
 	const char *brokers, *topic;
-	const char *group;  /* "" for one of its own, which nobody else shares */
+	const char *group;  /* "" for a private one */
 	const char *offset; /* "earliest" or "latest": where a new group starts */
-	uint64_t count;	    /* end after so many messages, 0 for no end */
-	int64_t idle_ns;    /* end after so long without a message, 0 for no end */
+	uint64_t count;	    /* end after this number of messages, 0 for no end */
+	int64_t idle_ns;    /* end after this time without a message, 0 for no end */
 	int (*fn)(void *arg, const struct kafka_message *m); /* not 0 ends it */
 	void *arg;
 };
 
-/* Until its end, SIGINT or SIGTERM. Return the exit status; errors are said on stderr. */
+/* Consume until the limit, SIGINT or SIGTERM. Return the exit status; errors go to stderr. */
 int kafka_consume(const struct kafka_consume *c);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kafka_topic_reader: prints the raw messages of a Kafka topic, whatever they are. */
+/* kafka_topic_reader: prints the raw messages of a Kafka topic, of any format. */
 #include <stdbool.h>
 #include <stdio.h>
 

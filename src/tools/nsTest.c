@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nsTest: makes network namespaces with names, then replaces the oldest by a
- * new one round after round, as fast as asked: what a busy container host does
- * to a daemon that follows its namespaces. Removes them all at the end.
+ * nsTest: makes network namespaces with names, then repeatedly replaces the oldest by
+ * a new one at the given rate, as on a busy container host, for tests of a daemon that
+ * follows namespaces. Removes them all at the end.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,10 +25,10 @@
 #include "base/flags.h"
 #include "base/limits.h"
 
-/* Bytes that each connection carries once. */
+/* Bytes sent once over each connection. */
 #define TRAFFIC_BYTES 1024
 
-/* Names of other people's namespaces that are stepped over before giving up. */
+/* Most names in use by other namespaces that are skipped before giving up. */
 #define NAME_ATTEMPTS 100000
 
 static uint32_t initial = 1000, conns = 1, loops = UINT32_MAX;
@@ -53,7 +53,7 @@ struct space {
 	size_t fd_count;
 };
 
-/* A ring of `initial` ones: the oldest is replaced by the newest. */
+/* A ring of `initial` namespaces: the newest replaces the oldest. */
 static struct space *spaces;
 
 static void path_of(uint32_t number, char *path, size_t size)
@@ -173,7 +173,7 @@ static int space_make(struct space *s, uint32_t *next, int self_fd)
 		} else {
 			r = space_fill(s, path);
 			if (setns(self_fd, CLONE_NEWNET) < 0)
-				abort(); /* nothing sensible can follow in a wrong namespace */
+				abort(); /* in the wrong namespace nothing else would be right */
 		}
 		if (r < 0)
 			space_remove(s);

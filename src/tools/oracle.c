@@ -25,7 +25,8 @@
 #define SINCE "counts the time since an event"
 #define SPENT "counts the time in a state that lasts"
 
-/* A field of struct tcp_info. Bit-fields are `width` bits from bit `shift` of the byte or word, as the compiler lays them. */
+/* A field of struct tcp_info. Bit-fields are `width` bits from bit `shift` of the byte or word, as the
+ * compiler lays them. */
 struct place {
 	const char *field;
 	uint16_t offset, size;
@@ -274,8 +275,8 @@ static void add_memory(struct oracle *o, int fd)
 }
 
 /*
- * struct tcpvegas_info, tcp_dctcp_info or tcp_bbr_info: the algorithm's name tells which. inet_diag sends it of the
- * states before TIME_WAIT only, getsockopt(2) of all.
+ * struct tcpvegas_info, tcp_dctcp_info or tcp_bbr_info: the algorithm's name tells which. inet_diag sends it
+ * of the states before TIME_WAIT only, getsockopt(2) of all.
  */
 static void add_congestion(struct oracle *o, int fd, uint8_t state)
 {

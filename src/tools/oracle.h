@@ -2,10 +2,10 @@
 #ifndef TOOLS_ORACLE_H
 #define TOOLS_ORACLE_H
 /*
- * What the kernel tells the owner of a socket, field by field, by other ways than the daemon's: getsockopt(2) of
- * TCP_INFO, TCP_CC_INFO, SO_MEMINFO and the like, getsockname(2), fstat(2). Places within struct tcp_info come from
- * the kernel's own header where the build machine's has the member, else from numbers written down here: not from
- * record/kernel_abi.h, which is on trial.
+ * What the kernel tells the owner of a socket, field by field, by other ways than the daemon's: getsockopt(2)
+ * of TCP_INFO, TCP_CC_INFO, SO_MEMINFO and the like, getsockname(2), fstat(2). Places within struct tcp_info
+ * come from the kernel's own header where the build machine's has the member, else from numbers written down
+ * here: not from record/kernel_abi.h, which is on trial.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,8 @@
 
 struct oracle_value {
 	const char *field; /* of the record */
-	/* Not NULL: it changes while the socket rests, for this reason. The record's is between two readings. */
+	/* Not NULL: it changes while the socket rests, for this reason. The record's is between two
+	 * readings. */
 	const char *moves;
 	bool absent;   /* this kernel has no such field */
 	char text[64]; /* as the record's column shows it */

@@ -2,11 +2,11 @@
 /*
  * Theory of operation
  *
- * Most states are held by what their owner did last: a FIN that the other end does not answer with its own. The states
- * that wait for an acknowledgement of a FIN (FIN_WAIT1, LAST_ACK, CLOSING) never last on a loopback, so their FIN is
- * kept from being sent: the sender has filled its peer's receive buffer, the window is closed, and the FIN is queued
- * behind data. SYN_SENT is a connection to a listener whose queue is full, SYN_RECV one whose listener waits for data
- * (TCP_DEFER_ACCEPT).
+ * Most states are held by what their owner did last: a FIN that the other end does not answer with its own.
+ * The states that wait for an acknowledgement of a FIN (FIN_WAIT1, LAST_ACK, CLOSING) never last on a
+ * loopback, so their FIN is kept from being sent: the sender has filled its peer's receive buffer, the window
+ * is closed, and the FIN is queued behind data. SYN_SENT is a connection to a listener whose queue is full,
+ * SYN_RECV one whose listener waits for data (TCP_DEFER_ACCEPT).
  */
 #include "population.h"
 

@@ -2,8 +2,8 @@
 #ifndef TOOLS_POPULATION_H
 #define TOOLS_POPULATION_H
 /*
- * A frozen population of TCP sockets: one in each state that can be held, with every congestion algorithm, upper-layer
- * protocol and option that this kernel has, at rest, so that two readers see the same.
+ * A frozen population of TCP sockets: one in each state that can be held, with every congestion algorithm,
+ * upper-layer protocol and option that this kernel has, at rest, so that two readers see the same.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,9 +25,9 @@ struct population {
 };
 
 /*
- * Make the population in the network namespace that the thread is in, which has its loopback up. Waits until each
- * socket is in its state, 20 s at most. Ends the process with one line when something that each kernel has fails.
- * The sockets stay until the process ends.
+ * Make the population in the network namespace that the thread is in, which has its loopback up. Waits until
+ * each socket is in its state, 20 s at most. Ends the process with one line when something that each kernel
+ * has fails. The sockets stay until the process ends.
  */
 void population_make(struct population *p);
 

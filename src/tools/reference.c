@@ -18,9 +18,9 @@
 #include "tools/kafka_tool.h"
 #include "tools/sample.h"
 
-/* A broker that comes back within this time loses nothing. */
+/* If the broker returns within this time, nothing is lost. */
 #define FLUSH_MS     120000
-/* Longest envelope of a file that is taken for one. */
+/* Longest envelope in a file; a longer one is damage. */
 #define ENVELOPE_MAX (64 << 20)
 #define INSERT_QUERY "INSERT INTO xtcp.xtcp_flat_records_in FORMAT ProtobufList"
 
@@ -63,7 +63,7 @@ struct reference {
 	int64_t started_ns;
 };
 
-/* A varint of the file appended to b, its value in *n. 1, 0 at the end of the file, -EBADMSG. */
+/* Append a varint of the file to b and set *n to its value. 1, 0 at the end of the file, -EBADMSG. */
 static int read_varint(FILE *f, struct buf *b, uint64_t *n)
 {
 	unsigned shift = 0;
@@ -80,7 +80,7 @@ static int read_varint(FILE *f, struct buf *b, uint64_t *n)
 	return shift ? -EBADMSG : 0;
 }
 
-/* The next envelope of the file, with its length before it. 1, 0 at the end, -EBADMSG said on stderr. */
+/* Read the next envelope of the file, with its length before it. 1, 0 at the end, -EBADMSG (logged). */
 static int read_envelope(FILE *f, struct buf *b)
 {
 	uint64_t len;
@@ -163,7 +163,7 @@ static int dump_body(const struct buf *body)
 	return 0;
 }
 
-/* A query with or without a body. 0, with the answer in reply; -EIO with the exception on stderr. */
+/* Run a query with or without a body. 0 with the answer in reply, or -EIO with the exception on stderr. */
 static int clickhouse(const char *query, const struct buf *body, struct buf *reply)
 {
 	_cleanup_buf_ struct buf url = {0};
@@ -191,7 +191,7 @@ static int insert(const struct buf *body)
 	return clickhouse(INSERT_QUERY, body, &reply);
 }
 
-/* The rows of this run, by the hostname it made up for itself, are all there. */
+/* Check that all rows of this run, which have a hostname of their own, are in the table. */
 static int verify(const struct reference *ref)
 {
 	_cleanup_buf_ struct buf reply = {0};
@@ -228,14 +228,14 @@ static void sleep_ns(int64_t ns)
 		nanosleep(&t, NULL);
 }
 
-/* Until the row that comes next is due. */
+/* Sleep until the next row is due. */
 static void keep_rate(const struct reference *ref)
 {
 	if (rate)
 		sleep_ns(ref->started_ns + (int64_t)((double)ref->sent / rate * 1e9) - clock_mono_ns());
 }
 
-/* A recording has many envelopes, and a ClickHouse server reads one per body: one at a time. */
+/* A recording has many envelopes, but a ClickHouse server reads one per body: send them one by one. */
 static int run_file(struct reference *ref)
 {
 	_cleanup_fclose_ FILE *f = fopen(filename, "re");
@@ -285,7 +285,7 @@ static int finish_kafka(struct reference *ref)
 	return l.acknowledged == l.produced ? 0 : -EIO;
 }
 
-/* The first line of a file; NULL, said on stderr, without one. */
+/* Return the first line of a file; NULL, with a line on stderr, if there is none. */
 static const char *read_password(const char *path, char line[static 256])
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");

@@ -2,9 +2,9 @@
 #ifndef TOOLS_REFERENCE_H
 #define TOOLS_REFERENCE_H
 /*
- * The four reference encoders of the Kafka and HTTP wire format: one program with
- * four ends. Rows are made up (or a file's bytes are taken as they are), encoded
- * as the daemon does, and handed to an end.
+ * The four reference encoders of the Kafka and HTTP wire format: one program with four
+ * outputs. Rows are generated (or a file's bytes are used unchanged), encoded like the
+ * daemon's, and passed to an output.
  */
 #include <stdbool.h>
 

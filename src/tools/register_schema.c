@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* register_schema: the record schema at a schema registry: put it there, or get the latest version. */
+/* register_schema: registers the record schema at a schema registry, or gets its latest version. */
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static const struct flag flags[] = {
     {0},
 };
 
-/* The reply as JSON, or NULL with a line on stderr. */
+/* Return the reply as JSON, or NULL with a line on stderr. */
 static json_t *ask(const char *path, const char *body)
 {
 	_cleanup_buf_ struct buf address = {0}, reply = {0};

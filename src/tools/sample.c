@@ -21,7 +21,7 @@
 static _Thread_local uint8_t source[16], destination[16];
 static _Thread_local char netns_name[32];
 
-/* A well mixed number from two: splitmix64's finisher. */
+/* Hash two numbers: splitmix64's finisher. */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
 	uint64_t x = a * UINT64_C(0x9e3779b97f4a7c15) + b;
@@ -73,7 +73,7 @@ static void sample_diag(uint32_t index, struct record *r)
 	r->sk_mem_info_snd_buf = 87040;
 }
 
-/* What a socket has sent grows with the polls; a few peers are far away and lose segments. */
+/* The bytes sent grow with the polls; a few peers are far away and lose segments. */
 static void sample_info(uint32_t poll, uint32_t index, struct record *r)
 {
 	uint64_t rate = 1000 + mix(index, 2) % 9000, noise = mix(index, 3 + poll) % 1000;

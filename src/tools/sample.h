@@ -2,16 +2,16 @@
 #ifndef TOOLS_SAMPLE_H
 #define TOOLS_SAMPLE_H
 /*
- * Records as a busy host would have them, made up: for the reference encoders and
- * for load without a host full of sockets. Socket i of poll p is always the same
- * record but for its time stamp.
+ * Generated records, similar to those of a busy host, for the reference encoders and for
+ * load without many sockets. Socket i of poll p is always the same record but for its
+ * time stamp.
  */
 #include <stdint.h>
 
 #include "record/record.h"
 
 struct sample {
-	uint32_t sockets; /* a poll has this many; from one poll to the next they stay the same sockets */
+	uint32_t sockets; /* sockets per poll; all polls have the same ones */
 	int64_t now_ns;	  /* time stamp of the poll */
 	char hostname[64];
 };

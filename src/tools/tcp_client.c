@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tcp_client: connections to neighbouring ports of an echo server. Each writes a
- * message, waits for the whole echo and pauses, over and over, and dials again
- * when its connection fails. One thread: a client is a small state machine with
- * the time of its next step.
+ * message, waits for the whole echo and pauses, repeatedly, and dials again when its
+ * connection fails. One thread: a client is a small state machine with the time of
+ * its next step.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -21,10 +21,10 @@
 #include "base/loop.h"
 #include "base/sockaddr.h"
 
-/* Bytes of zeros written, and of echo read and thrown away, at once. */
+/* Bytes per write of zeros, and per read of the echo, which is discarded. */
 #define CHUNK 16384
 
-/* How soon an attempt to dial is given up. */
+/* Time limit for one attempt to dial. */
 #define DIAL_TIMEOUT_NS (5 * NS_PER_SEC)
 
 static uint32_t count = 1, first_port = 4000, pads = 2048, dial_retries = 1000000;
@@ -46,11 +46,11 @@ static const struct flag flags[] = {
 };
 
 /*
- * What a client does until `due`:
+ * The states of a client, with its action until `due`:
  *   STATE_IDLE     pauses; then dials, or writes when it is connected
- *   STATE_DIALING  waits for connect(2); past due it dials anew
- *   STATE_WRITING  writes, and reads what comes back meanwhile; past due it dials anew
- *   STATE_READING  has written all; past due it dials anew
+ *   STATE_DIALING  waits for connect(2); after due it dials again
+ *   STATE_WRITING  writes, and reads the echo that has arrived; after due it dials again
+ *   STATE_READING  has written all, reads the rest; after due it dials again
  *   STATE_OVER     has given up
  */
 enum client_state { STATE_IDLE, STATE_DIALING, STATE_WRITING, STATE_READING, STATE_OVER };
@@ -60,8 +60,8 @@ struct client {
 	enum client_state state;
 	int64_t due; /* CLOCK_MONOTONIC */
 	uint32_t failures;
-	uint32_t to_write, to_read; /* of the message under way */
-	bool echoed;		    /* once at least */
+	uint32_t to_write, to_read; /* of the current message */
+	bool echoed;		    /* at least once */
 	struct sockaddr_storage address;
 	socklen_t address_len;
 };
@@ -89,7 +89,7 @@ static void hang_up(struct client *c)
 	c->watch.fd = -1;
 }
 
-/* The connection failed: dials again after the pause, unless it failed too often. */
+/* Handle a failed connection: dial again after the pause, unless it has failed too often. */
 static void step_failed(struct client *c)
 {
 	hang_up(c);
@@ -204,7 +204,7 @@ static void on_timer(struct loop_watch *watch, uint32_t events)
 		if (c->state != STATE_OVER && c->due < next)
 			next = c->due;
 	}
-	/* Steps taken by on_socket() may be due earlier: look again after a pause's length at the latest. */
+	/* on_socket() may add earlier steps: sleep for at most one pause. */
 	int64_t wait = next - now;
 	if (wait > sleep_ns)
 		wait = sleep_ns;

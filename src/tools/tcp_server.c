@@ -16,7 +16,7 @@
 #include "base/loop.h"
 #include "base/sockaddr.h"
 
-/* Bytes read at once; as many may wait for a client that does not read. */
+/* Bytes per read, and most bytes that wait for a client that does not read. */
 #define CHUNK 16384
 
 static uint32_t count = 1, first_port = 4000;
@@ -46,7 +46,7 @@ static void connection_free(struct connection *c)
 	free(c);
 }
 
-/* Write back; what does not fit waits for EPOLLOUT. False when the connection is done. */
+/* Write back; the rest waits for EPOLLOUT. Return false when the connection has ended. */
 static bool write_back(struct connection *c, const char *data, size_t len)
 {
 	ssize_t n = send(c->watch.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);

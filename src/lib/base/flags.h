@@ -36,7 +36,8 @@ struct flag {
  */
 void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary);
 
-/* Return true for -help, --help and -h, and for -version, --version and -v: the spellings that every program takes. */
+/* Return true for -help, --help and -h, and for -version, --version and -v: the spellings that every
+ * program takes. */
 bool flags_wants_help(const char *argument);
 bool flags_wants_version(const char *argument);
 

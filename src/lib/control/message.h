@@ -9,7 +9,8 @@
 
 #include "xtcp_config/v1/xtcp_config.pb-c.h"
 
-/* Return an unpacked empty message, so that free_unpacked() frees everything added to it. NULL without memory. */
+/* Return an unpacked empty message, so that free_unpacked() frees everything added to it. NULL without
+ * memory. */
 void *message_new(const ProtobufCMessageDescriptor *d);
 
 /* A duration in nanoseconds: 0, or -ERANGE when it is negative or beyond 63 bits. */

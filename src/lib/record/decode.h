@@ -44,8 +44,8 @@ int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode
 		     struct record *record, struct decode_counts *counts);
 
 /*
- * Set the options to the layout of the running kernel's tcp_info (it asks uname(2)) and all attributes on; the caller
- * sets `attributes` from deserializers_parse() afterwards.
+ * Set the options to the layout of the running kernel's tcp_info (it asks uname(2)) and all attributes on;
+ * the caller sets `attributes` from deserializers_parse() afterwards.
  */
 void decode_defaults(struct decode_options *options);
 

@@ -95,7 +95,8 @@ int config_check(const struct config *c, char *error, size_t size);
  */
 int config_dest_password(struct config *c, char *error, size_t size);
 
-/* Write the effective configuration as a JSON object, one key per option, as -config reads it; credentials empty. */
+/* Write the effective configuration as a JSON object, one key per option, as -config reads it; credentials
+ * empty. */
 void config_to_json(const struct config *c, struct buf *b);
 /* The same with credentials, for the process after a restart in place. */
 void config_to_private_json(const struct config *c, struct buf *b);

@@ -17,7 +17,8 @@
 int option_assign(struct config *c, const struct option_info *option, const char *text,
 		  char reason[static REASON_MAX]);
 
-/* Return the name of the value in help and messages: "duration", "number"...; NULL for an option without one. */
+/* Return the name of the value in help and messages: "duration", "number"...; NULL for an option without
+ * one. */
 const char *option_value_name(const struct option_info *option);
 
 /* Return the flag closest to an unknown name; NULL when none is near. */

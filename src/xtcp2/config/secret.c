@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The password of -destPasswordFile becomes part of the URL of -dest, in the running configuration alone. From
- * then on it is handled as any credential: hidden from logs and from Get, passed on at a restart in place (which
- * may no longer have the right to read the file), and dropped together with that URL.
+ * The password of -destPasswordFile becomes part of the URL of -dest, in the running configuration alone.
+ * From then on it is handled as any credential: hidden from logs and from Get, passed on at a restart in
+ * place (which may no longer have the right to read the file), and dropped together with that URL.
  */
 #include <ctype.h>
 #include <errno.h>

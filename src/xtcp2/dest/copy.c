@@ -13,7 +13,8 @@
 #include "record/encoder.h"
 #include "stats/stats.h"
 
-/* Return 0 or -errno. Remove a file that a full disk cut. A FIFO at path is an error, not a wait for a reader. */
+/* Return 0 or -errno. Remove a file that a full disk cut. A FIFO at path is an error, not a wait for a
+ * reader. */
 static int write_copy(const char *path, const struct buf *body)
 {
 	_cleanup_close_ int fd =

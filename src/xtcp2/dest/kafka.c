@@ -220,7 +220,8 @@ static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brok
 		if (r < 0)
 			return r;
 	}
-	/* In the first day of a machine's uptime only a debug line tells that a broker is too old for a codec. */
+	/* In the first day of a machine's uptime only a debug line tells that a broker is too old for a
+	 * codec. */
 	if (((struct kafka_dest *)io)->auto_codec) {
 		int r = set(io, conf, "debug", "msg");
 		if (r == 0)

@@ -35,7 +35,8 @@ int kafka_on_stats(rd_kafka_t *rk, char *text, size_t len, void *opaque)
 	stat_set(STAT_KAFKA_RETRIES, retries);
 	stat_set(STAT_KAFKA_QUEUE_MESSAGES, integer(root, "msg_cnt"));
 	json_decref(root);
-	/* The library may close idle connections: no open connection does not mean that the broker is down. */
+	/* The library may close idle connections: no open connection does not mean that the broker is
+	 * down. */
 	if (up > 0)
 		dest_set_up(&k->io, true);
 	return 0;

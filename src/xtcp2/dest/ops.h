@@ -50,7 +50,8 @@ struct dest_ops {
 	int (*connect)(struct dest_io *io, int64_t deadline_ns);
 	/* Send a whole envelope until the deadline. */
 	enum dest_result (*send)(struct dest_io *io, struct envelope *e, int64_t deadline_ns);
-	/* Disconnect, after DEST_RETRY and at the end; complete all DEST_TAKEN. May be called when not connected. */
+	/* Disconnect, after DEST_RETRY and at the end; complete all DEST_TAKEN. May be called when not
+	 * connected. */
 	void (*disconnect)(struct dest_io *io);
 	/* Optional: do pending work, before each send and after each wake-up: DEST_SENT or DEST_RETRY. */
 	enum dest_result (*service)(struct dest_io *io);
@@ -87,7 +88,8 @@ int dest_stop_fd(struct dest_io *io);
 /* End DEST_TAKEN with DEST_SENT, DEST_LOST, or DEST_RETRY to queue it again in front. Sending thread. */
 void dest_complete(struct dest_io *io, struct envelope *e, enum dest_result result);
 
-/* Report whether the peer is reachable, for destinations that connect in the background; a change logs why. */
+/* Report whether the peer is reachable, for destinations that connect in the background; a change logs
+ * why. */
 void dest_set_up(struct dest_io *io, bool up);
 
 /* Return the row of dest_table for "scheme:...", or NULL; write the error sentence for the latter. */

@@ -43,7 +43,8 @@ void envelope_queue_prepend(struct envelope_queue *q, struct envelope_queue *fro
 /* Bounds of the pool in envelopes and bytes: resident memory stays small after a burst. */
 #define ENVELOPE_POOL_COUNT	 32
 #define ENVELOPE_POOL_BYTES	 (6u << 20)
-/* The pool frees a body of larger capacity: twice the default -envelopeFlushBytes, which buf_grow() may reach. */
+/* The pool frees a body of larger capacity: twice the default -envelopeFlushBytes, which buf_grow() may
+ * reach. */
 #define ENVELOPE_POOL_BODY_BYTES (1536u << 10)
 
 struct envelope_pool {

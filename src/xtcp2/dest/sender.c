@@ -11,7 +11,8 @@
 #include "dest/copy.h"
 #include "dest/state.h"
 
-/* Back-off between two attempts to reach the peer: doubles from the first to the second, with a jitter of 25 %. */
+/* Back-off between two attempts to reach the peer: doubles from the first to the second, with a jitter of
+ * 25 %. */
 #define BACKOFF_MIN_NS (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS (10 * NS_PER_SEC)
 /* Longest wait after DEST_BUSY when nothing wakes the thread. */
@@ -137,7 +138,8 @@ static int64_t jitter(int64_t ns)
 	return ns - ns / 4 + ns / 2 * r / UINT16_MAX;
 }
 
-/* Put in_hand, which may be NULL, back into the queue behind the envelopes of the destination, which are older. */
+/* Put in_hand, which may be NULL, back into the queue behind the envelopes of the destination, which are
+ * older. */
 static void disconnect(struct dest *d, struct envelope *in_hand)
 {
 	if (d->ops->disconnect)

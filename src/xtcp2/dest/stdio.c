@@ -116,7 +116,8 @@ static enum dest_result stdio_send(struct dest_io *io, struct envelope *e, int64
 			dest_why(io, 0, "the reader is gone");
 			return DEST_ENDED;
 		} else if (errno != EINTR && errno != EAGAIN) {
-			/* A full disk behind a redirection: part is written, so the envelope stays in hand. */
+			/* A full disk behind a redirection: part is written, so the envelope stays in
+			 * hand. */
 			dest_why(io, errno, "write");
 			dest_set_up(io, false);
 			return DEST_BUSY;

@@ -2,8 +2,8 @@
 #ifndef ENRICH_CONTAINER_H
 #define ENRICH_CONTAINER_H
 /*
- * The container that a namespace belongs to, found in the cgroup of one of its processes. Best effort: none is
- * found for a namespace without processes, for one shared with the host, and for a runtime that names its
+ * The container that a namespace belongs to, found in the cgroup of one of its processes. Best effort: none
+ * is found for a namespace without processes, for one shared with the host, and for a runtime that names its
  * cgroups in another way.
  */
 #include <stdbool.h>
@@ -12,7 +12,8 @@
 #include "netns/netns.h"
 #include "record/record.h"
 
-/* Length of an identifier: 64 hexadecimal digits (Docker, containerd, CRI-O, Podman), or a name (LXC), cut here. */
+/* Length of an identifier: 64 hexadecimal digits (Docker, containerd, CRI-O, Podman), or a name (LXC), cut
+ * here. */
 #define CONTAINER_ID_MAX   64
 /* Longest name and image kept; a longer one is left out. */
 #define CONTAINER_NAME_MAX 255

@@ -2,9 +2,9 @@
 #ifndef ENRICH_DOCKER_H
 #define ENRICH_DOCKER_H
 /*
- * Names and images of containers, asked of the Docker API (Podman has the same) on its UNIX socket by a thread of
- * its own: a daemon that hangs costs names, never a poll. Best effort: a bounded number of requests waits, each
- * container is asked for a few times, and failures are counted.
+ * Names and images of containers, asked of the Docker API (Podman has the same) on its UNIX socket by a
+ * thread of its own: a daemon that hangs costs names, never a poll. Best effort: a bounded number of requests
+ * waits, each container is asked for a few times, and failures are counted.
  */
 #include <stdbool.h>
 #include <stddef.h>

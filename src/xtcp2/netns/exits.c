@@ -114,7 +114,8 @@ void netns_exits_watch(struct netns_exits *x, struct netns_exit *e, pid_t pid)
 		return;
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0) {
-		/* It has ended since the scan; or the kernel has no pidfds (before 5.3): the next scan notices. */
+		/* It has ended since the scan; or the kernel has no pidfds (before 5.3): the next scan
+		 * notices. */
 		if (errno == ESRCH)
 			netns_exits_hurry(x);
 		return;

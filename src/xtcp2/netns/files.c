@@ -71,7 +71,8 @@ void netns_files_ran_out(void)
 {
 	size_t kept = load(&files.kept), fewer = load(&files.open);
 
-	/* Lower the limit by an eighth and one, as the descriptors may be needed by something that still grows. */
+	/* Lower the limit by an eighth and one, as the descriptors may be needed by something that still
+	 * grows. */
 	fewer -= fewer / 8;
 	fewer = fewer > 1 ? fewer - 1 : 1;
 	if (fewer < kept)

@@ -68,7 +68,8 @@ static void *hidden_main(void *data)
 		__atomic_store_n(&h->alive_ns, 0, __ATOMIC_RELAXED);
 		int64_t took = clock_mono_ns() - begin;
 		stat_add(STAT_HIDDEN_NS, (uint64_t)took);
-		/* The first walk, which meets every socket for the first time, takes at most half of a core. */
+		/* The first walk, which meets every socket for the first time, takes at most half of a
+		 * core. */
 		int64_t rest = round ? took * HIDDEN_DUTY : took;
 		if (round && rest < HIDDEN_REST_NS)
 			rest = HIDDEN_REST_NS;

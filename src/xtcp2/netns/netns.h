@@ -111,9 +111,9 @@ struct netns **netns_table_entries(struct netns_table *table, size_t *count);
 
 /*
  * Find a namespace by the inode of its file, or by its cookie; NULL for none that the last scan saw. A source
- * that reads all namespaces in one pass names its records with them (source_set_netns()): by inode in constant
- * time, by cookie with a walk of the table. An inode may belong to another namespace since the scan, and the
- * cookie is unknown (0) until a source has set it. If the cookies differ, it is another namespace.
+ * that reads all namespaces in one pass names its records with them (source_set_netns()): by inode in
+ * constant time, by cookie with a walk of the table. An inode may belong to another namespace since the scan,
+ * and the cookie is unknown (0) until a source has set it. If the cookies differ, it is another namespace.
  *
  * Call it on the main thread between polls, or during a poll on the worker of a source with dump_all(), which
  * then owns every entry and may set the cookie.
@@ -122,8 +122,8 @@ struct netns *netns_table_find_by_inode(struct netns_table *table, ino_t ino);
 struct netns *netns_table_find_by_cookie(struct netns_table *table, uint64_t cookie);
 
 /*
- * Open a SEEN (or due BLOCKED) namespace: enter it with setns(2) on the calling thread, run make(ns) there, which
- * sets ns->socket, ns->socket_ops and ns->cookie and returns 0 or -errno, and come back. Return 0
+ * Open a SEEN (or due BLOCKED) namespace: enter it with setns(2) on the calling thread, run make(ns) there,
+ * which sets ns->socket, ns->socket_ops and ns->cookie and returns 0 or -errno, and come back. Return 0
  * (state OPEN; at once when it is open already) or
  *   -EAGAIN                 BLOCKED and not due, not tried
  *   -EPERM, -EACCES, other  now BLOCKED

@@ -21,7 +21,8 @@
 
 /* Longest time to read waiting events at the end of the daemon. */
 #define CLOSE_SENDER_DRAIN_NS  (500 * NS_PER_MS)
-/* The same before namespaces get numbers, on the main thread: some 50,000 events; a flood does not end anyway. */
+/* The same before namespaces get numbers, on the main thread: some 50,000 events; a flood does not end
+ * anyway. */
 #define CLOSE_SENDER_FOLLOW_NS (50 * NS_PER_MS)
 
 #define CLOSE_SENDER_STACK_BYTES (256 * 1024)

@@ -92,7 +92,8 @@ static void set_tap(void *data, struct poll_tap *tap)
 	close_sender_set_tap(d->close_sender, tap);
 }
 
-/* Refuse the option at the start of the sentence ("-grpcTlsKey /etc/key: Permission denied"), or -grpcPort. */
+/* Refuse the option at the start of the sentence ("-grpcTlsKey /etc/key: Permission denied"), or
+ * -grpcPort. */
 static int refuse_server(char *sentence)
 {
 	size_t end = strcspn(sentence, " :");

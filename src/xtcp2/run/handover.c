@@ -179,7 +179,8 @@ static void parcel_free(struct parcel *p)
 	free(p->env);
 }
 
-/* Fill the parcel. It takes ownership of the memfds config and fallback, even on failure. Return 0 or -errno. */
+/* Fill the parcel. It takes ownership of the memfds config and fallback, even on failure. Return 0 or
+ * -errno. */
 static int parcel_pack(struct parcel *p, int config, int fallback, int report, const struct handover *left)
 {
 	*p = (struct parcel){.config = config, .fallback = fallback, .report = report};

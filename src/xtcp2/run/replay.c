@@ -106,7 +106,8 @@ int replay_run(const struct config *config)
 		if (left)
 			log_err("replay", "%llu records did not reach %s within -flushTimeout",
 				(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
-		/* The intact records of a damaged capture were sent; the exit status reports the missing ones. */
+		/* The intact records of a damaged capture were sent; the exit status reports the missing
+		 * ones. */
 		status = r < 0 || left || is_damaged(&result);
 	}
 	dest_free(dest);

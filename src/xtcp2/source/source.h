@@ -3,9 +3,9 @@
 #define SOURCE_SOURCE_H
 /*
  * A source produces records, as a destination takes them (dest/dest.h): a small vtable, chosen by name from
- * source_table. The poll cycle knows nothing else of it. A source has either dump(), which reads one namespace
- * (netlink: one job per namespace), or dump_all(), which reads all namespaces in one pass (a BPF iterator: one
- * job and one worker).
+ * source_table. The poll cycle knows nothing else of it. A source has either dump(), which reads one
+ * namespace (netlink: one job per namespace), or dump_all(), which reads all namespaces in one pass (a BPF
+ * iterator: one job and one worker).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,11 +46,12 @@ struct source_ops {
 	void (*free)(struct source *source);
 	/*
 	 * Read every socket of ns and hand each to sink, with META fields timestamp_ns (receive time of its
-	 * batch), socket_fd, netlinker_id, those of source_set_netns() and all kernel sections set in `record`.
-	 * Stop at deadline_ns (CLOCK_MONOTONIC). Errors are counted inside and retried once; 0 also when partial.
-	 * Return -errno when nothing could be read, or the result of emit(). The netlink source opens ns itself
-	 * when it is not open (see netns_open() for the errors; -EAGAIN: blocked and not due) and leaves it OPEN, or
-	 * SEEN after a dump that was cut, so that the next one starts on a clean socket.
+	 * batch), socket_fd, netlinker_id, those of source_set_netns() and all kernel sections set in
+	 * `record`. Stop at deadline_ns (CLOCK_MONOTONIC). Errors are counted inside and retried once; 0 also
+	 * when partial. Return -errno when nothing could be read, or the result of emit(). The netlink source
+	 * opens ns itself when it is not open (see netns_open() for the errors; -EAGAIN: blocked and not due)
+	 * and leaves it OPEN, or SEEN after a dump that was cut, so that the next one starts on a clean
+	 * socket.
 	 */
 	int (*dump)(struct source *source, struct netns *ns, struct record *record, struct record_sink *sink,
 		    int64_t deadline_ns, struct dump_result *result);
@@ -71,7 +72,8 @@ extern const struct source_row {
 /* Return the source of that name, NULL for none. */
 const struct source_ops *source_find(const char *name);
 
-/* The rows of the table. The second receives through io_uring, and as the first does where the kernel refuses that. */
+/* The rows of the table. The second receives through io_uring, and as the first does where the kernel
+ * refuses that. */
 extern const struct source_ops source_netlink, source_netlink_uring;
 
 /* Set the fields netns, netns_inode, netns_cookie, nsid and those of the container. They borrow from ns. */
