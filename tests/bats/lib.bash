@@ -5,6 +5,8 @@
 BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
 # Daemons leave the machine's own /run alone; a test of the socket says where it is.
 export XTCP_GRPC_SOCKET=
+# The first poll comes at once.
+export XTCP_POLL_JITTER_PCT=0
 
 # Path of a built binary. Build directories of test machines below $BUILD hold older ones of the same names.
 bin() {

@@ -170,3 +170,25 @@ E2
   run fresh_netns "$XTCP2" -check -d 5 -dest bogus:x
   [ "$status" -eq 2 ] && [[ "$output" == "xtcp2: -dest: destination "*bogus* ]]
 }
+
+@test "a second burst is refused while the first runs, and takes nothing from it" {
+  inside <<'E2'
+    "$CTL" poll-burst -count 1000 -interval 1h
+    if "$CTL" poll-burst -count 1 -interval 60ms 2>answer; then return 1; fi
+    grep -q RESOURCE_EXHAUSTED answer
+E2
+}
+
+@test "the container options are in Get and can be set" {
+  inside <<'E2'
+    "$CTL" get | jq -e '.enrich_container_enable == false and .docker_socket_path == "/run/docker.sock"'
+    refused docker_socket_path 'must name a socket' '{"enrichContainer": true, "dockerSocket": ""}'
+    set_to '{"enrichContainer": true, "dockerSocket": "/run/podman/podman.sock"}'
+    wait_for 10 starts 2
+    "$CTL" get | jq -e '.enrich_container_enable and .docker_socket_path == "/run/podman/podman.sock"'
+E2
+}
+
+@test "-maxLoops waits for no jitter" {
+  XTCP_POLL_JITTER_PCT=100 fresh_netns timeout 20 "$XTCP2" -dest null -maxLoops 1 -frequency 168h
+}

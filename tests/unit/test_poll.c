@@ -149,7 +149,7 @@ static void rig_run_until(struct rig *rig, unsigned cycles,
 	assert_non_null(rig->poll);
 	poll_set_tap(rig->poll, rig->tap);
 	rig->wanted = cycles;
-	assert_int_equal(poll_start(rig->poll, done, rig), 0);
+	assert_int_equal(poll_start(rig->poll, true, done, rig), 0);
 	assert_int_equal(loop_run(rig->loop), 0);
 	assert_int_equal(dest_stop(rig->dest, clock_mono_ns() + 5 * NS_PER_SEC), 0);
 }
@@ -275,9 +275,43 @@ static void a_burst_runs_its_count(void **state)
 	set(rig, "frequency", "1h");
 	rig_run(rig, 1);
 	rig->wanted = 4;
-	poll_burst(rig->poll, 3, 5 * NS_PER_MS);
+	assert_int_equal(poll_burst(rig->poll, 3, 5 * NS_PER_MS), 0);
+	/* A second one would take away what the first has promised. */
+	assert_int_equal(poll_burst(rig->poll, 1, 5 * NS_PER_MS), -EBUSY);
 	assert_int_equal(loop_run(rig->loop), 0);
 	assert_int_equal(rig->cycles, 4);
+	assert_int_equal(poll_burst(rig->poll, 1, 5 * NS_PER_MS), 0);
+}
+
+/* Of hosts that start together, each polls at a time of its own, from the first poll on. */
+static void delays_at_random_cover_their_range(void **state)
+{
+	static const struct {
+		int64_t frequency_ns;
+		uint32_t pct;
+		bool first;
+		int64_t below;
+	} rows[] = {
+	    {10 * NS_PER_SEC, 20, true, 2 * NS_PER_SEC},
+	    {10 * NS_PER_SEC, 20, false, 2 * NS_PER_SEC},
+	    {10 * NS_PER_SEC, 100, false, 10 * NS_PER_SEC},
+	    {3600 * NS_PER_SEC, 20, true, 30 * NS_PER_SEC},
+	    {3600 * NS_PER_SEC, 20, false, 720 * NS_PER_SEC},
+	};
+	enum { HOSTS = 1000 };
+
+	assert_int_equal(poll_delay_ns(10 * NS_PER_SEC, 0, true), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		unsigned tenths[10] = {0};
+		for (int host = 0; host < HOSTS; host++) {
+			int64_t delay = poll_delay_ns(rows[i].frequency_ns, rows[i].pct, rows[i].first);
+			assert_in_range(delay, 0, rows[i].below - 1);
+			tenths[delay / (rows[i].below / 10)]++;
+		}
+		/* A tenth of the range without one host of a thousand: once in 10^45 runs. */
+		for (int t = 0; t < 10; t++)
+			assert_true(tenths[t] > 0);
+	}
 }
 
 /* What a tap has seen: records are numbered from 1 on by their record_counter (field 60). */
@@ -374,6 +408,7 @@ int main(void)
 	    RIG_TEST(a_slow_cycle_is_cut_and_the_next_starts_clean),
 	    RIG_TEST(triggers_run_beside_the_timer),
 	    RIG_TEST(a_burst_runs_its_count),
+	    cmocka_unit_test(delays_at_random_cover_their_range),
 	    RIG_TEST(a_tap_reads_small_envelopes),
 	    RIG_TEST(a_tap_reads_large_envelopes),
 	    RIG_TEST(a_tap_gets_wire_bytes_whatever_the_format),

@@ -29,7 +29,7 @@ struct grpc_backend {
 	int (*set_frequency)(void *data, int64_t frequency_ns, int64_t timeout_ns);
 	/* Run a cycle now. Return -EBUSY while one runs; the new one then runs next. */
 	int (*trigger)(void *data);
-	/* Run count cycles, the first now. */
+	/* Run count cycles, the first now. Return -EBUSY while the cycles of another burst are left. */
 	int (*burst)(void *data, uint32_t count, int64_t interval_ns);
 	/*
 	 * Try the configuration and restart with it if the trial succeeds; the

@@ -131,6 +131,11 @@ static void trigger_poll_burst(struct grpc_call *call, const ProtobufCMessage *m
 	if (!grpc_costly(call, "polls"))
 		return;
 	int r = b->burst(b->data, request->count, interval);
+	if (r == -EBUSY) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED,
+			    "a burst of polls is running; try again when it has ended");
+		return;
+	}
 	if (r < 0) {
 		grpc_finish(call, GRPC_INTERNAL, "cannot begin a burst: %s", strerror(-r));
 		return;

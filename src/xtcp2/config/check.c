@@ -79,6 +79,8 @@ int config_check(const struct config *c, char *error, size_t size)
 		    error, size, "-capturePath: must name a directory for -writeFiles and -destWriteFiles");
 	if (strcmp(c->seccomp, "on") != 0 && strcmp(c->seccomp, "log") != 0 && strcmp(c->seccomp, "off") != 0)
 		return config_error(error, size, "-seccomp %.80s: must be on, log or off", c->seccomp);
+	if (c->enrich_container && !*c->docker_socket)
+		return config_error(error, size, "-dockerSocket: must name a socket for -enrichContainer");
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null discards records");
 	return check_grpc(c, error, size);

@@ -35,26 +35,43 @@ struct poll {
 	uint32_t burst_left;
 	int64_t burst_interval_ns;
 	bool pending; /* a trigger came while a cycle ran */
+	bool prompt;  /* no delays at random */
 	bool ended;   /* poll_end() was called: no cycle begins */
 	struct poll_result last;
 	bool has_last, complete_before; /* a cycle has ended; the cycle before the last was complete */
 	bool few_files;			/* more namespaces than sockets that may stay open */
 };
 
-/* Arm the next tick: on a fixed grid, so that slow cycles cause no drift, plus jitter. */
+int64_t poll_delay_ns(int64_t frequency_ns, uint32_t jitter_pct, bool first)
+{
+	int64_t most = frequency_ns / 100 * jitter_pct;
+	uint64_t random;
+
+	if (first && most > POLL_FIRST_DELAY_MAX_NS)
+		most = POLL_FIRST_DELAY_MAX_NS;
+	if (most <= 0 || getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return 0;
+	return (int64_t)(random % (uint64_t)most);
+}
+
+/* Set the timer to next_tick_ns, plus a delay at random. */
+static int tick_set(struct poll *p, bool first)
+{
+	uint32_t pct = p->prompt ? 0 : p->config->poll_jitter_pct;
+	int64_t delay = p->next_tick_ns + poll_delay_ns(p->frequency_ns, pct, first) - clock_mono_ns();
+
+	return loop_timer_set(&p->tick, delay > 0 ? delay : 1, 0);
+}
+
+/* Arm the next tick: on a fixed grid, so that neither slow cycles nor delays make it drift. */
 static void tick_arm(struct poll *p)
 {
-	int64_t now = clock_mono_ns(), jitter = 0;
+	int64_t now = clock_mono_ns();
 
 	p->next_tick_ns += p->frequency_ns;
 	if (p->next_tick_ns <= now)
 		p->next_tick_ns = now + p->frequency_ns;
-	int64_t spread = p->frequency_ns / 100 * p->config->poll_jitter_pct;
-	uint64_t random;
-	if (spread > 0 && getrandom(&random, sizeof(random), 0) == sizeof(random))
-		jitter = (int64_t)(random % (2 * (uint64_t)spread + 1)) - spread;
-	int64_t delay = p->next_tick_ns + jitter - now;
-	loop_timer_set(&p->tick, delay > 0 ? delay : 1, 0);
+	tick_set(p, false);
 }
 
 /* Return the length of the text without its line feed. */
@@ -222,6 +239,8 @@ int poll_trigger(struct poll *p)
 
 int poll_burst(struct poll *p, uint32_t count, int64_t interval_ns)
 {
+	if (p->burst_left > 0)
+		return -EBUSY;
 	p->burst_left = count;
 	p->burst_interval_ns = interval_ns;
 	return loop_timer_set(&p->burst, 1, 0);
@@ -246,12 +265,14 @@ int64_t poll_running_ns(const struct poll *p)
 	return p->begin_ns ? clock_mono_ns() - p->begin_ns : 0;
 }
 
-int poll_start(struct poll *p, void (*on_done)(void *data, const struct poll_result *result), void *data)
+int poll_start(struct poll *p, bool prompt,
+	       void (*on_done)(void *data, const struct poll_result *result), void *data)
 {
+	p->prompt = prompt;
 	p->on_done = on_done;
 	p->data = data;
 	p->next_tick_ns = clock_mono_ns();
-	return loop_timer_set(&p->tick, 1, 0);
+	return tick_set(p, true);
 }
 
 static int watches_open(struct poll *p)

@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/loop.h"
 #include "record/encoder.h"
 #include "source/source.h"
@@ -71,15 +72,21 @@ void poll_end(struct poll *p);
 void poll_free(struct poll *p);
 
 /*
- * Start the timer: the first cycle at once, then one every -frequency. on_done may
- * be NULL; it is called on the main thread after each cycle.
+ * Start the timer: a cycle now, then one every -frequency, each delayed by
+ * poll_delay_ns() unless `prompt`, so that hosts that start together do not poll
+ * together. on_done is called on the main thread after each cycle; may be NULL.
  */
-int poll_start(struct poll *p, void (*on_done)(void *data, const struct poll_result *result), void *data);
+int poll_start(struct poll *p, bool prompt,
+	       void (*on_done)(void *data, const struct poll_result *result), void *data);
+
+/* Return a random delay below jitter_pct per cent of the frequency; of the first cycle POLL_FIRST_DELAY_MAX_NS at most. */
+#define POLL_FIRST_DELAY_MAX_NS (30 * NS_PER_SEC)
+int64_t poll_delay_ns(int64_t frequency_ns, uint32_t jitter_pct, bool first);
 
 /* Run one cycle now, in addition to the timer's. -EBUSY while one runs: the new cycle then follows it. */
 int poll_trigger(struct poll *p);
 
-/* Run `count` cycles, one every interval_ns, starting now; replaces a burst that still runs. */
+/* Run `count` cycles, one every interval_ns, starting now. -EBUSY while another burst has cycles left. */
 int poll_burst(struct poll *p, uint32_t count, int64_t interval_ns);
 
 /* Change frequency and time-out from the next tick on. */

@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/config_message.h"
 #include "api/http.h"
@@ -338,9 +339,19 @@ static void stop_close_sender(struct daemon *d)
 	close_sender_free(d->close_sender);
 }
 
+/* Somebody waits for the first poll: one who counts polls, or who looks at a terminal. */
+static bool somebody_waits(const struct config *c)
+{
+	int fd = strcmp(c->dest, "stdout") == 0 ? STDOUT_FILENO
+		 : strcmp(c->dest, "stderr") == 0 ? STDERR_FILENO
+						  : -1;
+
+	return c->max_loops || (fd >= 0 && isatty(fd));
+}
+
 static int start_polling(struct daemon *d)
 {
-	return poll_start(d->poll, on_poll_done, d);
+	return poll_start(d->poll, somebody_waits(d->config), on_poll_done, d);
 }
 
 /*
