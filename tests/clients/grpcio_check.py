@@ -85,8 +85,24 @@ check(all(f.result().config.netlinkers == 4 for f in futures), "500 calls at onc
 
 # Errors of the transport
 raw = channel.unary_unary(f"/{CONFIG}/Get")
-code, text, _ = code_of(lambda: raw(b"", timeout=5, compression=grpc.Compression.Gzip))
-check(code == grpc.StatusCode.UNIMPLEMENTED, f"gzip is refused ({code.name})")
+packed = grpc.insecure_channel(target, options=[("grpc.max_send_message_length", -1)], compression=grpc.Compression.Gzip)
+call = packed.unary_unary(f"/{CONFIG}/SetPollFrequency", request_serializer=lambda x: x.SerializeToString(),
+                          response_deserializer=message("xtcp_config.v1.SetPollFrequencyResponse").FromString)
+frequency.poll_frequency.seconds, frequency.poll_timeout.seconds = 21, 3
+check(call(frequency, timeout=5).config.poll_frequency.seconds == 21, "a request in gzip is read")
+listen = packed.unary_stream(f"/{RECORD}/FlatRecords", request_serializer=lambda x: x.SerializeToString(),
+                             response_deserializer=message("xtcp_flat_record.v1.FlatRecordsResponse").FromString)(FlatRequest())
+listen.initial_metadata()
+method(CONFIG, "TriggerPoll")(message("xtcp_config.v1.TriggerPollRequest")(), timeout=5)
+check(sum(1 for _, r in zip(range(records), listen)) == records, "so is a stream of records that is asked for in gzip")
+listen.cancel()
+code, text, _ = code_of(lambda: raw(b"", timeout=5, compression=grpc.Compression.Deflate))
+check(code == grpc.StatusCode.UNIMPLEMENTED, f"deflate is refused ({code.name})")
+bomb = packed.unary_unary(f"/{CONFIG}/Get")
+code, text, _ = code_of(lambda: bomb(b"\0" * (100 << 20), timeout=20))
+check(code == grpc.StatusCode.RESOURCE_EXHAUSTED, "100 MiB in 100 KiB of gzip are refused")
+rss = int(next(line for line in open(f"/proc/{pid}/status") if line.startswith("VmHWM")).split()[1])
+check(rss < 64 << 10, f"and not unpacked ({rss} KiB at most)")
 code, text, _ = code_of(lambda: raw(b"\0" * (300 << 10), timeout=5))
 check(code == grpc.StatusCode.RESOURCE_EXHAUSTED, "a message too large is refused")
 code, text, _ = code_of(lambda: raw(b"\xff\xff\xff", timeout=5))

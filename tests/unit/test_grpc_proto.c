@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/protowire.h"
 #include "grpc/grpc_proto.h"
+#include "grpc/gzip.h"
 #include "grpc/health.h"
 #include "grpc/reflection.h"
 
@@ -84,6 +85,61 @@ static void content_types_are_told_apart(void **state)
 		assert_true(grpc_content_type_ok(str_of(good[i])));
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_false(grpc_content_type_ok(str_of(bad[i])));
+}
+
+static void gzip_is_read_and_written(void **state)
+{
+	uint8_t data[10000], packed[10100];
+	_cleanup_buf_ struct buf plain = {0};
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i % 251);
+	size_t n = gzip_deflate(packed, sizeof(packed), data, sizeof(data));
+	assert_in_range(n, 1, sizeof(data) / 2);
+	assert_int_equal(gzip_deflate(packed, n - 1, data, sizeof(data)), 0);
+	assert_int_equal(gzip_deflate(packed, sizeof(packed), data, sizeof(data)), n);
+	assert_int_equal(gzip_inflate(&plain, packed, n, sizeof(data)), 0);
+	assert_int_equal(plain.len, sizeof(data));
+	assert_memory_equal(plain.data, data, sizeof(data));
+	/* One byte less than it holds is too little. */
+	buf_reset(&plain);
+	assert_int_equal(gzip_inflate(&plain, packed, n, sizeof(data) - 1), -EMSGSIZE);
+	for (size_t cut = 0; cut < n; cut++) {
+		buf_reset(&plain);
+		assert_int_equal(gzip_inflate(&plain, packed, cut, sizeof(data)), -EBADMSG);
+	}
+	packed[n] = 0;
+	buf_reset(&plain);
+	assert_int_equal(gzip_inflate(&plain, packed, n + 1, sizeof(data)), -EBADMSG);
+	buf_reset(&plain);
+	assert_int_equal(gzip_inflate(&plain, data, sizeof(data), sizeof(data)), -EBADMSG);
+}
+
+/* What inflates without end costs no more than the limit. */
+static void a_gzip_bomb_is_not_unpacked(void **state)
+{
+	enum { BOMB = 64 << 20, MOST = 256 << 10 };
+	uint8_t *data = calloc(1, BOMB), *packed = malloc(1 << 20);
+	_cleanup_buf_ struct buf plain = {0};
+
+	assert_true(data && packed);
+	size_t n = gzip_deflate(packed, 1 << 20, data, BOMB);
+	assert_in_range(n, 1, 512 << 10);
+	assert_int_equal(gzip_inflate(&plain, packed, n, MOST), -EMSGSIZE);
+	assert_true(plain.cap <= 2 * MOST);
+	free(data);
+	free(packed);
+}
+
+static void encodings_are_listed(void **state)
+{
+	static const char *const with[] = {"gzip", "identity,gzip", "identity, deflate, gzip", " gzip ,x"};
+	static const char *const without[] = {"", "identity", "deflate,x-gzip", "gzip2", ",", "GZIP"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(with); i++)
+		assert_true(gzip_listed(str_of(with[i])));
+	for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+		assert_false(gzip_listed(str_of(without[i])));
 }
 
 static void prefixes_and_names(void **state)
@@ -326,6 +382,9 @@ int main(void)
 	    cmocka_unit_test(timeouts_are_written_fine_and_never_short),
 	    cmocka_unit_test(messages_are_percent_encoded),
 	    cmocka_unit_test(content_types_are_told_apart),
+	    cmocka_unit_test(gzip_is_read_and_written),
+	    cmocka_unit_test(a_gzip_bomb_is_not_unpacked),
+	    cmocka_unit_test(encodings_are_listed),
 	    cmocka_unit_test(prefixes_and_names),
 	    cmocka_unit_test(wire_reader_stops_at_damage),
 	    cmocka_unit_test_setup_teardown(configuration_round_trips, configs_make, configs_free),

@@ -292,10 +292,8 @@ static void delays_at_random_cover_their_range(void **state)
 		bool first;
 		int64_t below;
 	} rows[] = {
-	    {10 * NS_PER_SEC, 20, true, 2 * NS_PER_SEC},
-	    {10 * NS_PER_SEC, 20, false, 2 * NS_PER_SEC},
-	    {10 * NS_PER_SEC, 100, false, 10 * NS_PER_SEC},
-	    {3600 * NS_PER_SEC, 20, true, 30 * NS_PER_SEC},
+	    {10 * NS_PER_SEC, 20, true, 2 * NS_PER_SEC},      {10 * NS_PER_SEC, 20, false, 2 * NS_PER_SEC},
+	    {10 * NS_PER_SEC, 100, false, 10 * NS_PER_SEC},   {3600 * NS_PER_SEC, 20, true, 30 * NS_PER_SEC},
 	    {3600 * NS_PER_SEC, 20, false, 720 * NS_PER_SEC},
 	};
 	enum { HOSTS = 1000 };

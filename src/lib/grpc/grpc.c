@@ -14,7 +14,8 @@
  *
  * Unary and server-streaming methods are called when the client half-closes,
  * when "exactly one request" is certain; bidirectional methods are called for
- * each message. The size of a request and the sum of all requests are bounded.
+ * each message. The size of a request and the sum of all requests are bounded; a
+ * request in gzip is inflated when it is whole, to no more than that size.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "grpc/grpc_internal.h"
+#include "grpc/gzip.h"
 #include "stats/stats.h"
 
 /* Log refusals at most once per interval. */
@@ -90,9 +92,20 @@ static void field_timeout(struct call *c, struct str value)
 		c->deadline_ns = INT64_MAX;
 }
 
+static bool equal(struct str value, const char *word)
+{
+	return value.len == strlen(word) && memcmp(value.p, word, value.len) == 0;
+}
+
 static void field_encoding(struct call *c, struct str value)
 {
-	c->encoded = value.len != 8 || memcmp(value.p, "identity", 8) != 0;
+	c->gzip = equal(value, "gzip");
+	c->unknown_encoding = !c->gzip && !equal(value, "identity");
+}
+
+static void field_accept_encoding(struct call *c, struct str value)
+{
+	c->takes_gzip = gzip_listed(value);
 }
 
 static const struct {
@@ -105,6 +118,7 @@ static const struct {
     {"content-type", field_content_type},
     {"grpc-timeout", field_timeout},
     {"grpc-encoding", field_encoding},
+    {"grpc-accept-encoding", field_accept_encoding},
 };
 
 static void on_header(void *call, struct str name, struct str value)
@@ -176,9 +190,9 @@ static void on_request(void *call, bool oversized)
 			    H2_HEADERS_MAX);
 	else if (c->timeout_bad)
 		grpc_finish(&c->pub, GRPC_INVALID_ARGUMENT, "malformed grpc-timeout");
-	else if (c->encoded)
+	else if (c->unknown_encoding)
 		grpc_finish(&c->pub, GRPC_UNIMPLEMENTED,
-			    "message encodings other than identity are not supported");
+			    "message encodings other than identity and gzip are not supported");
 	else if (dispatch(c) && admit(c) && c->deadline_ns)
 		deadline_arm(c->grpc, c->deadline_ns);
 }
@@ -191,11 +205,38 @@ static void in_drop(struct call *c)
 	buf_free(&c->in);
 }
 
+/* Put the data of the message in c->in, without its prefix, into *plain. Return false if that ended the call. */
+static bool in_inflate(struct call *c, struct buf *plain)
+{
+	int r = gzip_inflate(plain, c->in.data + GRPC_PREFIX, c->in.len - GRPC_PREFIX, GRPC_REQUEST_MAX);
+
+	if (r == -EMSGSIZE)
+		grpc_finish(&c->pub, GRPC_RESOURCE_EXHAUSTED,
+			    "request of %zu bytes of gzip holds more than the limit of %d", c->in.len,
+			    GRPC_REQUEST_MAX);
+	else if (r == -ENOMEM)
+		grpc_finish(&c->pub, GRPC_RESOURCE_EXHAUSTED, "no memory for the request");
+	else if (r < 0)
+		grpc_finish(&c->pub, GRPC_INTERNAL, "the request is not valid gzip");
+	return r == 0;
+}
+
 /* Unpack the message in c->in and pass it to the method. */
 static void deliver(struct call *c)
 {
-	ProtobufCMessage *message = protobuf_c_message_unpack(
-	    c->method->request, NULL, c->in.len - GRPC_PREFIX, c->in.data + GRPC_PREFIX);
+	_cleanup_buf_ struct buf plain = {0};
+	const uint8_t *data = c->in.data + GRPC_PREFIX;
+	size_t len = c->in.len - GRPC_PREFIX;
+
+	if (c->in.data[0]) {
+		if (!in_inflate(c, &plain)) {
+			in_drop(c);
+			return;
+		}
+		data = plain.data;
+		len = plain.len;
+	}
+	ProtobufCMessage *message = protobuf_c_message_unpack(c->method->request, NULL, len, data);
 
 	in_drop(c);
 	if (!message) {
@@ -212,7 +253,7 @@ static bool prefix_ok(struct call *c)
 {
 	uint32_t len = grpc_prefix_len(c->in.data);
 
-	if (c->in.data[0] != 0)
+	if (c->in.data[0] > 1 || (c->in.data[0] && !c->gzip))
 		grpc_finish(&c->pub, GRPC_INTERNAL, "compressed message without a grpc-encoding field");
 	else if (len > GRPC_REQUEST_MAX)
 		grpc_finish(&c->pub, GRPC_RESOURCE_EXHAUSTED,

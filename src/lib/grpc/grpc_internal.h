@@ -21,10 +21,12 @@ struct call {
 	/* the request */
 	char path[PATH_MAX_LEN];
 	char authorization[AUTHORIZATION_MAX]; /* empty if absent */
-	bool post, content_type_ok, timeout_bad, encoded;
-	int64_t deadline_ns; /* on the monotonic clock; 0 for none */
-	struct buf in;	     /* the message being received, with its prefix */
-	uint32_t requests;   /* whole messages received */
+	bool post, content_type_ok, timeout_bad;
+	bool gzip, unknown_encoding; /* of the requests, as grpc-encoding says */
+	bool takes_gzip;	     /* the client reads answers in gzip */
+	int64_t deadline_ns;	     /* on the monotonic clock; 0 for none */
+	struct buf in;		     /* the message being received, with its prefix */
+	uint32_t requests;	     /* whole messages received */
 	bool half_closed;
 	/* the response */
 	struct grpc_chunk **queue; /* queue[head..count) are pending; head_sent bytes of the first are sent */

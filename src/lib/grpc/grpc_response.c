@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "grpc/grpc_internal.h"
+#include "grpc/gzip.h"
 #include "stats/stats.h"
 
 /* Header and trailer lists */
@@ -17,10 +18,15 @@
 /* clang-format on */
 
 static const struct h2_header initial_fields[] = {
-    FIELD(":status", "200"),
-    FIELD("content-type", "application/grpc"),
-    FIELD("grpc-accept-encoding", "identity"),
+    FIELD(":status", "200"), FIELD("content-type", "application/grpc"),
+    FIELD("grpc-accept-encoding", "identity,gzip"),
+    FIELD("grpc-encoding", "gzip"), /* last: for clients that take it */
 };
+
+static size_t initial_count(const struct call *c)
+{
+	return ARRAY_SIZE(initial_fields) - !c->takes_gzip;
+}
 
 /* Strings that a trailer list points to. */
 struct trailer_text {
@@ -48,7 +54,7 @@ void grpc_start(struct grpc_call *call)
 	if (c->started)
 		return;
 	c->started = true;
-	h2_stream_respond(c->stream, initial_fields, ARRAY_SIZE(initial_fields), true);
+	h2_stream_respond(c->stream, initial_fields, initial_count(c), true);
 }
 
 /* Send a whole response in one header list ("Trailers-Only"). */
@@ -58,7 +64,7 @@ static void respond_status(struct call *c)
 	struct trailer_text text;
 
 	memcpy(fields, initial_fields, sizeof(initial_fields));
-	size_t n = put_trailers(c, fields, ARRAY_SIZE(initial_fields), &text);
+	size_t n = put_trailers(c, fields, initial_count(c), &text);
 	c->started = true;
 	h2_stream_respond(c->stream, fields, n, false);
 }
@@ -115,6 +121,24 @@ void grpc_missed(struct call *c, uint64_t messages)
 	stat_add(STAT_GRPC_MISSED, messages);
 }
 
+/*
+ * Replace the message in the chunk by its gzip if that is smaller. Records, of some
+ * 400 bytes each, are not compressed: they come in chunks that all calls share.
+ */
+static void compress(struct grpc_chunk *chunk)
+{
+	size_t len = chunk->len - GRPC_PREFIX;
+	_cleanup_free_ uint8_t *gzip = malloc(len);
+	size_t n = gzip ? gzip_deflate(gzip, len, chunk->data + GRPC_PREFIX, len) : 0;
+
+	if (n == 0 || n >= len)
+		return;
+	memcpy(chunk->data + GRPC_PREFIX, gzip, n);
+	grpc_prefix_put(chunk->data, (uint32_t)n);
+	chunk->data[0] = 1;
+	chunk->len = GRPC_PREFIX + n;
+}
+
 int grpc_send(struct grpc_call *call, const ProtobufCMessage *message)
 {
 	struct call *c = call_of(call);
@@ -133,6 +157,8 @@ int grpc_send(struct grpc_call *call, const ProtobufCMessage *message)
 		return -ENOMEM;
 	grpc_prefix_put(chunk->data, (uint32_t)len);
 	protobuf_c_message_pack(message, chunk->data + GRPC_PREFIX);
+	if (c->takes_gzip)
+		compress(chunk);
 	int r = grpc_queue_push(c, chunk);
 	if (r < 0) {
 		stat_add(STAT_GRPC_REFUSED_ANSWERS, 1);

@@ -265,8 +265,8 @@ int64_t poll_running_ns(const struct poll *p)
 	return p->begin_ns ? clock_mono_ns() - p->begin_ns : 0;
 }
 
-int poll_start(struct poll *p, bool prompt,
-	       void (*on_done)(void *data, const struct poll_result *result), void *data)
+int poll_start(struct poll *p, bool prompt, void (*on_done)(void *data, const struct poll_result *result),
+	       void *data)
 {
 	p->prompt = prompt;
 	p->on_done = on_done;

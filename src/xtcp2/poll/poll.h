@@ -76,8 +76,8 @@ void poll_free(struct poll *p);
  * poll_delay_ns() unless `prompt`, so that hosts that start together do not poll
  * together. on_done is called on the main thread after each cycle; may be NULL.
  */
-int poll_start(struct poll *p, bool prompt,
-	       void (*on_done)(void *data, const struct poll_result *result), void *data);
+int poll_start(struct poll *p, bool prompt, void (*on_done)(void *data, const struct poll_result *result),
+	       void *data);
 
 /* Return a random delay below jitter_pct per cent of the frequency; of the first cycle POLL_FIRST_DELAY_MAX_NS at most. */
 #define POLL_FIRST_DELAY_MAX_NS (30 * NS_PER_SEC)

@@ -342,7 +342,7 @@ static void stop_close_sender(struct daemon *d)
 /* Somebody waits for the first poll: one who counts polls, or who looks at a terminal. */
 static bool somebody_waits(const struct config *c)
 {
-	int fd = strcmp(c->dest, "stdout") == 0 ? STDOUT_FILENO
+	int fd = strcmp(c->dest, "stdout") == 0	  ? STDOUT_FILENO
 		 : strcmp(c->dest, "stderr") == 0 ? STDERR_FILENO
 						  : -1;
 
