@@ -96,24 +96,24 @@ int access_write(const char *data, const struct access_rules *rules, char config
 {
 	char users[ACCESS_PATH_MAX];
 	_cleanup_buf_ struct buf b = {0};
-	int rc = 0;
+	int r = 0;
 
 	snprintf(config, ACCESS_PATH_MAX, "%s/" SETTINGS_DIR, data);
 	if (mkdir(config, 0700) && errno != EEXIST)
-		rc = -errno;
+		r = -errno;
 	snprintf(users, sizeof(users), "%s/" SETTINGS_DIR "/users.xml", data);
 	snprintf(config, ACCESS_PATH_MAX, "%s/" SETTINGS_DIR "/config.xml", data);
 	make_users(&b, rules);
-	if (!rc)
-		rc = buf_ok(&b) ? write_file(users, &b) : -ENOMEM;
+	if (!r)
+		r = buf_ok(&b) ? write_file(users, &b) : -ENOMEM;
 	buf_reset(&b);
 	buf_str(&b, "<clickhouse><user_directories><users_xml><path>users.xml</path></users_xml>"
 		    "</user_directories></clickhouse>\n");
-	if (!rc)
-		rc = buf_ok(&b) ? write_file(config, &b) : -ENOMEM;
-	if (rc)
-		buf_printf(error, "%s/" SETTINGS_DIR " cannot be written: %s", data, strerror(-rc));
-	return rc;
+	if (!r)
+		r = buf_ok(&b) ? write_file(config, &b) : -ENOMEM;
+	if (r)
+		buf_printf(error, "%s/" SETTINGS_DIR " cannot be written: %s", data, strerror(-r));
+	return r;
 }
 
 const char *access_roles(enum access_role role, bool files)

@@ -39,9 +39,9 @@ static void add_headers(struct exchange *x, struct MHD_Response *response, const
 static enum MHD_Result queue(struct exchange *x, unsigned status, struct MHD_Response *response)
 {
 	x->state = EXCHANGE_ANSWER;
-	enum MHD_Result rc = MHD_queue_response(x->connection, status, response);
+	enum MHD_Result r = MHD_queue_response(x->connection, status, response);
 	MHD_destroy_response(response);
-	return rc;
+	return r;
 }
 
 /* "text (version V)\n", as ClickHouse ends an exception. */
@@ -92,10 +92,10 @@ enum MHD_Result answer_insert(struct exchange *x)
 static int more_result(struct exchange *x)
 {
 	while (!x->piece.len && !x->result_over) {
-		int rc = engine_stream_next(x->stream, &x->piece, &x->error);
-		if (rc < 0)
-			return rc;
-		x->result_over = rc == 0;
+		int r = engine_stream_next(x->stream, &x->piece, &x->error);
+		if (r < 0)
+			return r;
+		x->result_over = r == 0;
 	}
 	return 0;
 }

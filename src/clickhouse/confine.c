@@ -161,35 +161,35 @@ static int allow_data(const struct landlock *l, const char *data)
 
 	if (!dir)
 		return -errno;
-	int rc = allow(l, data, FS_MAKE_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+	int r = allow(l, data, FS_MAKE_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
 
-	for (const struct dirent *e; !rc && (e = readdir(dir));) {
+	for (const struct dirent *e; !r && (e = readdir(dir));) {
 		if (e->d_name[0] == '.' || e->d_type != DT_DIR)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", data, e->d_name);
-		rc = allow(l, path, FS_ALL | FS_REFER | FS_TRUNCATE);
+		r = allow(l, path, FS_ALL | FS_REFER | FS_TRUNCATE);
 	}
 	closedir(dir);
 	snprintf(path, sizeof(path), "%s/status", data);
-	return rc ? rc : allow(l, path, FS_ALL | FS_TRUNCATE);
+	return r ? r : allow(l, path, FS_ALL | FS_TRUNCATE);
 }
 
 static int allow_places(const struct landlock *l, const struct confine_places *p)
 {
 	char log[PATH_MAX];
-	int rc = allow_data(l, p->data);
+	int r = allow_data(l, p->data);
 
-	for (size_t i = 0; !rc && i < ARRAY_SIZE(readable); i++)
-		rc = allow(l, readable[i], FS_READ);
-	for (size_t i = 0; !rc && i < ARRAY_SIZE(devices); i++)
-		rc = allow(l, devices[i], FS_ALL);
-	if (!rc && p->files && *p->files)
-		rc = allow(l, p->files, FS_ALL | FS_REFER | FS_TRUNCATE);
-	if (!rc && p->log && *p->log) {
+	for (size_t i = 0; !r && i < ARRAY_SIZE(readable); i++)
+		r = allow(l, readable[i], FS_READ);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(devices); i++)
+		r = allow(l, devices[i], FS_ALL);
+	if (!r && p->files && *p->files)
+		r = allow(l, p->files, FS_ALL | FS_REFER | FS_TRUNCATE);
+	if (!r && p->log && *p->log) {
 		snprintf(log, sizeof(log), "%s", p->log);
-		rc = allow(l, dirname(log), FS_MAKE_FILE | FS_READ | FS_TRUNCATE | FS_REFER);
+		r = allow(l, dirname(log), FS_MAKE_FILE | FS_READ | FS_TRUNCATE | FS_REFER);
 	}
-	return rc;
+	return r;
 }
 
 static int landlock_open(bool connect, struct landlock *l)
@@ -214,15 +214,15 @@ int confine_process(const struct confine_places *places, struct buf *error)
 		buf_printf(error, "no_new_privs cannot be set: %s", strerror(errno));
 		return -EPERM;
 	}
-	int rc = landlock_open(places->connect, &l);
-	if (rc <= 0)
+	int r = landlock_open(places->connect, &l);
+	if (r <= 0)
 		goto end;
-	rc = allow_places(&l, places);
-	if (!rc)
-		rc = syscall(SYS_landlock_restrict_self, l.fd, 0) ? -errno : 1;
+	r = allow_places(&l, places);
+	if (!r)
+		r = syscall(SYS_landlock_restrict_self, l.fd, 0) ? -errno : 1;
 	close(l.fd);
 end:
-	if (rc < 0)
-		buf_printf(error, "Landlock cannot be set up: %s", strerror(-rc));
-	return rc;
+	if (r < 0)
+		buf_printf(error, "Landlock cannot be set up: %s", strerror(-r));
+	return r;
 }

@@ -330,20 +330,20 @@ static void take_plain(struct exchange *x, const void *data, size_t len)
 static void take_gzip(struct exchange *x, const void *data, size_t len)
 {
 	unsigned char out[INFLATE_BYTES];
-	int rc = Z_OK;
+	int r = Z_OK;
 
 	x->inflate.next_in = (unsigned char *)data;
 	x->inflate.avail_in = (unsigned)len;
-	while (rc == Z_OK && x->state < EXCHANGE_FAILED) {
+	while (r == Z_OK && x->state < EXCHANGE_FAILED) {
 		x->inflate.next_out = out;
 		x->inflate.avail_out = INFLATE_BYTES;
-		rc = inflate(&x->inflate, Z_NO_FLUSH);
+		r = inflate(&x->inflate, Z_NO_FLUSH);
 		if (x->inflate.avail_out < INFLATE_BYTES)
 			take_plain(x, out, INFLATE_BYTES - x->inflate.avail_out);
 		else
 			break;
 	}
-	if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR && x->state < EXCHANGE_FAILED) {
+	if (r != Z_OK && r != Z_STREAM_END && r != Z_BUF_ERROR && x->state < EXCHANGE_FAILED) {
 		buf_str(&x->error, "Code: 354. DB::Exception: The body is no gzip stream: inflate failed. "
 				   "(ZLIB_INFLATE_FAILED)");
 		exchange_fail(x);

@@ -195,20 +195,20 @@ struct secrets {
 
 static int secrets_given(struct secrets *s, const struct options *o, struct buf *error)
 {
-	int rc = secret_given(&s->owner, o->password, o->password_file, "password", error);
+	int r = secret_given(&s->owner, o->password, o->password_file, "password", error);
 
-	return rc ? rc
-		  : secret_given(&s->reader, o->reader_password, o->reader_password_file, "readerPassword",
-				 error);
+	return r ? r
+		 : secret_given(&s->reader, o->reader_password, o->reader_password_file, "readerPassword",
+				error);
 }
 
 static int secrets_kept(struct secrets *s, const struct options *o, const char *data, struct buf *error)
 {
 	if (o->insecure)
 		return 0;
-	int rc = secret_kept(&s->owner, data, "password", error);
+	int r = secret_kept(&s->owner, data, "password", error);
 
-	return rc ? rc : secret_kept(&s->reader, data, "reader-password", error);
+	return r ? r : secret_kept(&s->reader, data, "reader-password", error);
 }
 
 static bool listens_on_loopback(const char *listen)
@@ -341,13 +341,13 @@ static void make_absolute(const char **path, char absolute[static PATH_MAX])
 }
 
 /* A file of root in the directory of another user is left from a run as root. */
-static const char *why_not(const char *data, int rc, struct buf *error)
+static const char *why_not(const char *data, int r, struct buf *error)
 {
-	if (rc == -EWOULDBLOCK)
+	if (r == -EWOULDBLOCK)
 		return "another xtcp2-clickhouse has it open";
-	if (rc == -EACCES && geteuid())
+	if (r == -EACCES && geteuid())
 		buf_printf(error, "as uid %u, ", geteuid());
-	return strerror(-rc);
+	return strerror(-r);
 }
 
 /*
@@ -358,49 +358,49 @@ static int prepare(const struct options *o, struct secrets *secrets, char data[s
 		   char access[static ACCESS_PATH_MAX], struct buf *error)
 {
 	struct confine_identity who;
-	int rc = confine_identify(o->run_as, o->data, &who, error);
+	int r = confine_identify(o->run_as, o->data, &who, error);
 
-	if (!rc)
-		rc = secrets_given(secrets, o, error);
-	if (rc)
-		return rc;
-	rc = make_data(o->data, &who);
-	if (!rc)
-		rc = confine_become(&who);
-	if (!rc)
-		rc = lock_data(o->data);
-	if (!rc)
-		rc = make_parts(o->data);
-	if (rc || !realpath(o->data, data)) {
-		const char *why = why_not(o->data, rc ? rc : -errno, error);
+	if (!r)
+		r = secrets_given(secrets, o, error);
+	if (r)
+		return r;
+	r = make_data(o->data, &who);
+	if (!r)
+		r = confine_become(&who);
+	if (!r)
+		r = lock_data(o->data);
+	if (!r)
+		r = make_parts(o->data);
+	if (r || !realpath(o->data, data)) {
+		const char *why = why_not(o->data, r ? r : -errno, error);
 		buf_printf(error, "%s: %s", o->data, why);
-		return rc ? rc : -EIO;
+		return r ? r : -EIO;
 	}
 	if (who.change)
 		log_notice("clickhouse", "runs as %s", who.name);
 	const struct access_rules rules = {o->max_query_seconds, *o->allow_files, *o->kafka};
-	rc = secrets_kept(secrets, o, data, error);
-	if (!rc)
-		rc = tables_schema(data, error);
-	return rc ? rc : access_write(data, &rules, access, error);
+	r = secrets_kept(secrets, o, data, error);
+	if (!r)
+		r = tables_schema(data, error);
+	return r ? r : access_write(data, &rules, access, error);
 }
 
 /* Confine the process to the needs of the engine. 0, or negative with error. */
 static int confine(const struct options *o, const char *data, struct buf *error)
 {
 	const struct confine_places places = {data, o->engine_log, o->allow_files, *o->kafka};
-	int rc = confine_process(&places, error);
+	int r = confine_process(&places, error);
 
-	if (rc == 0 && *o->allow_files) {
+	if (r == 0 && *o->allow_files) {
 		buf_str(error,
 			"-allowFiles: the kernel has no Landlock (Linux 5.13), which keeps statements in "
 			"that directory");
 		return -ENOSYS;
 	}
-	if (rc == 0)
+	if (r == 0)
 		log_notice("clickhouse", "the kernel has no Landlock: files are guarded by the rules for "
 					 "statements and by the rights of the user alone");
-	return rc < 0 ? rc : 0;
+	return r < 0 ? r : 0;
 }
 
 int main(int argc, char **argv)
@@ -445,8 +445,8 @@ int main(int argc, char **argv)
 	    confine(&o, data, &error))
 		return fail("", &error);
 	config_fill(&config, &o, data, access);
-	int rc = engine_open(engine, data, config.argv, &error) ? fail("", &error)
-								: serve(engine, &o, &secrets, &stop);
+	int r = engine_open(engine, data, config.argv, &error) ? fail("", &error)
+							       : serve(engine, &o, &secrets, &stop);
 	engine_close(engine);
-	return rc;
+	return r;
 }

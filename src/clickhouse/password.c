@@ -17,10 +17,10 @@
 static const char letters[] = "abcdefghijkmnopqrstuvwxyz2345678";
 _Static_assert(sizeof(letters) == 32 + 1, "five bits a letter");
 
-static int fail(const char *path, const char *what, int rc, struct buf *error)
+static int fail(const char *path, const char *what, int r, struct buf *error)
 {
-	buf_printf(error, "%s: the password %s: %s", path, what, strerror(-rc));
-	return rc;
+	buf_printf(error, "%s: the password %s: %s", path, what, strerror(-r));
+	return r;
 }
 
 int password_read(const char *path, char password[static PASSWORD_MAX], struct buf *error)
@@ -67,20 +67,20 @@ static int make(const char *path, char password[static PASSWORD_MAX])
 	password[MADE_LETTERS] = '\0';
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	errno = 0;
-	int rc = write_new(temporary, password);
-	if (!rc && rename(temporary, path))
-		rc = -errno;
-	if (rc)
+	int r = write_new(temporary, password);
+	if (!r && rename(temporary, path))
+		r = -errno;
+	if (r)
 		unlink(temporary);
-	return rc;
+	return r;
 }
 
 int password_read_or_make(const char *path, char password[static PASSWORD_MAX], struct buf *error)
 {
 	if (access(path, F_OK) == 0)
 		return password_read(path, password, error);
-	int rc = make(path, password);
-	return rc ? fail(path, "cannot be written", rc, error) : 0;
+	int r = make(path, password);
+	return r ? fail(path, "cannot be written", r, error) : 0;
 }
 
 bool password_same(const char *a, const char *b)

@@ -73,11 +73,11 @@ int protobuf_list_push(struct protobuf_list *p, const void *data, size_t len, st
 			continue;
 		}
 		bool inside = p->state != PROTOBUF_LIST_LENGTH;
-		int rc = inside && !p->envelope ? -EBADMSG : take_varint(p, b[i++]);
-		p->envelope -= inside && rc >= 0;
-		if (rc > 0)
+		int r = inside && !p->envelope ? -EBADMSG : take_varint(p, b[i++]);
+		p->envelope -= inside && r >= 0;
+		if (r > 0)
 			p->state = take_number(p, out);
-		else if (rc < 0)
+		else if (r < 0)
 			p->state = PROTOBUF_LIST_BROKEN;
 	}
 	return p->state == PROTOBUF_LIST_BROKEN ? -EBADMSG : 0;

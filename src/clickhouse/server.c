@@ -31,9 +31,9 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned s
 	if (!response)
 		return MHD_NO;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/html; charset=UTF-8");
-	enum MHD_Result rc = MHD_queue_response(connection, status, response);
+	enum MHD_Result r = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
-	return rc;
+	return r;
 }
 
 /* Run a query that returns one text; remove its line feed. */
@@ -139,9 +139,9 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		watch_state(watched_of(connection), WATCH_REFUSED);
 		if (why)
 			return answer_refusal(connection, why);
-		enum MHD_Result rc = answer_page(server, connection, url, method, &answered);
+		enum MHD_Result r = answer_page(server, connection, url, method, &answered);
 		if (answered)
-			return rc;
+			return r;
 		*state = exchange_new(&server->context, connection, method, watched_of(connection));
 		return *state ? MHD_YES : MHD_NO;
 	}

@@ -41,19 +41,19 @@ static int write_schema(const char *path)
 int tables_schema(const char *data, struct buf *error)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 64];
-	int rc = 0;
+	int r = 0;
 
 	snprintf(dir, sizeof(dir), "%s/format_schemas", data);
 	snprintf(path, sizeof(path), "%s/xtcp_flat_record.proto", dir);
 	if (mkdir(dir, 0755) && errno != EEXIST)
-		rc = -errno;
-	if (!rc)
-		rc = write_schema(path);
-	if (!rc && chdir(dir))
-		rc = -errno;
-	if (rc)
-		buf_printf(error, "%s cannot be written: %s", path, strerror(-rc));
-	return rc;
+		r = -errno;
+	if (!r)
+		r = write_schema(path);
+	if (!r && chdir(dir))
+		r = -errno;
+	if (r)
+		buf_printf(error, "%s cannot be written: %s", path, strerror(-r));
+	return r;
 }
 
 static int run_script(struct engine *engine, const struct script *script, struct buf *error)
@@ -61,24 +61,24 @@ static int run_script(struct engine *engine, const struct script *script, struct
 	struct engine_session *s = engine_session_new(engine, error);
 	struct str statement;
 	size_t pos = 0;
-	int rc = s ? 0 : -EIO;
+	int r = s ? 0 : -EIO;
 
-	while (!rc && sql_next_statement((const char *)script->text, *script->len, &pos, &statement)) {
-		rc = engine_run(s, statement, "TabSeparated", NULL, NULL, NULL, error);
-		if (rc)
+	while (!r && sql_next_statement((const char *)script->text, *script->len, &pos, &statement)) {
+		r = engine_run(s, statement, "TabSeparated", NULL, NULL, NULL, error);
+		if (r)
 			log_err("tables", "%s fails at: %.*s...", script->name,
 				statement.len < 70 ? (int)statement.len : 70, statement.p);
 	}
 	engine_session_free(s);
-	return rc;
+	return r;
 }
 
 int tables_create(struct engine *engine, bool kafka, struct buf *error)
 {
-	int rc = 0;
+	int r = 0;
 
-	for (size_t i = 0; !rc && i < ARRAY_SIZE(scripts); i++)
+	for (size_t i = 0; !r && i < ARRAY_SIZE(scripts); i++)
 		if (!scripts[i].kafka || kafka)
-			rc = run_script(engine, &scripts[i], error);
-	return rc;
+			r = run_script(engine, &scripts[i], error);
+	return r;
 }

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "record/format.h"
 #include "record/wire_decode.h"
 
@@ -84,11 +85,11 @@ static const struct {
 
 /* The table of sockets */
 
-/* Return the slot of the cookie, or the free one where it belongs; there always is one. Fibonacci hashing. */
+/* Return the slot of the cookie, or the free one where it belongs; there always is one. */
 static struct socket *slot_of(const struct top *t, uint64_t cookie)
 {
 	size_t mask = t->slot_count - 1;
-	size_t i = (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & mask;
+	size_t i = hash_slot(cookie, 32) & mask;
 
 	while (t->slots[i].cookie && t->slots[i].cookie != cookie)
 		i = (i + 1) & mask;

@@ -2,13 +2,12 @@
 #include "tools/http_tool.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/cleanup.h"
+#include "base/fetch.h"
 
-#define TIMEOUT_S 60L
+#define TIMEOUT_MS 60000L
 
 void http_escape(struct buf *url, const char *text)
 {
@@ -19,38 +18,27 @@ void http_escape(struct buf *url, const char *text)
 			buf_printf(url, "%%%02X", (unsigned char)*text);
 }
 
-static size_t on_data(char *data, size_t size, size_t n, void *reply)
-{
-	buf_append(reply, data, size * n);
-	return size * n;
-}
-
 int http_request(const struct http_call *call, struct buf *reply)
 {
-	CURL *curl = curl_easy_init();
+	struct fetch_answer answer = {.body = *reply, .max = BUF_MAX};
+	CURL *curl = fetch_new(&answer, TIMEOUT_MS);
 	struct curl_slist *headers = NULL;
-	_cleanup_free_ char *type = NULL;
 	long status = 0;
 
-	if (!curl ||
-	    asprintf(&type, "Content-Type: %s", call->content_type ? call->content_type : "text/plain") < 0)
+	if (!curl)
 		return -EIO;
 	curl_easy_setopt(curl, CURLOPT_URL, call->url);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
 	if (call->user && *call->user) {
 		curl_easy_setopt(curl, CURLOPT_USERNAME, call->user);
 		curl_easy_setopt(curl, CURLOPT_PASSWORD, call->password);
 	}
 	if (call->body) {
-		headers = curl_slist_append(headers, type);
-		headers = curl_slist_append(headers, "Expect:");
+		headers = fetch_post_headers(call->content_type ? call->content_type : "text/plain");
 		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->len);
+		fetch_set_body(curl, call->body, call->len);
 	}
 	CURLcode r = curl_easy_perform(curl);
+	*reply = answer.body;
 	if (r)
 		fprintf(stderr, "%s: %s\n", call->url, curl_easy_strerror(r));
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

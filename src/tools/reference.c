@@ -86,15 +86,15 @@ static int read_envelope(FILE *f, struct buf *b)
 	uint64_t len;
 
 	buf_reset(b);
-	int rc = read_varint(f, b, &len);
-	if (rc > 0 &&
+	int r = read_varint(f, b, &len);
+	if (r > 0 &&
 	    (len > ENVELOPE_MAX || !buf_reserve(b, len) || fread(b->data + b->len, 1, len, f) != len))
-		rc = -EBADMSG;
-	if (rc < 0)
+		r = -EBADMSG;
+	if (r < 0)
 		fprintf(stderr, "%s: no sequence of length-delimited envelopes: damaged or cut\n", filename);
-	else if (rc > 0)
+	else if (r > 0)
 		b->len += len;
-	return rc;
+	return r;
 }
 
 static void add_row(struct reference *ref, const struct record *r)
@@ -239,14 +239,14 @@ static void keep_rate(const struct reference *ref)
 static int run_file(struct reference *ref)
 {
 	_cleanup_fclose_ FILE *f = fopen(filename, "re");
-	int rc = f ? 1 : -errno;
+	int r = f ? 1 : -errno;
 
 	if (!f)
 		fprintf(stderr, "%s: %s\n", filename, strerror(errno));
-	while (rc > 0 && (rc = read_envelope(f, &ref->body)) > 0)
+	while (r > 0 && (r = read_envelope(f, &ref->body)) > 0)
 		if (send_body(ref, 1))
 			return -EIO;
-	return rc;
+	return r;
 }
 
 static int run(struct reference *ref)

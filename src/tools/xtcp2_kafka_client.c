@@ -97,10 +97,10 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	const struct kafka_consume c = {broker, topic, group, offset, count, idle, print_message, &p};
-	int rc = kafka_consume(&c);
+	int r = kafka_consume(&c);
 	fprintf(stderr, "xtcp2_kafka_client: records=%llu bad_messages=%llu\n", (unsigned long long)p.records,
 		(unsigned long long)p.bad);
 	encoder_free(&p.encoder);
 	buf_free(&p.out);
-	return rc;
+	return r;
 }

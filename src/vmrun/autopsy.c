@@ -52,9 +52,9 @@ static const char *ask(struct reply *r, const char *command, bool human)
 {
 	buf_reset(&r->text);
 	r->done = false;
-	int failed = human ? qmp_human(r->vm->qmp, command, on_reply, r)
-			   : qmp_command(r->vm->qmp, command, NULL, on_reply, r);
-	for (int waited = 0; !failed && !r->done && r->vm->child.pid && waited < REPLY_MS; waited += 100)
+	int error = human ? qmp_human(r->vm->qmp, command, on_reply, r)
+			  : qmp_command(r->vm->qmp, command, NULL, on_reply, r);
+	for (int waited = 0; !error && !r->done && r->vm->child.pid && waited < REPLY_MS; waited += 100)
 		vm_pump(r->vm, 100);
 	return buf_cstr(&r->text);
 }

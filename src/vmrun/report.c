@@ -216,8 +216,8 @@ int report_write(const char *dir, const struct judge *j)
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		int failed = write_file(dir, files[i].name, j, files[i].fn);
-		r = r < 0 ? r : failed;
+		int error = write_file(dir, files[i].name, j, files[i].fn);
+		r = r < 0 ? r : error;
 	}
 	return r;
 }

@@ -138,10 +138,10 @@ static void conclude(struct run *r)
 	judge_finish(&r->judge);
 	progress_clear(&r->progress);
 	report_summary(stdout, &r->judge, r->options->debug_shell);
-	int failed = report_write(r->setup->report, &r->judge);
-	r->report_failed = failed < 0;
-	if (failed < 0)
-		log_err(LOG_NAME, "cannot write the report to %s: %s", r->setup->report, strerror(-failed));
+	int error = report_write(r->setup->report, &r->judge);
+	r->report_failed = error < 0;
+	if (error < 0)
+		log_err(LOG_NAME, "cannot write the report to %s: %s", r->setup->report, strerror(-error));
 	fprintf(stdout, "report: %s\n", r->setup->report);
 	fflush(stdout);
 }
@@ -361,7 +361,7 @@ static int open_run(struct run *r)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
 	char path[PATH_MAX + 32];
-	int failed;
+	int error;
 
 	judge_init(&r->judge);
 	progress_init(&r->progress, r->options->debug_shell);
@@ -382,12 +382,12 @@ static int open_run(struct run *r)
 	r->loop = loop_new();
 	if (!r->artifacts || !r->console || !r->records || !r->loop)
 		return -ENOMEM;
-	failed = loop_signals_open(r->loop, &r->signals, signals);
-	if (failed == 0)
-		failed = loop_timer_open(r->loop, &r->tick);
-	if (failed == 0)
-		failed = loop_timer_set(&r->tick, TICK_NS, TICK_NS);
-	return failed;
+	error = loop_signals_open(r->loop, &r->signals, signals);
+	if (error == 0)
+		error = loop_timer_open(r->loop, &r->tick);
+	if (error == 0)
+		error = loop_timer_set(&r->tick, TICK_NS, TICK_NS);
+	return error;
 }
 
 static void close_run(struct run *r)
@@ -418,10 +418,10 @@ static void launch(struct run *r)
 		      duration_format(s->timeout_ns / NS_PER_SEC * NS_PER_SEC, limit));
 	events_launch(r->events);
 	events_emit(r->events, "run", setup_json(s));
-	int failed = vm_start(&r->vm, r->loop, s->argv.v, &ops, r);
-	if (failed < 0) {
-		snprintf(text, sizeof(text), "cannot start %s: %s%s", s->argv.v[0], strerror(-failed),
-			 failed == -ENOENT ? " (is QEMU installed? Debian: qemu-system-x86)" : "");
+	int error = vm_start(&r->vm, r->loop, s->argv.v, &ops, r);
+	if (error < 0) {
+		snprintf(text, sizeof(text), "cannot start %s: %s%s", s->argv.v[0], strerror(-error),
+			 error == -ENOENT ? " (is QEMU installed? Debian: qemu-system-x86)" : "");
 		emit_text(r, "error", "text", text);
 		end_run(r, OVER_STOPPED);
 		return;
@@ -469,9 +469,9 @@ int run_vm(const struct run_options *o)
 		setup_free(&setup);
 		return VERDICT_NOT_RUN;
 	}
-	int failed = open_run(&r);
-	if (failed < 0) {
-		log_err(LOG_NAME, "cannot set up the run in %s: %s", setup.report, strerror(-failed));
+	int opened = open_run(&r);
+	if (opened < 0) {
+		log_err(LOG_NAME, "cannot set up the run in %s: %s", setup.report, strerror(-opened));
 	} else {
 		launch(&r);
 		while (r.over == RUNNING && loop_run(r.loop) == 0)

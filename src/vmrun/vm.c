@@ -95,14 +95,14 @@ static int attach(struct vm *vm, int ends[static CHANNELS], int errors)
 
 	for (int c = 0; c < CHANNEL_QMP; c++) {
 		fcntl(ends[c], F_SETFL, O_NONBLOCK);
-		int failed = watch(vm, &vm->watch[c], take_fd(ends[c]), names[c], on_channel);
-		r = r < 0 ? r : failed;
+		int error = watch(vm, &vm->watch[c], take_fd(ends[c]), names[c], on_channel);
+		r = r < 0 ? r : error;
 	}
 	fcntl(errors, F_SETFL, O_NONBLOCK);
-	int failed = watch(vm, &vm->error_watch, errors, "stderr", on_errors);
-	r = r < 0 ? r : failed;
-	failed = watch(vm, &vm->exit_watch, vm->child.pidfd, "process", on_exit_ready);
-	r = r < 0 ? r : failed;
+	int error = watch(vm, &vm->error_watch, errors, "stderr", on_errors);
+	r = r < 0 ? r : error;
+	error = watch(vm, &vm->exit_watch, vm->child.pidfd, "process", on_exit_ready);
+	r = r < 0 ? r : error;
 	vm->qmp = qmp_open(vm->loop, ends[CHANNEL_QMP], on_qmp, vm);
 	if (!vm->qmp)
 		return -errno;

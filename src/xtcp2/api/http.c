@@ -13,7 +13,6 @@
  */
 #include "api/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/conn_guard.h"
+#include "base/fetch.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "stats/stats.h"
@@ -336,16 +336,6 @@ void http_stop(struct http_server *server)
 	free(server);
 }
 
-static size_t collect(char *data, size_t size, size_t count, void *body)
-{
-	struct buf *b = body;
-	size_t room = b->len < HTTP_HEALTHCHECK_BYTES_MAX ? HTTP_HEALTHCHECK_BYTES_MAX - b->len : 0;
-	size_t n = size * count;
-
-	buf_append(b, data, n < room ? n : room);
-	return n;
-}
-
 /* Write "http://HOST:PORT/readyz" for a listen address; loopback for all addresses. */
 static int readyz_url(const char *listen, char *url, size_t size)
 {
@@ -365,39 +355,36 @@ static int readyz_url(const char *listen, char *url, size_t size)
 int http_healthcheck(const char *listen)
 {
 	char url[LISTEN_HOST_MAX + 32];
-	struct buf body = {0};
+	struct fetch_answer answer = {.max = HTTP_HEALTHCHECK_BYTES_MAX};
+	struct buf *body = &answer.body;
 	long status = 0;
 
 	if (readyz_url(listen, url, sizeof(url)) < 0) {
 		fprintf(stderr, "xtcp2: %s: not an address\n", listen);
 		return 1;
 	}
-	CURL *curl = curl_easy_init();
+	CURL *curl = fetch_new(&answer, HTTP_HEALTHCHECK_SECONDS * 1000L);
 	if (!curl) {
 		fprintf(stderr, "xtcp2: out of memory\n");
 		return 1;
 	}
 	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_HEALTHCHECK_SECONDS);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	/* The daemon is on this host: ignore a proxy in the environment. */
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
 	CURLcode code = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_cleanup(curl);
 
-	for (size_t i = 0; i < body.len; i++) {
-		if (body.data[i] == '\n')
-			body.data[i] = i + 1 < body.len ? ';' : ' ';
+	for (size_t i = 0; i < body->len; i++) {
+		if (body->data[i] == '\n')
+			body->data[i] = i + 1 < body->len ? ';' : ' ';
 	}
 	bool ready = code == CURLE_OK && status == MHD_HTTP_OK;
 	if (code != CURLE_OK)
 		fprintf(stderr, "xtcp2: %s: %s\n", url, curl_easy_strerror(code));
 	else if (!ready)
-		fprintf(stderr, "xtcp2: %s: status %ld: %.*s\n", url, status, (int)body.len,
-			body.data ? (char *)body.data : "");
-	buf_free(&body);
+		fprintf(stderr, "xtcp2: %s: status %ld: %.*s\n", url, status, (int)body->len,
+			body->data ? (char *)body->data : "");
+	buf_free(body);
 	return ready ? 0 : 1;
 }

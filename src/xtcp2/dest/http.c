@@ -15,12 +15,12 @@
  *
  * The multi interface is used for its poll function, which dest_stop() can wake.
  */
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "dest/ops.h"
 #include "record/encoder.h"
 #include "version.h"
@@ -33,30 +33,22 @@ struct http_dest {
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *headers;
-	char answer[ANSWER_MAX];
-	size_t answer_len;
+	struct fetch_answer answer;
 	bool global;
 };
-
-static size_t keep_answer(char *data, size_t size, size_t count, void *arg)
-{
-	struct http_dest *h = arg;
-	size_t n = size * count, room = sizeof(h->answer) - 1 - h->answer_len;
-
-	memcpy(h->answer + h->answer_len, data, n < room ? n : room);
-	h->answer_len += n < room ? n : room;
-	return n;
-}
 
 /* Return the first line of the kept answer, without control characters. */
 static const char *first_line(struct http_dest *h)
 {
-	h->answer[h->answer_len] = '\0';
-	h->answer[strcspn(h->answer, "\r\n")] = '\0';
-	for (char *c = h->answer; *c; c++)
+	char *line = (char *)buf_cstr(&h->answer.body);
+
+	if (!line)
+		return "";
+	line[strcspn(line, "\r\n")] = '\0';
+	for (char *c = line; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
-	return h->answer;
+	return line;
 }
 
 static int check_url(struct dest_io *io, const char *url)
@@ -84,31 +76,25 @@ static CURLcode set_options(struct http_dest *h, const char *url)
 	if (r == CURLE_OK)
 		r = curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
-	curl_easy_setopt(h->easy, CURLOPT_NOSIGNAL, 1L);
 	/* A hanging name look-up must not delay the end of the thread. */
 	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(h->easy, CURLOPT_WRITEFUNCTION, keep_answer);
-	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, h);
 	return r;
 }
 
 static int http_parse(struct dest_io *io, const char *address)
 {
 	struct http_dest *h = (struct http_dest *)io;
-	char type[128];
 
 	h->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 	int r = check_url(io, address);
 	if (r < 0)
 		return r;
-	snprintf(type, sizeof(type), "Content-Type: %s",
-		 io->config->encoder ? io->config->encoder->content_type : "application/octet-stream");
-	h->headers = curl_slist_append(NULL, type);
-	/* No waiting for "100 Continue". */
-	struct curl_slist *more = h->headers ? curl_slist_append(h->headers, "Expect:") : NULL;
+	h->headers = fetch_post_headers(io->config->encoder ? io->config->encoder->content_type
+							    : "application/octet-stream");
+	h->answer.max = ANSWER_MAX;
 	h->multi = curl_multi_init();
-	h->easy = curl_easy_init();
-	if (!more || !h->multi || !h->easy || set_options(h, address) != CURLE_OK) {
+	h->easy = fetch_new(&h->answer, 0);
+	if (!h->headers || !h->multi || !h->easy || set_options(h, address) != CURLE_OK) {
 		dest_why(io, 0, "cannot be used: libcurl refuses, or there is no memory");
 		return -ENOMEM;
 	}
@@ -157,9 +143,8 @@ static enum dest_result http_send(struct dest_io *io, struct envelope *e, int64_
 {
 	struct http_dest *h = (struct http_dest *)io;
 
-	h->answer_len = 0;
-	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, e->body.data);
-	curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)e->body.len);
+	buf_reset(&h->answer.body);
+	fetch_set_body(h->easy, e->body.data, e->body.len);
 	if (curl_multi_add_handle(h->multi, h->easy) != CURLM_OK) {
 		dest_why(io, 0, "libcurl refuses the request");
 		return DEST_RETRY;
@@ -177,6 +162,7 @@ static void http_free(struct dest_io *io)
 	curl_easy_cleanup(h->easy);
 	curl_multi_cleanup(h->multi);
 	curl_slist_free_all(h->headers);
+	buf_free(&h->answer.body);
 	if (h->global)
 		curl_global_cleanup();
 }

@@ -149,24 +149,10 @@ static void stdio_free(struct dest_io *io)
 		close(s->fd);
 }
 
-const struct dest_ops dest_stdout_ops = {
-    .state_size = sizeof(struct stdio_dest),
-    .parse = stdout_parse,
-    .prepare = stdio_prepare,
-    .connect = stdio_connect,
-    .send = stdio_send,
-    .idle_fd = stdio_idle_fd,
-    .idle = stdio_idle,
-    .free = stdio_free,
-};
-
-const struct dest_ops dest_stderr_ops = {
-    .state_size = sizeof(struct stdio_dest),
-    .parse = stderr_parse,
-    .prepare = stdio_prepare,
-    .connect = stdio_connect,
-    .send = stdio_send,
-    .idle_fd = stdio_idle_fd,
-    .idle = stdio_idle,
-    .free = stdio_free,
-};
+#define STDIO_OPS(parse_)                                                                                   \
+	{                                                                                                   \
+		.state_size = sizeof(struct stdio_dest), .parse = (parse_), .prepare = stdio_prepare,       \
+		.connect = stdio_connect, .send = stdio_send, .idle_fd = stdio_idle_fd, .idle = stdio_idle, \
+		.free = stdio_free                                                                          \
+	}
+const struct dest_ops dest_stdout_ops = STDIO_OPS(stdout_parse), dest_stderr_ops = STDIO_OPS(stderr_parse);

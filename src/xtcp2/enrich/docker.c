@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "enrich/docker.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -9,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "enrich/enrichment.h"
@@ -41,7 +40,7 @@ struct answer {
 struct docker {
 	char *socket_path;
 	CURL *curl; /* used by the thread alone */
-	struct buf body;
+	struct fetch_answer reply;
 	pthread_t thread;
 	bool started;
 
@@ -53,16 +52,6 @@ struct docker {
 	size_t asked_count, answer_count;
 	size_t on_the_way; /* asked, being requested by the thread, or answered */
 };
-
-static size_t on_body(char *data, size_t size, size_t n, void *user)
-{
-	struct docker *d = user;
-
-	if (d->body.len + size * n > ANSWER_MAX)
-		return 0;
-	buf_append(&d->body, data, size * n);
-	return buf_ok(&d->body) ? size * n : 0;
-}
 
 static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t e)
 {
@@ -98,13 +87,13 @@ static void ask(struct docker *d, struct answer *a)
 	long status = 0;
 	uint64_t suppressed;
 
-	buf_reset(&d->body);
+	buf_reset(&d->reply.body);
 	snprintf(url, sizeof(url), "http://localhost/containers/%s/json", a->id);
 	curl_easy_setopt(d->curl, CURLOPT_URL, url);
 	CURLcode r = curl_easy_perform(d->curl);
 	curl_easy_getinfo(d->curl, CURLINFO_RESPONSE_CODE, &status);
 	a->good = r == CURLE_OK && status == 200 &&
-		  docker_parse((const char *)d->body.data, d->body.len, a->name, a->image);
+		  docker_parse((const char *)d->reply.body.data, d->reply.body.len, a->name, a->image);
 	stat_add(a->good ? STAT_DOCKER_OK : STAT_DOCKER_FAILED, 1);
 	if (!a->good && !d->stop && log_limit_pass(&limit, DOCKER_LOG_NS, &suppressed))
 		log_warn("docker", "%s: no description of container %.12s: %s, status %ld", d->socket_path,
@@ -135,17 +124,14 @@ static void *docker_main(void *data)
 static int start(struct docker *d, const char *socket_path)
 {
 	d->socket_path = strdup(socket_path);
-	d->curl = curl_easy_init();
+	d->reply = (struct fetch_answer){.max = ANSWER_MAX, .whole = true};
+	d->curl = fetch_new(&d->reply, REQUEST_TIMEOUT_MS);
 	if (!d->socket_path || !d->curl)
 		return -ENOMEM;
 	curl_easy_setopt(d->curl, CURLOPT_UNIX_SOCKET_PATH, d->socket_path);
-	curl_easy_setopt(d->curl, CURLOPT_TIMEOUT_MS, REQUEST_TIMEOUT_MS);
-	curl_easy_setopt(d->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(d->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(d->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(d->curl, CURLOPT_XFERINFODATA, d);
-	curl_easy_setopt(d->curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(d->curl, CURLOPT_WRITEDATA, d);
 	int r = thread_start(&d->thread, "docker", DOCKER_STACK_BYTES, docker_main, d);
 	d->started = r == 0;
 	return r;
@@ -181,7 +167,7 @@ void docker_free(struct docker *d)
 	}
 	if (d->curl)
 		curl_easy_cleanup(d->curl);
-	buf_free(&d->body);
+	buf_free(&d->reply.body);
 	free(d->socket_path);
 	pthread_mutex_destroy(&d->lock);
 	pthread_cond_destroy(&d->wake);

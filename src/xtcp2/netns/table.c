@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "netns/netns.h"
 #include "netns/table_entry.h"
@@ -41,9 +42,7 @@ const char *const netns_directories[] = {"/run/netns", "/run/docker/netns", NULL
 
 static size_t slot_of(const struct netns_table *t, dev_t dev, ino_t ino)
 {
-	uint64_t h = (ino ^ ((uint64_t)dev << 40)) * UINT64_C(0x9e3779b97f4a7c15);
-
-	return (h >> 32) & (t->index_size - 1);
+	return hash_slot(ino ^ ((uint64_t)dev << 40), 32) & (t->index_size - 1);
 }
 
 static void index_insert(struct netns_table *t, size_t position)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/hash.h"
+
 /* The initial size: one page of slots, enough for a small namespace. */
 #define COOKIE_SET_MIN_ORDER 8
 
@@ -29,7 +31,7 @@ static struct cookie_block *slots_new(uint32_t order)
 /* Return the slot of the block, or the free slot where it belongs. */
 static struct cookie_block *slot_of(const struct cookie_set *s, uint64_t base)
 {
-	size_t at = (base * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - s->order);
+	size_t at = hash_slot(base, s->order);
 
 	while (s->slots[at].bits && s->slots[at].base != base)
 		at = (at + 1) & (((size_t)1 << s->order) - 1);

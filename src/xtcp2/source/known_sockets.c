@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "record/kernel_abi.h"
 #include "stats/stats.h"
 
@@ -88,7 +89,7 @@ void known_sockets_free(struct known_sockets *k)
 
 static struct bucket *bucket_of(struct known_sockets *k, uint64_t cookie, pthread_mutex_t **lock)
 {
-	size_t at = (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - k->order);
+	size_t at = hash_slot(cookie, k->order);
 
 	*lock = &k->locks[at % STRIPES];
 	return &k->buckets[at];
