@@ -388,7 +388,7 @@ static void on_stop(struct judge *j, const char *reason)
 {
 	static const struct {
 		const char *reason;
-		enum truth_end end;
+		enum outcome_end end;
 	} stops[] = {
 	    {"bye", END_HOST_DONE},
 	    {"fail-fast", END_FAIL_FAST},

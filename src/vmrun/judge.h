@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vmrun/truth.h"
+#include "vmrun/outcome.h"
 
 enum check_state { CHECK_PLANNED, CHECK_RUNNING, CHECK_PASS, CHECK_FAIL };
 
@@ -51,10 +51,10 @@ struct judge {
 	bool planned, bye, interrupted, started;
 	enum check_state overall;			       /* CHECK_PLANNED: no OVERALL record */
 	int64_t started_ms, plan_ms, bye_ms, exit_ms, last_ms; /* -1: did not happen */
-	enum truth_end end;
-	enum truth_exit exit;
+	enum outcome_end end;
+	enum outcome_exit exit;
 	/* Filled in by judge_finish(). */
-	enum truth_verdict verdict;
+	enum outcome_verdict verdict;
 	char *reason; /* one sentence */
 	bool finished;
 };

@@ -62,10 +62,10 @@ static json_t *results_json(const struct judge *j)
 		json_array_append_new(findings,
 				      json_pack("{s:s, s:s*, s:b}", "name", j->findings[i].name, "text",
 						j->findings[i].text, "voids", j->findings[i].voids));
-	json_t *root =
-	    json_pack("{s:s, s:i, s:s*, s:o, s:o, s:O, s:O, s:O}", "verdict", truth_verdict_name(j->verdict),
-		      "exit_status", j->verdict, "reason", j->reason, "checks", checks, "findings", findings,
-		      "metrics", j->metrics, "artifacts", j->artifacts, "warnings", j->warnings);
+	json_t *root = json_pack("{s:s, s:i, s:s*, s:o, s:o, s:O, s:O, s:O}", "verdict",
+				 outcome_verdict_name(j->verdict), "exit_status", j->verdict, "reason",
+				 j->reason, "checks", checks, "findings", findings, "metrics", j->metrics,
+				 "artifacts", j->artifacts, "warnings", j->warnings);
 	static const char *const copied[] = {"flavor",	      "accel",	   "accel_reason",
 					     "scale_percent", "canary_ms", "image"};
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
@@ -259,7 +259,7 @@ void report_summary(FILE *to, const struct judge *j, bool all)
 	json_array_foreach(j->warnings, i, warning) fprintf(to, "  note: %s\n", json_string_value(warning));
 	summary_figures(to, j);
 	fprintf(to, "%s %s (%s): %zu of %zu checks passed, boot %.1f s, launch to verdict %.1f s\n",
-		run_text(j, "flavor"), run_text(j, "accel"), truth_verdict_name(j->verdict), pass,
+		run_text(j, "flavor"), run_text(j, "accel"), outcome_verdict_name(j->verdict), pass,
 		j->checks_count, seconds(j->plan_ms), seconds(j->exit_ms >= 0 ? j->exit_ms : j->last_ms));
 	fprintf(to, "%s: %s\n",
 		j->verdict == VERDICT_PASS   ? "PASS"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conclusion of a run. The truth table decides whether the results count. If
+ * The conclusion of a run. The table of outcomes decides whether the results count. If
  * they do, a pass requires that every planned check ended with PASS, that OVERALL
  * agrees, that records and console agree, and that there is no finding.
  */
@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "vmrun/judge.h"
-#include "vmrun/truth.h"
+#include "vmrun/outcome.h"
 
 static void compare(struct judge *j, const char *name, enum check_state state)
 {
@@ -40,7 +40,7 @@ static void check_agreement(struct judge *j)
 	}
 }
 
-/* Judge the checks, once the truth table lets them count. Return how many did not pass. */
+/* Judge the checks, once the table of outcomes lets them count. Return how many did not pass. */
 static size_t judge_results(struct judge *j)
 {
 	size_t bad = 0;
@@ -63,7 +63,7 @@ static size_t judge_results(struct judge *j)
 	return bad;
 }
 
-static enum truth_last last_record(const struct judge *j)
+static enum outcome_last last_record(const struct judge *j)
 {
 	return j->bye			     ? LAST_BYE
 	       : j->overall != CHECK_PLANNED ? LAST_OVERALL
@@ -72,7 +72,7 @@ static enum truth_last last_record(const struct judge *j)
 }
 
 /* Return the detail that follows the table's text for an end without a verdict. */
-static const char *detail(const struct judge *j, enum truth_end end)
+static const char *detail(const struct judge *j, enum outcome_end end)
 {
 	if (end == END_NOT_STARTED)
 		return j->error ? j->error : j->last_stderr;
@@ -91,13 +91,13 @@ static bool interactive(const struct judge *j)
 
 void judge_finish(struct judge *j)
 {
-	enum truth_end end = j->end;
+	enum outcome_end end = j->end;
 
 	if (!j->started && end != END_INTERRUPT)
 		end = END_NOT_STARTED;
 	else if (j->panic_line && (end == END_NONE || end == END_SHUTDOWN))
 		end = END_PANIC;
-	const struct truth_row *row = truth_lookup(end, last_record(j), j->exit);
+	const struct outcome_row *row = outcome_lookup(end, last_record(j), j->exit);
 	const struct judge_check *running = judge_running(j);
 	const char *more = detail(j, end);
 	size_t bad = 0, voids = 0;

@@ -4,20 +4,12 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup() {
-  XTCP2=$(bin xtcp2)
-  CLIENT=$(bin xtcp2client)
-  CTL=$(bin xtcp2ctl)
-  export XTCP2 CLIENT CTL BUILD BATS_TEST_DIRNAME
-  cd "$BATS_TEST_TMPDIR" || return 1
-  chmod 777 . # for the user that the daemon becomes
-}
+setup() { client_setup; }
 
 # Runs the shell text of standard input in a fresh network namespace: `attach` starts a daemon with these
 # flags and three clients, whose pids are in daemon, listening, polling and stalled.
 inside() {
-  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'; export XTCP_GRPC_SOCKET=grpc.sock
-    trap 'kill -KILL \$(jobs -p) 2>/dev/null || :' EXIT
+  client_netns "
     streams() { curl -s http://127.0.0.1:9088/metrics | grep \"^xtcp2_grpc_calls \$1\$\" >/dev/null; }
     attach() {
       \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 50ms \"\$@\" 2>log & daemon=\$!
@@ -30,7 +22,7 @@ inside() {
       wait_for 20 test -s listened
       wait_for 20 test -s polled
     }
-    ended() { status=0; wait \$daemon || status=\$?; cat log >&2; return \$status; }
+    ended() { wait \$daemon; }
     told() { sed -n 's/.* polls, \([0-9]*\) records, \([0-9]*\) sent to file:[a-z]*, \([0-9]*\) lost/\1 \2 \3/p' log; }
     # The ledger adds up, and the destination has what it says.
     accounted() {
@@ -38,7 +30,7 @@ inside() {
       [ \"\$made\" -eq \"\$((sent + lost))\" ]
       [ \"\$(wc -l <out)\" -eq \"\$sent\" ]
     }
-    $(cat)" 3>&-
+    $(cat)"
 }
 
 @test "SIGTERM with clients listening, polling and stalled: status 0, a ledger, nothing lost" {

@@ -21,6 +21,24 @@ fresh_netns() {
   unshare -n -- sh -c 'ip link set lo up && exec "$@"' sh "$@"
 }
 
+# setup() of tests with the daemon and its clients: their paths in XTCP2, CLIENT and CTL.
+client_setup() {
+  XTCP2=$(bin xtcp2)
+  CLIENT=$(bin xtcp2client)
+  CTL=$(bin xtcp2ctl)
+  export XTCP2 CLIENT CTL BUILD BATS_TEST_DIRNAME
+  cd "$BATS_TEST_TMPDIR" || return 1
+  chmod 777 . # for the user that the daemon becomes
+}
+
+# client_netns SHELLTEXT: runs it in a fresh network namespace, with this file and gRPC on the UNIX socket grpc.sock; its
+# jobs are killed at its end.
+client_netns() {
+  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'; export XTCP_GRPC_SOCKET=grpc.sock
+    trap 'kill -KILL \$(jobs -p) 2>/dev/null || :; [ ! -e log ] || cat log >&2' EXIT
+    $1" 3>&-
+}
+
 # Lets an ordinary user, which the daemon becomes, reach the directory of the test by its full path.
 reachable() { chmod go+rx "$BATS_RUN_TMPDIR"; }
 

@@ -4,20 +4,12 @@
 bats_require_minimum_version 1.5.0
 load lib
 
-setup() {
-  XTCP2=$(bin xtcp2)
-  CTL=$(bin xtcp2ctl)
-  CLIENT=$(bin xtcp2client)
-  export XTCP2 CTL CLIENT BUILD BATS_TEST_DIRNAME
-  cd "$BATS_TEST_TMPDIR" || return 1
-  chmod 777 . # for the user that the daemon becomes
-}
+setup() { client_setup; }
 
 # Runs the shell text of standard input in a fresh network namespace, with a daemon (its pid is in daemon) that
 # polls each 100 ms into the file `out`. `set_to JSON` sends the configuration with these keys changed.
 inside() {
-  fresh_netns bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'; export XTCP_GRPC_SOCKET=grpc.sock
-    trap 'kill -KILL \$(jobs -p) 2>/dev/null || :; cat log >&2' EXIT
+  client_netns "
     start() { \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 50ms \"\$@\" 2>>log & daemon=\$!; wait_for 20 test -s out; }
     set_to() { echo \"\$1\" >new.json; \"\$CTL\" reconfigure -file new.json >answer 2>&1; }
     # The answer names the field and holds the text; the same process polls on with the same configuration.
@@ -38,7 +30,7 @@ inside() {
     stop() { local status=0; kill -TERM \$daemon; wait \$daemon || status=\$?; return \$status; }
     start
     $(cat)
-    stop" 3>&-
+    stop"
 }
 
 @test "what the next start would refuse is refused, with the field's name" {

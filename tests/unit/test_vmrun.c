@@ -167,13 +167,13 @@ static void test_sentinels(void **state)
 	assert_int_equal(console_classify("Out of memory: Killed process 12 (xtcp2)", &s), CONSOLE_OOPS);
 }
 
-static void test_truth_table(void **state)
+static void test_outcomes(void **state)
 {
 	/* A pass is possible only where the results were handed over, or a failed check stopped the run. */
-	for (int e = 0; e < TRUTH_ENDS; e++) {
-		for (int l = 0; l < TRUTH_LASTS; l++) {
-			for (int x = 0; x < TRUTH_EXITS; x++) {
-				const struct truth_row *row = truth_lookup(e, l, x);
+	for (int e = 0; e < OUTCOME_ENDS; e++) {
+		for (int l = 0; l < OUTCOME_LASTS; l++) {
+			for (int x = 0; x < OUTCOME_EXITS; x++) {
+				const struct outcome_row *row = outcome_lookup(e, l, x);
 				assert_non_null(row->text);
 				assert_int_not_equal(row->verdict, VERDICT_PASS);
 				if (row->verdict == VERDICT_RESULTS)
@@ -183,13 +183,14 @@ static void test_truth_table(void **state)
 			}
 		}
 	}
-	assert_int_equal(truth_lookup(END_SHUTDOWN, LAST_BYE, EXIT_CLEAN)->verdict, VERDICT_RESULTS);
-	assert_int_equal(truth_lookup(END_SHUTDOWN, LAST_OVERALL, EXIT_CLEAN)->verdict, VERDICT_NONE);
-	assert_int_equal(truth_lookup(END_SHUTDOWN, LAST_BYE, EXIT_FAILED)->verdict, VERDICT_NONE);
-	assert_int_equal(truth_lookup(END_PANIC, LAST_BYE, EXIT_KILLED)->verdict, VERDICT_NONE);
-	assert_int_equal(truth_lookup(END_DEADLINE, LAST_PLAN, EXIT_KILLED)->verdict, VERDICT_NONE);
-	assert_int_equal(truth_lookup(END_NOT_STARTED, LAST_NOTHING, EXIT_FAILED)->verdict, VERDICT_NOT_RUN);
-	assert_int_equal(truth_lookup(END_NONE, LAST_BYE, EXIT_UNKNOWN)->verdict, VERDICT_NONE);
+	assert_int_equal(outcome_lookup(END_SHUTDOWN, LAST_BYE, EXIT_CLEAN)->verdict, VERDICT_RESULTS);
+	assert_int_equal(outcome_lookup(END_SHUTDOWN, LAST_OVERALL, EXIT_CLEAN)->verdict, VERDICT_NONE);
+	assert_int_equal(outcome_lookup(END_SHUTDOWN, LAST_BYE, EXIT_FAILED)->verdict, VERDICT_NONE);
+	assert_int_equal(outcome_lookup(END_PANIC, LAST_BYE, EXIT_KILLED)->verdict, VERDICT_NONE);
+	assert_int_equal(outcome_lookup(END_DEADLINE, LAST_PLAN, EXIT_KILLED)->verdict, VERDICT_NONE);
+	assert_int_equal(outcome_lookup(END_NOT_STARTED, LAST_NOTHING, EXIT_FAILED)->verdict,
+			 VERDICT_NOT_RUN);
+	assert_int_equal(outcome_lookup(END_NONE, LAST_BYE, EXIT_UNKNOWN)->verdict, VERDICT_NONE);
 }
 
 #define DATA "tests/data/vmrun/"
@@ -198,7 +199,7 @@ static void test_replay(void **state)
 {
 	static const struct {
 		const char *file;
-		enum truth_verdict verdict;
+		enum outcome_verdict verdict;
 		const char *reason; /* part of it */
 	} runs[] = {
 	    {DATA "good.jsonl", VERDICT_PASS, "2 of 2 checks passed"},
@@ -563,7 +564,7 @@ int main(void)
 	    cmocka_unit_test(test_lines),
 	    cmocka_unit_test(test_endless_line),
 	    cmocka_unit_test(test_sentinels),
-	    cmocka_unit_test(test_truth_table),
+	    cmocka_unit_test(test_outcomes),
 	    cmocka_unit_test(test_replay),
 	    cmocka_unit_test(test_judge_order_and_allow_list),
 	    cmocka_unit_test(test_judge_plan),

@@ -143,7 +143,7 @@ static void *worker_main(void *data)
 static int worker_start(struct worker *w, unsigned number, const struct config *config,
 			const struct source_config *source_config, struct dest *dest)
 {
-	char error[256] = "", name[] = "netlinker-65535"; /* as long as the kernel keeps it */
+	char error[256] = "", name[] = "worker-65535"; /* as long as the kernel keeps it */
 
 	int r = shipper_init(&w->shipper, config, dest, error, sizeof(error));
 	if (r < 0) {
@@ -156,7 +156,7 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 	w->source = w->pool->ops->create(source_config, number);
 	if (!w->source)
 		return -errno;
-	snprintf(name, sizeof(name), "netlinker-%hu", (unsigned short)number);
+	snprintf(name, sizeof(name), "worker-%hu", (unsigned short)number);
 	r = thread_start(&w->thread, name, WORKER_STACK_BYTES, worker_main, w);
 	w->started = r == 0;
 	return r;

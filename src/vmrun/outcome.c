@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "vmrun/truth.h"
+#include "vmrun/outcome.h"
 
 #include "base/cleanup.h"
 
@@ -9,7 +9,7 @@
 #define X(x) (1u << EXIT_##x)
 
 /* First match wins. */
-static const struct truth_row rows[] = {
+static const struct outcome_row rows[] = {
     {E(NOT_STARTED), ANY, ANY, VERDICT_NOT_RUN, "the machine could not be started"},
     {E(INTERRUPT), ANY, ANY, VERDICT_NONE, "interrupted"},
     {E(PANIC), ANY, ANY, VERDICT_NONE, "kernel panic"},
@@ -30,18 +30,18 @@ static const struct truth_row rows[] = {
     {ANY, ANY, ANY, VERDICT_NONE, "the machine ended for an unknown reason"},
 };
 
-_Static_assert(TRUTH_ENDS <= 32 && TRUTH_LASTS <= 32 && TRUTH_EXITS <= 32, "the bit sets are 32 wide");
+_Static_assert(OUTCOME_ENDS <= 32 && OUTCOME_LASTS <= 32 && OUTCOME_EXITS <= 32, "the bit sets are 32 wide");
 
-const struct truth_row *truth_lookup(enum truth_end end, enum truth_last last, enum truth_exit exit)
+const struct outcome_row *outcome_lookup(enum outcome_end end, enum outcome_last last, enum outcome_exit exit)
 {
-	const struct truth_row *row = rows;
+	const struct outcome_row *row = rows;
 
 	while (!(row->ends & 1u << end && row->lasts & 1u << last && row->exits & 1u << exit))
 		row++; /* the last row matches everything */
 	return row;
 }
 
-const char *truth_verdict_name(enum truth_verdict v)
+const char *outcome_verdict_name(enum outcome_verdict v)
 {
 	static const char *const names[] = {
 	    [VERDICT_PASS] = "pass",	      [VERDICT_FAIL] = "fail",

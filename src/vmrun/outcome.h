@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef VMRUN_TRUTH_H
-#define VMRUN_TRUTH_H
+#ifndef VMRUN_OUTCOME_H
+#define VMRUN_OUTCOME_H
 /*
- * The truth table: end of the machine x last record x end of the process ->
+ * The table of outcomes: end of the machine x last record x end of the process ->
  * verdict. A pass requires positive proof; a run that merely went silent never
- * passes. Pure functions; truth.c has the rows.
+ * passes. Pure functions; outcome.c has the rows.
  */
 
 /* The end of the machine, from QMP events and the host's own actions. */
-enum truth_end {
+enum outcome_end {
 	END_NONE,	 /* no event */
 	END_SHUTDOWN,	 /* SHUTDOWN by the guest: power-off or reset */
 	END_PANIC,	 /* GUEST_PANICKED, or a panic line on the console before a reset */
@@ -19,22 +19,22 @@ enum truth_end {
 	END_FLOOD,	 /* the host ended the run because the guest sent more than EVENTS_GUEST_MAX */
 	END_INTERRUPT,	 /* the user ended the run */
 	END_NOT_STARTED, /* the guest's first instruction was never reached */
-	TRUTH_ENDS
+	OUTCOME_ENDS
 };
 
 /* The last record that counts. */
-enum truth_last { LAST_NOTHING, LAST_PLAN, LAST_OVERALL, LAST_BYE, TRUTH_LASTS };
+enum outcome_last { LAST_NOTHING, LAST_PLAN, LAST_OVERALL, LAST_BYE, OUTCOME_LASTS };
 
-enum truth_exit {
+enum outcome_exit {
 	EXIT_UNKNOWN, /* the recording ends before the process */
 	EXIT_CLEAN,
 	EXIT_FAILED, /* status other than 0, or a signal not sent by the host */
 	EXIT_KILLED, /* by the host */
-	TRUTH_EXITS
+	OUTCOME_EXITS
 };
 
 /* The values are the runner's exit statuses. With VERDICT_RESULTS the checks decide. */
-enum truth_verdict {
+enum outcome_verdict {
 	VERDICT_PASS = 0,
 	VERDICT_FAIL = 1,
 	VERDICT_NONE = 2,
@@ -42,15 +42,16 @@ enum truth_verdict {
 	VERDICT_RESULTS
 };
 
-struct truth_row {
+struct outcome_row {
 	unsigned int ends, lasts, exits; /* bit sets of the enums above */
-	enum truth_verdict verdict;
+	enum outcome_verdict verdict;
 	const char *text;
 };
 
 /* Return the first row that matches; never NULL. */
-const struct truth_row *truth_lookup(enum truth_end end, enum truth_last last, enum truth_exit exit);
+const struct outcome_row *outcome_lookup(enum outcome_end end, enum outcome_last last,
+					 enum outcome_exit exit);
 /* Return "pass", "fail", "no verdict" or "could not run". */
-const char *truth_verdict_name(enum truth_verdict v);
+const char *outcome_verdict_name(enum outcome_verdict v);
 
 #endif
