@@ -74,6 +74,7 @@ E2
     [ ! -e /run/xtcp2/grpc.sock ]
 
     install -d -o 65534 own
+    rm log
     setpriv --reuid=65534 --regid=65534 --clear-groups "$XTCP2" -dest null -promListen= -frequency 1h -timeout 1s -grpcSocket own/grpc.sock 2>log & daemon=$!
     wait_for 20 grep -q 'workers, every' log
     as_nobody "$CTL" trigger-poll -socket own/grpc.sock

@@ -84,6 +84,7 @@ hide_start() {
   local how=$1
   shift
   [ -p "/run/hold-$how" ] || mkfifo -m 666 "/run/hold-$how"
+  rm -f "/run/hidden-$how" # what an earlier one said
   "$@" "$BUILD/tests/tools/hide" "$how" <"/run/hold-$how" >"/run/hidden-$how" &
   exec 7>"/run/hold-$how"
   wait_for 20 grep -q READY "/run/hidden-$how"

@@ -29,7 +29,7 @@ inside() {
   fresh_netns timeout -k 5 180 bash -euo pipefail -c ". '$BATS_TEST_DIRNAME/lib.bash'
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :' EXIT
     export XTCP_GRPC_SOCKET=\$PWD/grpc.sock
-    serve() { \"\$SERVE\" -port 8889 \"\$@\" >serve.log 2>serve.err & server=\$!; wait_for 20 grep -q listening serve.log; }
+    serve() { : >serve.log; \"\$SERVE\" -port 8889 \"\$@\" >serve.log 2>serve.err & server=\$!; wait_for 20 grep -q listening serve.log; }
     gone() { ! kill -0 \"\$1\" 2>/dev/null; }
     polls() { [ \"\$(grep -c '^poll' serve.log)\" -ge \"\$1\" ]; }
     end() { kill \"\$server\"; wait \"\$server\"; cat serve.err; not grep -E 'ERROR|runtime error' serve.err; }

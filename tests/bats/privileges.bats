@@ -35,6 +35,7 @@ inside() {
 
 # daemon_start FLAGS: a daemon that polls often and waits for its first poll. Its pid is in DAEMON.
 daemon_start() {
+  : >/run/log # of the daemon before
   "$XTCP2" -frequency 100ms -timeout 90ms -grpcPort 0 "$@" 2>/run/log &
   # shellcheck disable=SC2034  # read by the tests
   DAEMON=$!

@@ -32,7 +32,8 @@
 
 /* As the poll's own workers do. */
 #define BATCH_BYTES 65536
-#define DRAIN_MS    1000
+/* A client that reads shall see the end of its stream, however slow the machine is. */
+#define DRAIN_MS    20000
 
 struct server {
 	struct loop *loop;
