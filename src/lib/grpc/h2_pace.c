@@ -22,7 +22,7 @@
 #include "stats/stats.h"
 
 /* The wall-clock time that earns this much processor time at H2_CPU_PERCENT. */
-#define PACE_COST(ns_) ((ns_)*100 / H2_CPU_PERCENT)
+#define PACE_COST(ns_) (100 * (ns_) / H2_CPU_PERCENT)
 /* Shortest pause of a connection: bounds the cost of the timer. */
 #define RESUME_NS      (10 * NS_PER_MS)
 #define RATE(per_s_)   (NS_PER_SEC / (per_s_))
