@@ -239,11 +239,14 @@ static void keep_rate(const struct reference *ref)
 static int run_file(struct reference *ref)
 {
 	_cleanup_fclose_ FILE *f = fopen(filename, "re");
-	int r = f ? 1 : -errno;
+	int r;
 
-	if (!f)
-		fprintf(stderr, "%s: %s\n", filename, strerror(errno));
-	while (r > 0 && (r = read_envelope(f, &ref->body)) > 0)
+	if (!f) {
+		r = -errno;
+		fprintf(stderr, "%s: %s\n", filename, strerror(-r));
+		return r;
+	}
+	while ((r = read_envelope(f, &ref->body)) > 0)
 		if (send_body(ref, 1))
 			return -EIO;
 	return r;
