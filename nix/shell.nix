@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# nix develop: what building and the rings of ci/test want (`ci/test` asks for no package there is).
+# nix develop: what building and the rings of ci/test want that need no guest of Debian packages.
 pkgs:
 pkgs.mkShell {
   inputsFrom = [ pkgs.xtcp2 ];
@@ -24,21 +24,26 @@ pkgs.mkShell {
     mmdebstrap
     netcat
     nghttp2
+    nix
     nixfmt
     nixfmt-tree
     nodejs
     openssl
     procps
     prometheus
+    prometheus.cli
     python3
     qemu_kvm
     shellcheck
     socat
     statix
+    systemd
     unixtools.column
     util-linux
     valgrind
   ];
+  # ci/deps need install nothing.
+  XTCP2_DEPS = "nix/shell.nix";
   # clang is for ci/fuzz; the rest is built by the compiler that the package is built with.
   shellHook = "export CC=gcc CXX=g++";
 }

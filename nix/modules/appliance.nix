@@ -84,6 +84,7 @@ in
     };
     "/nix/store" = {
       device = "/image/nix/store";
+      fsType = "none";
       options = [ "bind" ];
       depends = [ "/image" ];
       neededForBoot = true;

@@ -69,6 +69,7 @@ stdenv.mkDerivation (finalAttrs: {
     description = "Records of every TCP socket of every network namespace of a Linux host";
     license = lib.licenses.mit;
     mainProgram = "xtcp2";
+    maintainers = [ { name = "The xtcp2 authors"; } ];
     platforms = lib.platforms.linux;
   };
 })

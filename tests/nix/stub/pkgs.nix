@@ -44,6 +44,7 @@ let
           lib = package;
           man = package;
           cc = package;
+          cli = package;
           configureFlags = [ ];
           buildInputs = [ ];
           nativeBuildInputs = [ ];
@@ -204,12 +205,10 @@ let
       mkShell = args: mkDerivation ({ name = "shell"; } // removeAttrs args [ "inputsFrom" ]);
       closureInfo = _: fake "closure-info";
       writeClosure = _: fake "closure";
-      formats = lib.genAttrs [ "json" "yaml" "toml" ] (
-        _: _: {
-          type = lib.types.anything;
-          generate = name: value: file name (builtins.toJSON value) "444";
-        }
-      );
+      formats.json = _: {
+        type = lib.types.anything;
+        generate = name: value: file name (builtins.toJSON value) "444";
+      };
       dockerTools = {
         caCertificates = fake "ca-certificates";
         streamLayeredImage =
@@ -259,7 +258,6 @@ let
           inherit mkDerivation;
           cc = fake "gcc";
         };
-      stdenvNoCC = pkgs.stdenv;
     };
 in
 make (_: _: { })
