@@ -253,7 +253,7 @@ run_image() {
     --report "$report" --append chaos=stay --keep-alive >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   runner=$!
   wait_for 180 grep -qs 'nc 127.0.0.1' "$BATS_TEST_TMPDIR/out"
-  wait_for 20 jq -e '.verdict == "pass"' "$report/results.json"
+  wait_for 20 jq -e '.verdict == "pass"' "$report/results.json" >/dev/null || { cat "$BATS_TEST_TMPDIR/out" "$report/results.json"; false; }
   # The port listens.
   exec 9<>"/dev/tcp/127.0.0.1/$(awk '/nc 127.0.0.1/ { print $4 }' "$BATS_TEST_TMPDIR/out")"
   exec 9>&-
