@@ -29,6 +29,9 @@ def coverage_row($name): "<tr>\($name | td)\(.lines | num)\(.host | num)\(.vm | 
 \(section("Virtual machines"; ([.vm[] | . as $v | ([$p.vm[]? | select(.flavor == $v.flavor)][0]) as $old
   | "<h3>\(.flavor | h) \(badge(.verdict == "pass"; .verdict))</h3><p>\(.reason | h) · \(.accel | h) · boot \(.boot_ms | seconds)\(delta(.boot_ms | seconds; $old.boot_ms | if . then seconds else null end; "")) · launch to verdict \(.launch_to_verdict_ms | seconds)\(delta(.launch_to_verdict_ms | seconds; $old.launch_to_verdict_ms | if . then seconds else null end; ""))\(if .image then " · root \(.image["root.erofs"] | mib), initramfs \(.image["initrd.img"] | mib), kernel \(.image.vmlinuz | mib)" else "" end)</p>"
   + table(["Check", "Verdict", "Time", "Reason"]; .checks[] | "<tr>\(.name | td)<td>\(badge(.verdict == "pass"; .verdict))</td>\(.ms | seconds | num)\(.reason | td)</tr>")] | join("\n"))))
+\(if .kernels then section("Kernels"; table(["Series", "Kernel", "Verdict", "Boot", "Checks", "tcp_info", "Unknown attributes", "Source", "Seconds"];
+  .kernels[] | if .skipped then "<tr>\(.series | td)<td colspan=8>not served: \(.skipped | h)</td></tr>"
+    else "<tr>\(.series | td)\(.kernel // "–" | td)<td>\(badge(.verdict == "pass"; .verdict))</td>\(.boot_ms | seconds | num)\("\([.checks[] | select(.verdict == "pass")] | length)/\(.checks | length)" | num)\(.tcp_info // "–" | num)\(.unknown // "–" | td)\(.sources // "–" | td)\(.seconds // "–" | num)</tr>" end)) else "" end)
 \(section("Linters"; table(["Linter", "Verdict", "Findings"]; .linters[] | "<tr>\(.name | td)<td>\(badge(.ok; if .ok then "silent" else "complains" end))</td><td>\((.findings // []) | map(h) | join("<br>"))</td></tr>")))
 \(if .coverage.total then section("Coverage"; "<p class=legend><i></i> reached on the host <b></b> reached only in a VM</p>"
   + table(["Ring", "Lines reached", "Share of what it saw"]; .coverage.rings[] | "<tr>\(.ring | td)\(.hit | num)\("\(.percent) %" | num)</tr>")

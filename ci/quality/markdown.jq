@@ -7,6 +7,9 @@ def ok: if . then "✅" else "❌" end;
   (.rings[] | "| \(.name) | \(.passed) | \(.failed) | \(.skipped) |"), "",
   "## Virtual machines", "", "| Flavor | Verdict | Boot | Launch to verdict | Checks |", "| --- | --- | ---: | ---: | ---: |",
   (.vm[] | "| \(.flavor) | \(.verdict == "pass" | ok) \(.reason) | \(.boot_ms | seconds) | \(.launch_to_verdict_ms | seconds) | \(.checks | length) |"), "",
+  (if .kernels then "## Kernels", "", "| Series | Kernel | Boot | Checks | tcp_info | Unknown attributes | Source | Seconds |", "| --- | --- | ---: | ---: | ---: | --- | --- | ---: |",
+    (.kernels[] | if .skipped then "| \(.series) | not served | | skipped | | | | |"
+      else "| \(.series) | \(.kernel // "–") | \(.boot_ms | seconds) | \(.verdict == "pass" | ok) \([.checks[] | select(.verdict == "pass")] | length)/\(.checks | length) | \(.tcp_info // "–") | \(.unknown // "–") | \(.sources // "–") | \(.seconds // "–") |" end), "" else empty end),
   "## Linters", "", (.linters[] | "- \(.ok | ok) \(.name)\(if .findings then ": \(.findings | length) findings" else "" end)"), "",
   "## Coverage", "",
   (if .coverage.total then .coverage.total | "\(.percent) % of \(.lines) lines; \(.vm_only) lines only a VM reaches." else "none" end), "",

@@ -3,18 +3,18 @@
 # Kernels are unpacked, not installed: their maintainer scripts want an initramfs generator and a boot loader, and
 # most of their modules stay behind. Sourced by finish, inside the guest's root, and by kernel.
 
-# unpack_kernel PACKAGE DIR: downloads the package, and those that it names where the image and its modules are not one
-# package (from 7.0 on), unpacks them into DIR/kernel, leaves DIR/vmlinuz, and lists their versions in DIR/packages.
-# Apt is the one that APT_CONFIG says.
+# unpack_kernel PACKAGE DIR [DEBS]: downloads the package, and those that it names where the image and its modules are not
+# one package (from 7.0 on), into DEBS, where they stay and need no second download, or DIR; unpacks them into DIR/kernel, leaves
+# DIR/vmlinuz, and lists their versions in DIR/packages. Apt is the one that APT_CONFIG says.
 unpack_kernel() {
-  local dir=$2 package packages
+  local dir=$2 debs=${3:-$2} package packages
   mapfile -t packages < <(apt-cache depends "$1" | awk '/Depends: linux-(base|binary|modules)-[0-9]/ { print $2 }')
   packages+=("$1")
-  mkdir "$dir/kernel"
+  mkdir -p "$dir/kernel" "$debs"
   for package in "${packages[@]}"; do
-    (cd "$dir" && apt-get -q download "$package" && dpkg-deb -x ./"$package"_*.deb kernel)
-    dpkg-deb -W --showformat='${Package}=${Version}\n' "$dir/$package"_*.deb >>"$dir/packages"
-    rm "$dir/$package"_*.deb
+    [ -f "$debs/$package.deb" ] || (cd "$dir" && apt-get -q download "$package" && mv "$package"_*.deb "$debs/$package.deb") || return
+    dpkg-deb -x "$debs/$package.deb" "$dir/kernel"
+    dpkg-deb -W --showformat='${Package}=${Version}\n' "$debs/$package.deb" >>"$dir/packages"
   done
   cp "$dir"/kernel/boot/vmlinuz-* "$dir/vmlinuz" 2>/dev/null || cp "$dir"/kernel/usr/lib/modules/*/vmlinuz "$dir/vmlinuz"
 }

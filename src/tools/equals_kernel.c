@@ -83,6 +83,7 @@ static char *cells[ROWS_MAX * 256];
 static struct utsname kernel;
 static uint64_t compared, moved, differences, unknown;
 static uint32_t info_len;
+static char tail[sizeof(((struct oracle_value *)0)->text)]; /* of tcp_info, beyond the fields of records */
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *fmt, ...)
 {
@@ -330,6 +331,7 @@ static const char *compare_owned(struct space *s, size_t i)
 	if (info_len && info_len != a->info_len)
 		differ("tcp_info is %u bytes long, and %u for \"%s\"", info_len, a->info_len, h->name);
 	info_len = a->info_len;
+	snprintf(tail, sizeof(tail), "%s", oracle_tail(a));
 	for (size_t n = 0; n < a->count; n++) {
 		/* Of a bound socket a dump has neither tcp_info nor an algorithm. */
 		if (h->bare && (!strncmp(a->values[n].field, "tcp_info_", 9) ||

@@ -128,7 +128,7 @@ static const struct place ecn_packed[] = {
     AT("options2", 276, 4, 8, 24, NULL),
 };
 
-const char *oracle_state(unsigned state)
+static const char *state_name(unsigned state)
 {
 	static const char *const names[] = {
 	    "?",     "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",	 "TIME_WAIT",
@@ -196,7 +196,7 @@ static void add_places(struct oracle *o, const uint8_t *info, const struct place
 			number = number >> low & ((UINT64_C(1) << f->width) - 1);
 		}
 		if (f->offset == 0)
-			snprintf(v->text, sizeof(v->text), "%s", oracle_state((unsigned)number));
+			snprintf(v->text, sizeof(v->text), "%s", state_name((unsigned)number));
 		else
 			snprintf(v->text, sizeof(v->text), "%llu", (unsigned long long)number);
 	}
@@ -209,6 +209,14 @@ static void add_tail(struct oracle *o, const uint8_t *info)
 
 	for (uint32_t i = INFO_KNOWN; i < o->info_len && 2 * (i - INFO_KNOWN) + 2 < sizeof(v->text); i++)
 		snprintf(v->text + 2 * (i - INFO_KNOWN), 3, "%02x", info[i]);
+}
+
+const char *oracle_tail(const struct oracle *o)
+{
+	for (size_t i = 0; i < o->count; i++)
+		if (!strcmp(o->values[i].field, "tcp_info_tail"))
+			return o->values[i].text;
+	return "";
 }
 
 static bool u16_ecn(void)
@@ -236,7 +244,7 @@ static int add_info(int fd, struct oracle *o, uint8_t *state)
 	add_tail(o, info);
 	*state = info[0];
 	struct oracle_value *v = add(o, "inet_diag_msg_state");
-	snprintf(v->text, sizeof(v->text), "%s", oracle_state(*state));
+	snprintf(v->text, sizeof(v->text), "%s", state_name(*state));
 	return 0;
 }
 

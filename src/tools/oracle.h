@@ -32,7 +32,7 @@ struct oracle {
 /* Read all of the socket fd. Return 0 or -errno. */
 int oracle_read(int fd, struct oracle *o);
 
-/* The name of a TCP state as records spell it. */
-const char *oracle_state(unsigned state);
+/* The bytes of tcp_info past the fields of records, as a record shows them; empty when there are none. */
+const char *oracle_tail(const struct oracle *o);
 
 #endif

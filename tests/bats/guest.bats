@@ -99,14 +99,14 @@ kernels() {
   [ "$output" = '7.3 7.3.4-1 linux-image-7.3.4-cloud-amd64 sid' ]
 }
 
-@test "kernels of a former day serve where the archive does not answer, which is said; without any the run ends with 3" {
+@test "kernels of a former day serve where the archive does not answer, which is said; without any the status is 4" {
   kernels '3 days ago'
   run -0 --separate-stderr guest/debian/kernel --list
   [ "$output" = $'5.10\n7.3' ]
   # shellcheck disable=SC2154
   [[ $stderr == *"no suite could be asked, kernels as of $(date -d '3 days ago' +%F)"* ]]
   rm "$XDG_CACHE_HOME/xtcp2/kernels/index"
-  run -3 --separate-stderr guest/debian/kernel --list
+  run -4 --separate-stderr guest/debian/kernel --list
   [[ $stderr == *"no suite could be asked for kernels: "* ]]
 }
 
@@ -128,6 +128,61 @@ kernels() {
   echo 'boot erofs' >>"$dir/list"
   run pick
   [[ $status -ne 0 && $output == *"FATAL: kernel 7.9 lacks the module erofs"* ]]
+}
+
+# kernels_with ARGUMENT...: ci/kernels beside an archive that serves 5.10 and 7.3, but not 6.1 just now, and machines of
+# which that of 6.6 fails and that of 7.3 knows more than the daemon.
+kernels_with() {
+  local top=$BATS_TEST_TMPDIR/tree
+  mkdir -p "$top/ci" "$top/guest/debian"
+  cp ci/kernels ci/packages "$top/ci/" && cp guest/debian/{lib.bash,host-packages} "$top/guest/debian/"
+  printf '#!/bin/sh\n' >"$top/ci/deps"
+  cat >"$top/guest/debian/kernel" <<'E'
+#!/bin/sh
+case $1 in
+--list) printf '%s\n' 5.10 6.1 6.6 7.3 ;;
+6.1) echo "kernel: linux-image-6.1 of bookworm could not be fetched: E: no route" >&2; exit 4 ;;
+esac
+E
+  cat >"$top/ci/vm" <<'E'
+#!/bin/sh
+for word; do case $last in --kernel) series=$word ;; --report) report=$word ;; esac; last=$word; done
+verdict=pass reason='2 of 2 checks passed' more='tcp_info=232 unknown=none'
+[ "$series" != 6.6 ] || verdict=fail reason='1 of 2 checks failed'
+[ "$series" != 7.3 ] || more='tcp_info=288 unknown=24,25 tail=0102030405060708'
+printf '<testsuites>\n<testsuite name="vm.lifecycle"/>\n</testsuites>\n' >"$report/junit.xml"
+cat >"$report/results.json" <<J
+{"verdict": "$verdict", "reason": "$reason", "accel": "tcg", "boot_ms": 3500, "launch_to_verdict_ms": 12345, "checks": [
+  {"name": "SYSTEMD", "verdict": "$verdict", "ms": 1, "reason": "said why"},
+  {"name": "EQUALS_KERNEL", "verdict": "pass", "ms": 2, "reason": "sources=netlink kernel=${series:-6.1}.9-cloud $more records=92 values=10"}]}
+J
+echo PASS
+E
+  chmod +x "$top"/ci/* "$top/guest/debian/kernel"
+  run --separate-stderr "$top/ci/kernels" --jobs 1 "$@"
+}
+
+@test "ci/kernels: a line for each check and a table; what is not served is skipped, what is not known is a warning" {
+  kernels_with 5.10 own 6.1 newest
+  [ "$status" -eq 0 ]
+  [[ $output == *"ok 1 - kernel 5.10: SYSTEMD"* && $output == *" - kernel 6.1 # SKIP kernel: linux-image-6.1 of bookworm could not be fetched: E: no route"* ]]
+  [ "$(grep -c '^ok' <<<"$output")" -eq 10 ] # three lines for each of three machines, and the skipped one
+  [[ $output == *"# warning: kernel 7.3.9-cloud sends more than this version knows: tcp_info of 288 bytes, beyond the fields 0102030405060708, unknown attributes 24,25"* ]]
+  [ "$(grep -c '^# warning' <<<"$output")" -eq 1 ]
+  grep -qE '^# 5.10 +5.10.9-cloud +3.5 s +2/2 +232 +none +netlink +12.3$' <<<"$output"
+  grep -qE '^# 6.1 .* skipped ' <<<"$output"
+  grep -q '"kernel.7.3"' "$BATS_TEST_TMPDIR/tree/build/kernels/junit.xml"
+}
+
+@test "ci/kernels: a check that fails on one kernel fails the whole; an unknown series is refused with those that there are" {
+  kernels_with
+  [ "$status" -eq 1 ]
+  grep -qE '^not ok [0-9]+ - kernel 6.6: SYSTEMD$' <<<"$output"
+  [[ $output == *"# said why"* && $output == *"ok "*" - kernel 7.3: SYSTEMD"* ]]
+  kernels_with 9.9
+  [ "$status" -eq 3 ]
+  # shellcheck disable=SC2154
+  [[ $stderr == *"no kernel series '9.9': there are 5.10 6.1 6.6 7.3, oldest, newest, own"* ]]
 }
 
 @test "the unit's exposure is at most 2.0, its user is ordinary and its capabilities are the documented two" {
