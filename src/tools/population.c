@@ -257,6 +257,10 @@ static void opening_states(void)
 	union address any = {.v4.sin_family = AF_INET};
 
 	dial(full, AF_INET, true, "connection in the queue", TCP_ESTABLISHED);
+	/* It is in the queue when its last acknowledgement has arrived, not when connect() returns. */
+	struct pollfd queued = {.fd = full, .events = POLLIN};
+	if (poll(&queued, 1, 20000) != 1)
+		die("connection in the queue");
 	dial(full, AF_INET, false, "connection beyond the queue", TCP_SYN_SENT);
 	dial(deferring, AF_INET, true, "deferred connection", TCP_ESTABLISHED);
 	unbound = keep(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "bound", TCP_CLOSE);

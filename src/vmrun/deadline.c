@@ -40,12 +40,27 @@ static enum deadline passed(enum deadline d, char *text, const char *what, int64
 	return d;
 }
 
+/* Checks may run side by side; each that gave a limit has its own. */
+static enum deadline checks_passed(const struct judge *j, const struct limits *limits, int64_t now_ms,
+				   char *text)
+{
+	char what[DEADLINE_TEXT_MAX - DURATION_TEXT_MAX];
+
+	for (size_t i = 0; i < j->checks_count; i++) {
+		const struct judge_check *c = &j->checks[i];
+		int64_t limit = c->timeout_ms + scaled(limits, CHECK_GRACE_MS);
+
+		if (c->state != CHECK_RUNNING || c->timeout_ms <= 0 || now_ms - c->begin_ms <= limit)
+			continue;
+		snprintf(what, sizeof(what), "check %.64s did not end in", c->name);
+		return passed(DEADLINE_CHECK, text, what, limit);
+	}
+	return DEADLINE_NONE;
+}
+
 enum deadline deadline_passed(const struct judge *j, const struct limits *limits, int64_t now_ms,
 			      int64_t activity_ms, char text[static DEADLINE_TEXT_MAX])
 {
-	const struct judge_check *running = judge_running(j);
-	char what[DEADLINE_TEXT_MAX - DURATION_TEXT_MAX];
-
 	if (now_ms > limits->run_ms)
 		return passed(DEADLINE_RUN, text, "the whole run took more than", limits->run_ms);
 	if (!j->started) {
@@ -63,12 +78,9 @@ enum deadline deadline_passed(const struct judge *j, const struct limits *limits
 	if (!j->planned && now_ms > scaled(limits, BOOT_MS))
 		return passed(DEADLINE_BOOT, text, "the guest did not reach its self-test in",
 			      scaled(limits, BOOT_MS));
-	if (running && running->timeout_ms > 0) {
-		int64_t limit = running->timeout_ms + scaled(limits, CHECK_GRACE_MS);
-		snprintf(what, sizeof(what), "check %.64s did not end in", running->name);
-		return now_ms - running->begin_ms > limit ? passed(DEADLINE_CHECK, text, what, limit)
-							  : DEADLINE_NONE;
-	}
+	const struct judge_check *running = judge_running(j);
+	if (running && running->timeout_ms > 0)
+		return checks_passed(j, limits, now_ms, text);
 	int64_t limit = scaled(limits, NO_PROGRESS_MS);
 	return now_ms - activity_ms > limit ? passed(DEADLINE_PROGRESS, text, "no sign of life for", limit)
 					    : DEADLINE_NONE;

@@ -19,6 +19,7 @@ struct judge_check {
 	char *name, *reason;
 	enum check_state state;
 	bool unplanned;
+	bool told;		  /* the runner's: its end was shown */
 	int64_t begin_ms, end_ms; /* on the host's clock, since launch; -1: not yet */
 	int64_t guest_ms;	  /* the duration that the guest reported; -1: none */
 	int64_t timeout_ms;	  /* of a running check; 0: none given */
@@ -93,7 +94,7 @@ void judge_asserts(struct judge *j);
 
 /* ---- for the runner and its reports ---- */
 
-/* Return the check that runs now, or NULL. */
+/* Return the first of the checks that run now, or NULL. */
 const struct judge_check *judge_running(const struct judge *j);
 /* Return true when the run can no longer pass because a check has failed. */
 bool judge_failing(const struct judge *j);

@@ -161,20 +161,20 @@ static void answer_bye(struct run *r)
 }
 
 /* Show the effect of the last record. */
-static void show_progress(struct run *r, bool was_planned, const struct judge_check *was_running)
+static void show_progress(struct run *r, bool was_planned)
 {
-	const struct judge *j = &r->judge;
-	const struct judge_check *running = judge_running(j);
-	/* The array may have moved, so compare names rather than pointers. */
+	struct judge *j = &r->judge;
+
 	if (!was_planned && j->planned)
 		progress_done(&r->progress, "boot", true, j->plan_ms, NULL);
-	for (size_t i = 0; was_running && i < j->checks_count; i++) {
-		const struct judge_check *c = &j->checks[i];
-		if (strcmp(c->name, was_running->name) == 0 &&
-		    (c->state == CHECK_PASS || c->state == CHECK_FAIL))
-			progress_done(&r->progress, c->name, c->state == CHECK_PASS, judge_check_ms(c),
-				      c->reason);
+	for (size_t i = 0; i < j->checks_count; i++) {
+		struct judge_check *c = &j->checks[i];
+		if (c->told || (c->state != CHECK_PASS && c->state != CHECK_FAIL))
+			continue;
+		c->told = true;
+		progress_done(&r->progress, c->name, c->state == CHECK_PASS, judge_check_ms(c), c->reason);
 	}
+	const struct judge_check *running = judge_running(j);
 	if (running && running->end_ms < 0 && strcmp(r->progress.step, running->name) != 0)
 		progress_step(&r->progress, running->name);
 }
@@ -184,14 +184,12 @@ static void on_record_line(const char *line, size_t len, void *data)
 	struct run *r = data;
 	bool was_planned = r->judge.planned;
 	unsigned int notes = r->judge.notes;
-	const struct judge_check *running = judge_running(&r->judge);
-	struct judge_check was = running ? *running : (struct judge_check){0};
 
 	/* A machine that stays up keeps sending records; after the verdict they do not count. */
 	if (!len || r->judge.finished)
 		return;
 	emit_guest(r, "record", json_pack("{s:s}", "line", line));
-	show_progress(r, was_planned, running ? &was : NULL);
+	show_progress(r, was_planned);
 	if (r->judge.notes != notes && r->judge.last_note && *r->judge.last_note)
 		progress_line(&r->progress, "  -    %s", r->judge.last_note);
 	if (r->judge.bye && !r->answered)

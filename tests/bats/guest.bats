@@ -238,6 +238,36 @@ members() {
   [[ ${lines[-1]} == "overall FAIL" ]]
 }
 
+# check NAME HEADER BODY: a check of the copy; it fails when its body does. Files in $ran tell which have begun and ended.
+check() {
+  printf '#!/bin/bash\n# timeout: 20\n%s\n: >%q\n%s\nstatus=$?\n: >%q\nexit $status\n' "$2" "$ran/$1.began" "$3" "$ran/$1.ended" >"$BATS_TEST_TMPDIR/st/checks.d/$1"
+  chmod +x "$BATS_TEST_TMPDIR/st/checks.d/$1"
+}
+
+@test "checks run side by side, but for what their headers say they must have alone" {
+  export ran=$BATS_TEST_TMPDIR/ran
+  mkdir -p "$BATS_TEST_TMPDIR/bin" "$ran" && printf '#!/bin/sh\necho "$@"\n' >"$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  chmod +x "$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  cp -r guest/self-test "$BATS_TEST_TMPDIR/st" && rm "$BATS_TEST_TMPDIR"/st/checks.d/*
+  # Each waits for the other: one after the other would end neither.
+  check A '# alone: namespaces' 'until [ -e $ran/C.began ]; do :; done'
+  check B '# alone: polls namespaces' '[ -e $ran/A.ended ] && [ ! -e $ran/D.began ]'
+  check C '# alone: nothing' 'until [ -e $ran/A.began ]; do :; done'
+  check D '' '[ -e $ran/A.ended ] && [ -e $ran/B.ended ] && [ -e $ran/C.ended ] && [ ! -e $ran/E.began ]'
+  check E '# alone: nothing' '[ -e $ran/D.ended ]; false'
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run -1 "$BATS_TEST_TMPDIR/st/self-test" A B C D E
+  [[ ${lines[0]} == "plan A,B,C,D,E" && ${lines[-1]} == "overall FAIL" ]]
+  [ "$(grep -cE '^end [ABCD] PASS ' <<<"$output")" -eq 4 ]
+  grep -qE '^end E FAIL ' <<<"$output"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$BATS_TEST_TMPDIR/st/self-test" C
+  [[ ${lines[-1]} == "overall PASS" ]]
+}
+
+@test "what a check must have alone is one of the words that the self-test knows" {
+  strange=$(grep -rhE '^# alone: ' guest/self-test/checks.d | grep -vxE '# alone: (nothing|(namespaces|polls)( (namespaces|polls))*)' || :)
+  [ -z "$strange" ] || { echo "$strange"; false; }
+}
+
 @test "guest: the chapter of tunables has each of flavors.json with its value" {
   diff <(jq -r '.flavors[] | .tunables | to_entries[] | "\(.key) \(.value)"' nix/microvms/flavors.json | sort -u) \
     <(sed -n '/^## Tunables/,/^Memory is/s/^|[^|]*| `\([a-z0-9_]*\)` | \([^|]*\) |.*/\1 \2/p' docs/integration-testing.md | sort -u)

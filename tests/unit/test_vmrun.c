@@ -434,8 +434,20 @@ static void test_deadlines(void **state)
 	assert_int_equal(deadline_passed(&j, &l, 229000, 0, text), DEADLINE_NONE);
 	assert_int_equal(deadline_passed(&j, &l, 231000, 0, text), DEADLINE_CHECK);
 	assert_non_null(strstr(text, "check A"));
-	feed_record(&j, 2, "END check=A verdict=PASS");
-	feed_record(&j, 3, "BYE");
+	judge_free(&j);
+
+	/* Of checks side by side each has its own limit, whichever began first. */
+	begin_run(&j, "-");
+	feed_record(&j, 0, "PLAN checks=A,B");
+	feed_record(&j, 1, "BEGIN check=A timeout_ms=200000");
+	feed_record(&j, 2, "BEGIN check=B timeout_ms=100000");
+	assert_int_equal(deadline_passed(&j, &l, 129000, 0, text), DEADLINE_NONE);
+	assert_int_equal(deadline_passed(&j, &l, 131000, 0, text), DEADLINE_CHECK);
+	assert_non_null(strstr(text, "check B"));
+	feed_record(&j, 3, "END check=B verdict=PASS");
+	assert_int_equal(deadline_passed(&j, &l, 131000, 0, text), DEADLINE_NONE);
+	feed_record(&j, 4, "END check=A verdict=PASS");
+	feed_record(&j, 5, "BYE");
 	assert_int_equal(deadline_passed(&j, &l, 40000, 0, text), DEADLINE_NONE);
 	assert_int_equal(deadline_passed(&j, &l, 41000, 0, text), DEADLINE_POWER_OFF);
 	assert_int_equal(deadline_passed(&j, &l, 600001, 0, text), DEADLINE_RUN);
