@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The byte stream of the artifact port, in two pieces cut where the first byte says. Nothing is written
- * outside of the directory of artifacts, and nothing half-received stays in it.
+ * The byte stream of the artifact port, in two pieces; the first byte is the place of the cut. No file is
+ * written outside of the directory of artifacts, and no incomplete file stays in it.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -22,7 +22,7 @@ static void on_artifact(const struct artifact_result *result, void *data)
 	stored += result->error == NULL;
 }
 
-/* Empty the directory, whose files must all be whole artifacts. Return how many there were. */
+/* Empty the directory, whose files must all be complete artifacts. Return their number. */
 static unsigned collect(const char *path)
 {
 	DIR *d = opendir(path);

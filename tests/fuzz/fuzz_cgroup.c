@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The text of /proc/PID/cgroup: who makes a cgroup chooses its name. */
+/* The text of /proc/PID/cgroup: the creator of a cgroup chooses its name. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (container_parse(text, &c)) {
 		assert(c.runtime && *c.id && strlen(c.id) <= CONTAINER_ID_MAX);
-		/* It goes into a URL, into UTF-8 text and to terminals. */
+		/* The identifier is used in a URL, in UTF-8 text and on terminals. */
 		for (const char *p = c.id; *p; p++)
 			assert(*p > ' ' && *p <= '~' && *p != '/');
 	}

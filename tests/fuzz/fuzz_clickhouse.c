@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes an HTTP client sends to xtcp2-clickhouse, through libmicrohttpd to what takes requests apart:
+ * The bytes of an HTTP client of xtcp2-clickhouse, through libmicrohttpd to the parsers of requests:
  * arguments, headers, credentials, and the statement in query and body. No engine runs.
  */
 #include <assert.h>
@@ -19,7 +19,7 @@
 
 #define INPUT_MAX	  65536
 #define CONNECTION_MEMORY (256 << 10)
-/* Turns of the server without an answer after which none comes. */
+/* Rounds of the server after which no answer is expected any more. */
 #define TURNS_QUIET	  8
 
 struct exchange {
@@ -29,7 +29,7 @@ struct exchange {
 	struct sql_head head;
 };
 
-/* Whether what a cut statement was taken for still holds with the rest of it. */
+/* Check that the classification of a cut statement still holds for the complete one. */
 static void check_cut(const struct exchange *x)
 {
 	struct sql_head whole;
@@ -43,7 +43,7 @@ static void check_cut(const struct exchange *x)
 		assert(whole.data <= x->statement.len && whole.format.len == x->head.format.len);
 }
 
-/* The bytes as a list of envelopes: cut in two anywhere, they give the same rows. */
+/* Check that the bytes, as a list of envelopes, give the same rows wherever they are cut in two. */
 static void check_list(const struct exchange *x)
 {
 	struct protobuf_list whole = {0}, cut = {0};
@@ -75,7 +75,7 @@ static void check_statement(const struct exchange *x)
 		       statement.p + statement.len <= text + x->statement.len);
 	struct str format = sql_output_format(text, x->statement.len);
 	status_content_type(format);
-	/* A quoted text is one token: nothing in it ends the statement. */
+	/* Check that a quoted text is one token: nothing in it ends the statement. */
 	_cleanup_free_ char *copy = fuzz_text(x->statement.data, x->statement.len);
 	sql_quote(&quoted, copy);
 	pos = 0;
@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			quiet = 0;
 	}
 	close(ends[1]);
-	/* It sees the end, and on_completed() runs. */
+	/* The server sees the end, and on_completed() runs. */
 	for (unsigned turn = 0; turn < TURNS_QUIET; turn++)
 		MHD_run(server);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A configuration file: as -config reads it, and as xtcp2ctl turns it into the message of
- * ConfigService.Set. What was taken is written and read again, and is the same.
+ * ConfigService.Set. An accepted file is written and read again, with the same result.
  */
 #include <assert.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One netlink message behind a byte of options. The record that comes out is written in every format. */
+/* A byte of options and one netlink message. The resulting record is written in every format. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	void *message = malloc(size); /* aligned, and nothing behind it */
+	void *message = malloc(size); /* aligned, with nothing after it */
 	assert(message);
 	memcpy(message, data + 1, size - 1);
 	if (!decode_inet_diag(message, size - 1, &options, &r, &counts))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the Docker API answers of a container. */
+/* The Docker API's description of a container. */
 #include <assert.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The body of a Kafka message, as the consumers of the topic read it. What a row holds is written in
- * every format, and read back from its own wire bytes.
+ * The body of a Kafka message, as consumers of the topic read it. Each row is written in every format,
+ * and read back from its own wire bytes.
  */
 #include <assert.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "record/encoder.h"
 #include "record/wire_decode.h"
 
-/* Enough for what one message of the topic's limit brings, without making an input slow. */
+/* Most rows written: enough for a message of the topic's limit, without slow inputs. */
 #define ROWS_MAX 64
 
 static void check_row(const struct record *r)
@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (unsigned rows = 0; rows < ROWS_MAX && envelope_next(&e, &r); rows++)
 		check_row(&r);
-	/* The bytes of a row alone, as gRPC streams them: a shorter way in. */
+	/* Decode the bytes as one row, as gRPC streams them: the decoder is then reached by shorter
+	 * inputs. */
 	if (wire_decode(&r, (struct str){(const char *)data, (uint32_t)size}) == 0)
 		check_row(&r);
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A command line and an environment: one word a line, "XTCP_NAME=value" is a variable, anything else an
- * argument of xtcp2. What is taken is also split as the addresses and lists that it holds.
+ * A command line and an environment: one word per line; "XTCP_NAME=value" is a variable, any other word an
+ * argument of xtcp2. Accepted values are also parsed as the addresses and lists that they hold.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of flavors, from which the flavor "a" is asked. */
+/* A file of flavors, from which flavor "a" is read. */
 #include <assert.h>
 #include <string.h>
 

@@ -2,8 +2,8 @@
 /*
  * The bytes a gRPC client sends, over a socket pair to the daemon's own server:
  * transport, framing and all services. Input that does not begin with the
- * preface of HTTP/2 is sent behind one, so that the search does not have to find
- * those 24 bytes. A poll makes a handful of records at once.
+ * preface of HTTP/2 is sent after one, so that the search does not have to find
+ * those 24 bytes. A poll makes a few records at once.
  */
 #include <assert.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
 #define PREFACE_LEN	  (sizeof(preface) - 1)
 #define MAGIC_LEN	  24
-/* More than a socket pair takes at once is cut: single frames are what matters. */
+/* Input is cut to the bytes that a socket pair takes at once: single frames matter. */
 #define INPUT_MAX	  65536
 #define INPUTS_PER_SERVER 500
 
@@ -63,7 +63,7 @@ static int burst(void *data, uint32_t count, int64_t interval_ns)
 	return 0;
 }
 
-/* The input chooses how an attempt ends; one that nobody answers is given up when its call closes. */
+/* The input decides the result of an attempt; one without a result is abandoned when its call closes. */
 static int reconfigure(void *data, struct config *config, struct backend_attempt *attempt)
 {
 	if (config->netlinkers % 4 == 0)
@@ -101,7 +101,7 @@ static const struct grpc_backend backend = {
     .ready = ready,
 };
 
-/* Read and forget what the server sends; its hanging up ends the input. */
+/* Discard the server's output; the end of the connection ends the input. */
 static void on_peer(struct loop_watch *w, uint32_t events)
 {
 	char answer[16384];
@@ -111,7 +111,8 @@ static void on_peer(struct loop_watch *w, uint32_t events)
 		loop_stop(fixture.loop);
 }
 
-/* A new server in time: to the one before, every input is the same peer, whose connections per second are limited. */
+/* Replace the server from time to time: all inputs are the same peer, whose connections per second are
+ * limited. */
 static void fixture_make(void)
 {
 	const struct grpc_server_options options = {.stream_bytes = 65536, .total_bytes = 262144};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes an HTTP client sends to the daemon's server, over loopback: protocol, routes, methods. Over
- * loopback all is there at once, so the client leaves when the server has had its turns and says nothing
- * more; waiting for it to close would be waiting for time-outs.
+ * The bytes of an HTTP client of the daemon's server, over loopback: protocol, routes, methods. Over loopback
+ * all bytes arrive at once, so the client closes the connection after some rounds of the server without an
+ * answer; otherwise each input would wait for a time-out.
  */
 #include <assert.h>
 #include <netinet/in.h>
@@ -15,15 +15,15 @@
 #include "base/log.h"
 #include "fuzz.h"
 
-/* More than the socket takes at once is cut. */
+/* Input is cut to the bytes that the socket takes at once. */
 #define INPUT_MAX   65536
-/* Turns of the loop without an answer after which none comes: to accept, read and answer takes one each. */
+/* Rounds of the loop after which no answer is expected: accept, read and answer take one each. */
 #define TURNS_QUIET 8
 
 static struct fixture {
 	struct loop *loop;
 	struct http_server *server;
-	struct loop_watch peer, turn; /* turn is ready always: once a turn of the loop */
+	struct loop_watch peer, turn; /* `turn` is always ready: it counts the rounds of the loop */
 	unsigned quiet;
 } fixture;
 
@@ -38,7 +38,7 @@ static bool ready(void *data, struct buf *why)
 	return false;
 }
 
-/* Read and forget the answer; the end of it ends the input. */
+/* Discard the answer; its end ends the input. */
 static void on_peer(struct loop_watch *w, uint32_t events)
 {
 	char answer[16384];
@@ -77,7 +77,7 @@ static int client_connect(void)
 	struct sockaddr_in to = {.sin_family = AF_INET,
 				 .sin_port = htons(http_port(fixture.server)),
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	/* A port is free again at once: a search makes thousands of connections a second. */
+	/* Free the port at once: a search makes thousands of connections per second. */
 	const struct linger reset = {.l_onoff = 1};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A run as the judge sees it: input that begins with '{' is a recording, events.jsonl; in any other each
- * line is what the guest says, a record behind '>' (its head is written here) and console output without.
- * The reports of the run are whole: no check and no finding is missing from them.
+ * A run as the judge sees it: input that begins with '{' is a recording, events.jsonl. In other input each
+ * line is output of the guest: after '>' a record (its head is added here), otherwise console output. The
+ * reports of the run must be complete, with every check and finding.
  */
 #include <assert.h>
 #include <jansson.h>
@@ -21,7 +21,7 @@ static void feed_line(struct judge *j, const char *ev, const char *line)
 {
 	json_t *event = json_pack("{s:s, s:I, s:s}", "ev", ev, "t_ms", (json_int_t)1, "line", line);
 
-	if (event) /* text that is no UTF-8 cannot be an event */
+	if (event) /* text other than UTF-8 cannot be an event */
 		judge_feed(j, event);
 	json_decref(event);
 }
@@ -52,7 +52,7 @@ static void feed_guest(struct judge *j, char *text)
 	json_decref(end);
 }
 
-/* What the guest says does not make lines of its own, nor moves a terminal's cursor. */
+/* Check that the guest's text neither adds lines nor moves a terminal's cursor. */
 static void check_summary(const struct judge *j)
 {
 	char *text = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A capture, as -replay reads it. Each record that comes out is written in every format. */
+/* A capture, as -replay reads it. Each resulting record is written in every format. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line of the results port. Input without the head of a record is sent behind one with the right check
- * sum, so that the search does not have to find that. What is taken is written and read again.
+ * A line of the results port. Input without the head of a record gets one with the right check sum, so that
+ * the search does not have to find it. An accepted line is written and read again.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static void check(const char *text, size_t len)
 	assert(line.pairs <= RESULT_PAIRS_MAX && line.verb < RESULT_VERBS);
 	result_line_get(&line, "check");
 	int n = result_line_format(&line, out);
-	if (n < 0) /* escapes made it too long */
+	if (n < 0) /* too long with its escapes */
 		return;
 	int r = result_line_parse(out, (size_t)n - 1, &again);
 	assert(r == 0 && again.pairs == line.pairs && again.seq == line.seq && again.verb == line.verb);

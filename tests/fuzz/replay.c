@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stands in for libFuzzer: runs a harness over files, so that every build replays the corpus, which is
- * also where the inputs of mended faults stay. Usage: replay_NAME [FILE or DIRECTORY]..., from the source
- * root by default tests/fuzz/corpus_NAME.
+ * Replaces libFuzzer: runs a harness on files, so that every build replays the corpus, which includes the
+ * inputs of repaired faults. Usage: replay_NAME [FILE or DIRECTORY]..., from the source root; the default
+ * is tests/fuzz/corpus_NAME.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "fuzz.h"
 
-/* A corpus file is small; this bounds what is read of one. */
+/* Most bytes read from a file of the corpus. */
 #define INPUT_MAX (1 << 20)
 
 static size_t run_file(const char *path)

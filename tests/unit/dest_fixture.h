@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef DEST_FIXTURE_H
 #define DEST_FIXTURE_H
-/* What the tests of destinations share: envelopes of known bytes, the ledger, waiting for a condition. */
+/* Helpers for tests of destinations: envelopes of known bytes, the ledger, waiting for a condition. */
 #include "unit.h"
 
 #include <poll.h>
@@ -12,10 +12,10 @@
 #include "dest/dest.h"
 #include "stats/stats.h"
 
-/* No condition of a healthy test takes this long, even on a loaded machine under a sanitizer. */
+/* Longer than any condition takes in a passing test, even on a loaded machine under a sanitizer. */
 #define PATIENCE_NS (30 * NS_PER_SEC)
 
-/* Evaluates the condition until it holds; fails the test when it never does. */
+/* Evaluate the condition until it holds; fail the test if it never does. */
 #define wait_for(condition)                                                        \
 	do {                                                                       \
 		int64_t give_up_ = clock_mono_ns() + PATIENCE_NS;                  \
@@ -26,13 +26,13 @@
 		}                                                                  \
 	} while (0)
 
-/* Whether there is something to read or to accept, waiting as long as that takes. */
+/* Wait until fd is readable. Return false after the time limit. */
 static inline bool readable(int fd)
 {
 	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PATIENCE_NS / NS_PER_MS) == 1;
 }
 
-/* The next connection; the caller closes it. */
+/* Return the next connection; the caller closes it. */
 static inline int accept_one(int listener)
 {
 	assert_true(readable(listener));
@@ -47,7 +47,7 @@ static inline void stats_reset(void)
 		stat_set(i, 0);
 }
 
-/* submitted = sent + queue_full + send_failed + deadline: holds whenever nothing is on its way. */
+/* submitted = sent + queue_full + send_failed + deadline, whenever no envelope is in flight. */
 static inline void assert_ledger(uint64_t sent, uint64_t queue_full, uint64_t send_failed, uint64_t deadline)
 {
 	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), sent);
@@ -57,7 +57,7 @@ static inline void assert_ledger(uint64_t sent, uint64_t queue_full, uint64_t se
 	assert_int_equal(stat_get(STAT_DEST_SUBMITTED_RECORDS), sent + queue_full + send_failed + deadline);
 }
 
-/* A started destination; the test fails when it is not to be had. */
+/* Return a started destination; fail the test on an error. */
 static inline struct dest *dest_of(const char *spec, const struct dest_config *config)
 {
 	char error[512] = "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TESTS_UNIT_MESSAGE_H
 #define TESTS_UNIT_MESSAGE_H
-/* Builds one inet_diag message by hand. */
+/* Builds inet_diag messages. */
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>

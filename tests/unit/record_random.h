@@ -18,7 +18,7 @@ static inline uint64_t next_random(uint64_t *state)
 	return *state ^= *state << 17;
 }
 
-/* A number of random width; zero now and then. */
+/* Return a number of random width, sometimes zero. */
 static inline uint64_t random_number(uint64_t *state)
 {
 	unsigned bits = next_random(state) % 65;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Captures: written and read back, in every flavour of pcap, cut and damaged anywhere. */
+/* Captures: written and read back, in every variant of pcap, truncated and damaged anywhere. */
 #include "unit.h"
 
 #include <byteswap.h>
@@ -37,7 +37,7 @@ struct encoded {
 	uint64_t last_time;
 };
 
-/* Encodes each record, so that what a damaged message left in it is read. */
+/* Encode each record, so that every field is read even after a damaged message. */
 static int encode(struct record_sink *sink, struct record *r)
 {
 	struct encoded *e = (struct encoded *)sink;
@@ -148,7 +148,7 @@ static void other_files_are_refused(void **state)
 	assert_string_equal(error, "tests/data/none.pcap: No such file or directory");
 }
 
-/* Cut after every byte: the records before the cut come out, the cut is counted. */
+/* Cut after every byte: the records before the cut are read, the cut is counted. */
 static void cut_anywhere(void **state)
 {
 	struct encoded e = encoded_new();
@@ -168,7 +168,7 @@ static void cut_anywhere(void **state)
 	buf_free(&e.b);
 }
 
-/* One flipped bit in every byte: no more records than there are, and nothing that a sanitizer would see. */
+/* Flip one bit in every byte: at most the original number of records, and no report of a sanitizer. */
 static void flipped_anywhere(void **state)
 {
 	struct encoded e = encoded_new();
@@ -190,7 +190,7 @@ static void flipped_anywhere(void **state)
 	buf_free(&e.b);
 }
 
-/* Each message cut after every byte, in memory of just that size: what a sanitizer is best at. */
+/* Cut each message after every byte, in memory of exactly that size, so that a sanitizer sees overreads. */
 static int cut_message(struct record_sink *sink, struct record *r)
 {
 	const struct nlmsghdr *nlh =
@@ -283,7 +283,7 @@ static void captures_are_whole_or_not_there(void **state)
 	assert_int_equal(capture_begin(c, 4026531840, AF_INET), -1);
 	capture_write(c, -1, 0, &m, 1);
 	capture_write(c, first, INT64_C(1700000000123456789), &m, m.header.nlmsg_len);
-	m.header.nlmsg_type = TCPDIAG_GETSOCK; /* what the older request is answered with */
+	m.header.nlmsg_type = TCPDIAG_GETSOCK; /* the answer to the older request */
 	capture_write(c, first, INT64_C(1700000000123456789), &m, m.header.nlmsg_len);
 	capture_write(c, second, 0, &m, m.header.nlmsg_len);
 	snprintf(path, sizeof(path), "%s/netns-4026531840-ipv4-0.pcap", directory);
@@ -291,7 +291,7 @@ static void captures_are_whole_or_not_there(void **state)
 	uint64_t files = stat_get(STAT_CAPTURE_FILES);
 	capture_end(c, first);
 	assert_int_equal(stat_get(STAT_CAPTURE_FILES), files + 1);
-	capture_free(c); /* the second has not ended and goes */
+	capture_free(c); /* the second has not ended and is removed */
 	assert_int_equal(count_entries(directory), 1);
 
 	assert_int_equal(replay_file(path, &decode_all, &r, &e.sink, &result, error, sizeof(error)), 0);
@@ -314,7 +314,7 @@ static void capture_errors(void **state)
 	assert_null(capture_new("/tmp", 1000000));
 	assert_int_equal(errno, EINVAL);
 	capture_free(NULL);
-	struct capture *c = capture_new("/proc/self", 1); /* nobody can write there */
+	struct capture *c = capture_new("/proc/self", 1); /* not writable */
 	uint64_t errors = stat_get(STAT_CAPTURE_ERRORS);
 	assert_non_null(c);
 	assert_int_equal(capture_begin(c, 1, AF_INET), -1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of xtcp2-clickhouse that need no engine, and its tables against fields.def. */
+/* The parts of xtcp2-clickhouse that need no engine, and its tables compared with fields.def. */
 #include "unit.h"
 
 #include <assert.h>
@@ -74,7 +74,7 @@ static void queries_have_no_data(void **state)
 	}
 }
 
-/* Wherever the body is cut, the head is either not decided yet or decided as for the whole text. */
+/* Wherever the body is cut, the head is either undecided or decided as for the whole text. */
 static void a_cut_head_is_never_mistaken(void **state)
 {
 	static const char text[] =
@@ -204,10 +204,11 @@ static void every_field_has_its_column(void **state)
 	buf_free(&b);
 }
 
-/* Two envelopes of field 10, rows "ab" and "c" in the first, an empty row and "de" in the second, and one without. */
+/* Two envelopes of field 10, rows "ab" and "c" in the first, an empty row and "de" in the second, and one
+ * without. */
 static const uint8_t envelopes[] = {7, 0x52, 2, 'a', 'b', 0x52, 1, 'c', 6, 0x52, 0, 0x52, 2, 'd', 'e', 0};
 
-/* However the bytes are cut, the same rows come out; and only at an envelope's end is it complete. */
+/* However the bytes are cut, the rows are the same; and the list is complete only at an envelope's end. */
 static void envelopes_become_rows(void **state)
 {
 	static const uint8_t rows[] = {2, 'a', 'b', 1, 'c', 0, 2, 'd', 'e'};

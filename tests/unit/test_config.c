@@ -24,7 +24,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* The most flags a test gives. */
+/* Most flags of one test. */
 #define ARGS_MAX 8
 
 static int load(struct config *c, char *error, size_t size, const char *const *flags)
@@ -61,7 +61,7 @@ static void assert_refused(const char *const *flags, const char *message)
 	config_free(&c);
 }
 
-/* Every row: its default is a value it accepts and writes back, its limits are values, in order. */
+/* In every row the default is accepted and written back unchanged, and the limits are valid and in order. */
 static void every_row_is_sound(void **state)
 {
 	struct config c;
@@ -132,7 +132,7 @@ static void flags_come_in_all_spellings(void **state)
 	assert_string_equal(c.tag, "y");
 	config_free(&c);
 
-	/* An answer is given whatever else is wrong with the values. */
+	/* -help and -v answer even if other values are wrong. */
 	assert_loads(&c, ARGS("-frequency", "never", "-h"));
 	assert_true(c.print_help);
 	config_free(&c);
@@ -367,7 +367,7 @@ static void a_password_file_goes_into_the_url(void **state)
 		assert_int_equal(config_dest_password(&c, error, sizeof(error)),
 				 cases[i].becomes ? 0 : -EINVAL);
 		assert_string_equal(c.dest, cases[i].becomes ? cases[i].becomes : cases[i].dest);
-		/* Taken once: who starts over in place has it in the URL. */
+		/* The file is read once: after a restart in place the password is in the URL. */
 		if (cases[i].becomes)
 			assert_string_equal(c.dest_password_file, "");
 		config_free(&c);
@@ -398,7 +398,7 @@ static void documents_name_every_option(void **state)
 		if (i < 4)
 			assert_non_null(strstr(text, "tcp"));
 	}
-	/* -help fits a terminal. */
+	/* -help fits into the width of a terminal. */
 	for (char *line = strtok((char *)docs[0].data, "\n"); line; line = strtok(NULL, "\n")) {
 		if (strlen(line) > 80)
 			fail_msg("too wide: %s", line);

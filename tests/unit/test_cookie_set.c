@@ -8,7 +8,7 @@ static void knows_what_it_holds(void **state)
 	struct cookie_set s = {0};
 
 	assert_int_equal(cookie_set_reset(&s), 0);
-	/* Runs of neighbours, as the kernel hands them out, and values that differ in high bits only. */
+	/* Runs of neighbours, as the kernel assigns them, and values that differ in high bits only. */
 	for (uint64_t i = 1; i <= 20000; i++) {
 		assert_true(cookie_set_add(&s, i));
 		assert_true(cookie_set_add(&s, i << 40 | 1ull << 63));
@@ -18,7 +18,7 @@ static void knows_what_it_holds(void **state)
 		assert_false(cookie_set_add(&s, i << 40 | 1ull << 63));
 	}
 	assert_true(cookie_set_add(&s, 20001));
-	/* Neighbours share a slot: that is what makes it small. */
+	/* Neighbours share a slot, which keeps the set small. */
 	assert_true(s.used >= 20000 && s.used <= 20000 + 20001 / 64 + 1);
 	cookie_set_free(&s);
 }
@@ -45,12 +45,12 @@ static void reset_forgets_and_gives_memory_back(void **state)
 		cookie_set_add(&s, i * 64);
 	uint32_t largest = s.order;
 	assert_true(largest > smallest);
-	/* The size of the last use is kept for the next one... */
+	/* The set keeps the size of the last use ... */
 	assert_int_equal(cookie_set_reset(&s), 0);
 	assert_int_equal(s.order, largest);
 	assert_true(cookie_set_add(&s, 7));
 	assert_false(cookie_set_add(&s, 7));
-	/* ...and let go when that one needed little. */
+	/* ... and shrinks if that use needed little. */
 	assert_int_equal(cookie_set_reset(&s), 0);
 	assert_int_equal(s.order, smallest);
 	assert_true(cookie_set_add(&s, 7));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The decoder over messages made by hand: one trap a test. */
+/* The decoder on hand-made messages: one pitfall per test. */
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@ struct decoded {
 	int err;
 };
 
-/* Decodes into a record full of leftovers, as a reused one is. */
+/* Decode into a record with old values, as a reused one has. */
 static struct decoded decode(struct message *m, const struct decode_options *options)
 {
 	struct decoded d = {0};
@@ -69,7 +69,7 @@ static void addresses_and_ports(void **state)
 	}
 }
 
-/* Each length that any kernel could send: what has wholly come is there, the rest is absent and zero. */
+/* Each length that a kernel could send: completely received fields are present, others absent and zero. */
 static void tcp_info_of_every_length(void **state)
 {
 	uint8_t info[300];
@@ -206,7 +206,7 @@ static void ulp_name_is_nested(void **state)
 	assert_memory_equal(d.r.ulp_name.p, "tls", 3);
 }
 
-/* A reused record does not keep the sections of the socket before. */
+/* A reused record does not keep the sections of the previous socket. */
 static void sections_are_cleared(void **state)
 {
 	struct tcp_bbr_info bbr = {.bbr_bw_lo = 1, .bbr_bw_hi = 2};
@@ -250,7 +250,7 @@ static void attributes_not_chosen_are_left_out(void **state)
 		    (1 << INET_DIAG_CONG | 1 << INET_DIAG_TOS | UINT64_C(1) << 60));
 }
 
-/* Every attribute that is too short is counted and leaves its section out; the others stand. */
+/* An attribute that is too short is counted and its section absent; the others are decoded. */
 static void short_attributes_are_damage(void **state)
 {
 	static const uint16_t types[] = {INET_DIAG_MEMINFO,  INET_DIAG_INFO,	  INET_DIAG_VEGASINFO,
@@ -282,7 +282,7 @@ static void damaged_messages(void **state)
 	for (size_t len = 0; len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)); len++)
 		assert_int_equal(decode_inet_diag(&m.header, len, &all, &r, &counts), -EBADMSG);
 	assert_int_equal(counts.short_messages, NLMSG_LENGTH(sizeof(struct inet_diag_msg)));
-	/* what was received counts, whatever the header claims */
+	/* the received length counts, not the header's */
 	size_t len = m.header.nlmsg_len;
 	m.header.nlmsg_len = 4000;
 	assert_int_equal(decode_inet_diag(&m.header, len, &all, &r, &counts), 0);
@@ -296,7 +296,7 @@ static void damaged_messages(void **state)
 	assert_int_equal(decode(&m, &all).counts.bad_family, 1);
 }
 
-/* Whatever the format, keys that a privileged dump holds do not come out. */
+/* No format writes the keys of a privileged dump. */
 static void md5_keys_never_come_out(void **state)
 {
 	static const char key[] = "canary-key-canary";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decoder over captures of whole dumps: our own against golden output, and
- * those of other kernels, where there are any (XTCP2_CAPTURES), against what
- * ss(8) printed for the same sockets.
+ * The decoder on captures of complete dumps: the tree's own compared with golden output,
+ * and those of other kernels (XTCP2_CAPTURES) compared with the output of ss(8) for the
+ * same sockets.
  */
 #include "unit.h"
 
@@ -62,7 +62,7 @@ static void own_captures_decode_as_before(void **state)
 	check_golden("linux-6.18-ipv6");
 }
 
-/* One socket as ss prints it on two lines, joined. */
+/* One socket in the output of ss: its two lines, joined. */
 struct ss_socket {
 	uint64_t cookie;
 	char state[16], local[64], local_port[8], peer[64], peer_port[8];
@@ -80,7 +80,7 @@ struct ss {
 
 static struct ss ss;
 
-/* The number after " name:" (0x for hex), or -1. */
+/* Return the number after " name:" (0x for hex), or -1. */
 static int64_t ss_number(const char *text, const char *name)
 {
 	char key[40];
@@ -231,7 +231,7 @@ static void check_record(void *data, struct record *r)
 	assert_non_null(strstr(s->text, name));
 }
 
-/* The directory with captures of other kernels, NULL where there is none. */
+/* Return the directory with captures of other kernels, NULL for none. */
 static const char *captures_directory(void)
 {
 	const char *directory = getenv("XTCP2_CAPTURES");
@@ -326,14 +326,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(own_captures_decode_as_before),
-	    /* from here on with captures of other kernels */
+	    /* the following tests need captures of other kernels */
 	    cmocka_unit_test(captures_of_other_kernels_agree_with_ss),
 	    cmocka_unit_test(congestion_groups_follow_the_algorithm),
 	};
 
 	if (captures_directory())
 		return cmocka_run_group_tests(tests, NULL, NULL);
-	/* cmocka's TAP calls a skipped test "not ok": these are left out and named instead. */
+	/* cmocka's TAP writes "not ok" for a skipped test: leave these out and name them instead. */
 	/* Not to stdout: TAP begins with its version. */
 	fprintf(stderr, "# not run, there is no directory XTCP2_CAPTURES: %s, %s\n", tests[1].name,
 		tests[2].name);

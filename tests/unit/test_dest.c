@@ -99,7 +99,7 @@ static void the_oldest_is_dropped_when_the_queue_is_full(void **state)
 	assert_int_equal(stat_get(STAT_DEST_DROPPED_BYTES), 1500);
 	assert_int_equal(stat_get(STAT_DEST_QUEUE_BYTES), 1000);
 	assert_int_equal(stat_get(STAT_DEST_QUEUE_ENVELOPES), 10);
-	submit(d, 99, 1001, 5); /* never fits: it alone is dropped */
+	submit(d, 99, 1001, 5); /* never fits: only it is dropped */
 	assert_int_equal(stat_get(STAT_DEST_QUEUE_BYTES), 1000);
 	for (int i = 40; i < 55; i++)
 		submit(d, i, 100, 2);
@@ -123,7 +123,7 @@ static void what_the_deadline_leaves_behind_is_counted(void **state)
 	wait_for(stat_get(STAT_DEST_ERRORS) >= 2);
 	assert_false(dest_healthy(d));
 	assert_int_equal(dest_stop(d, seconds_from_now(0.05)), 7);
-	submit(d, 8, 50, 3); /* too late, and counted nevertheless */
+	submit(d, 8, 50, 3); /* too late, but counted */
 	assert_ledger(0, 0, 0, 24);
 	assert_int_equal(stat_get(STAT_DEST_DROPPED_BYTES), 400);
 	dest_free(d);
@@ -160,7 +160,7 @@ static void the_pool_is_bounded(void **state)
 	assert_true(e->rows == 0 && e->body.len == 0 && e->next == NULL);
 	buf_reserve(&e->body, ENVELOPE_POOL_BODY_BYTES + 1);
 	size_t count = pool.count;
-	envelope_pool_put(&pool, e); /* too large to be kept */
+	envelope_pool_put(&pool, e); /* too large for the pool */
 	assert_int_equal(pool.count, count);
 	envelope_pool_destroy(&pool);
 }
@@ -220,7 +220,7 @@ static void a_renamed_file_is_made_anew(void **state)
 	unlink(other);
 }
 
-/* Puts the write end of a new pipe in the place of stdout; returns the read end. */
+/* Replace stdout by the write end of a new pipe. Return the read end. */
 static int pipe_as_stdout(int *saved)
 {
 	int fds[2];
@@ -243,7 +243,7 @@ static void stdout_without_reader_ends(void **state)
 	submit(d, 1, 10, 1);
 	ssize_t n = read(in, text, 10);
 	int early = poll(&p, 1, 0);
-	close(in); /* noticed while idle, without anything being sent */
+	close(in); /* noticed while idle, without a send */
 	int ended = poll(&p, 1, PATIENCE_NS / NS_PER_MS);
 	dup2(saved, STDOUT_FILENO);
 	close(saved);
@@ -288,7 +288,7 @@ static void copies_of_the_first_envelopes_are_kept(void **state)
 	for (int i = 1; i <= 3; i++) {
 		submit(d, i, 10, 1);
 		wait_for(stat_get(STAT_DEST_SENT_RECORDS) ==
-			 (uint64_t)i); /* so that the pool gives the same one */
+			 (uint64_t)i); /* so that the pool returns the same one */
 	}
 	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
 	dest_free(d);

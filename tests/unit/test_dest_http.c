@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The HTTP destination against a server that answers what the test says. */
+/* The HTTP destination against a server whose answers are scripted. */
 #include "dest_fixture.h"
 
 #include <netinet/in.h>
@@ -29,7 +29,7 @@ static int listen_any(char *spec, size_t size, const char *rest)
 	return fd;
 }
 
-/* Reads one request, headers and body, as a C string in b. */
+/* Read one request, headers and body, as a C string in b. */
 static void read_request(int fd, struct buf *b)
 {
 	buf_reset(b);
@@ -207,7 +207,7 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	/* The peer is this process, whatever proxy the environment names. */
+	/* The peer is this process: ignore a proxy in the environment. */
 	setenv("no_proxy", "*", 1);
 	return cmocka_run_group_tests_name("dest_http", tests, NULL, NULL);
 }

@@ -12,9 +12,9 @@
 #define API_PRODUCE  0
 #define PRODUCE_ZSTD 7 /* the first version of Produce that knows zstd */
 
-/* One broker for all tests: ending a mock cluster takes a second. Each test has its own topic. */
+/* One broker for all tests, as ending a mock cluster takes a second. Each test has its own topic. */
 struct cluster {
-	rd_kafka_t *handle; /* only carries the mock cluster */
+	rd_kafka_t *handle; /* owns the mock cluster */
 	rd_kafka_mock_cluster_t *mock;
 	char spec[128];
 	char topic[32];
@@ -42,7 +42,7 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* Whatever the test before did to the broker is undone. */
+/* Undo the changes of the previous test to the broker. */
 static int setup(void **state)
 {
 	struct cluster *c = *state;
@@ -56,7 +56,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Reads the topic from its beginning and counts how often each number is there, until `whole` of them are. */
+/* Read the topic from its beginning and count each number, until `whole` different ones were read. */
 static void consume(struct cluster *c, unsigned int *seen, unsigned int whole, size_t size)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -141,7 +141,7 @@ static void statistics_become_gauges(void **state)
 	struct dest *d = dest_of(
 	    c->spec, &(struct dest_config){.topic = c->topic, .kafka_config = "statistics.interval.ms=50"});
 
-	/* Up before anything is sent: /readyz does not wait for the first poll. */
+	/* Up before the first send: /readyz does not wait for the first poll. */
 	wait_for(dest_healthy(d));
 	wait_for(stat_get(STAT_KAFKA_BROKERS_UP) >= 1);
 	submit(d, 1, 1000, 1);
@@ -232,7 +232,7 @@ static void errors_of_the_broker_are_tried_again(void **state)
 	dest_free(d);
 }
 
-/* What an idempotent producer cannot go on after: a new one takes over. */
+/* A fatal error of an idempotent producer: a new producer replaces it. */
 static void a_fatal_error_makes_a_new_producer(void **state)
 {
 	struct cluster *c = *state;

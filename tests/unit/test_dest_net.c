@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Destinations with a peer: the test itself is the peer, on real sockets. */
+/* Destinations with a peer, which is the test itself, on real sockets. */
 #include "dest_fixture.h"
 
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static void path_in_dir(char *out, size_t size, const char *name)
 	snprintf(out, size, "%s/%s", dir, name);
 }
 
-/* A bound socket on 127.0.0.1; the port as asked for (0: any), written back. */
+/* Return a socket bound to 127.0.0.1 and *port (0: any), which is updated. */
 static int bind_inet(int type, uint16_t *port)
 {
 	struct sockaddr_in sa = {
@@ -66,7 +66,7 @@ static int bind_unix(int type, const char *path)
 	return fd;
 }
 
-/* Reads until `bytes` are there or the peer closed. */
+/* Read `bytes` bytes, or up to the end of the connection. */
 static void read_bytes(int fd, struct buf *b, size_t bytes)
 {
 	while (b->len < bytes) {
@@ -80,7 +80,7 @@ static void read_bytes(int fd, struct buf *b, size_t bytes)
 	}
 }
 
-/* Marks the numbers of whole envelopes of `size` bytes in the stream of one connection. */
+/* Mark the numbers of complete envelopes of `size` bytes in the stream of one connection. */
 static void mark_whole(const struct buf *b, size_t size, unsigned int *seen, size_t count)
 {
 	for (size_t at = 0; at + size <= b->len; at += size) {
@@ -125,7 +125,7 @@ static void a_bad_address_gets_a_sentence(void **state)
 	}
 }
 
-/* Sends 200 envelopes of 1000 bytes through a stream and checks every byte's place. */
+/* Send 200 envelopes of 1000 bytes through a stream and check each byte. */
 static void stream_delivers(const char *spec, int listener)
 {
 	struct dest *d = dest_of(spec, &(struct dest_config){0});
@@ -164,7 +164,7 @@ static void tcp_finds_a_name(void **state)
 	uint16_t port = 0;
 	_cleanup_close_ int listener = bind_inet(SOCK_STREAM, &port);
 
-	/* localhost may be ::1 first, where nobody listens. */
+	/* localhost may resolve to ::1 first, where nobody listens. */
 	snprintf(spec, sizeof(spec), "tcp:localhost:%u", port);
 	stream_delivers(spec, listener);
 }
@@ -289,7 +289,7 @@ static void udp_waits_for_a_peer_that_refuses(void **state)
 	dest_free(d);
 }
 
-/* The peer takes some and is then gone, again and again; every envelope arrives whole at least once. */
+/* The peer repeatedly reads some and closes; every envelope arrives complete at least once. */
 static void restarts_lose_nothing(const char *spec, int (*listen_again)(void *), void *arg)
 {
 	enum { COUNT = 300, SIZE = 10000, ROUNDS = 4 };
@@ -303,7 +303,7 @@ static void restarts_lose_nothing(const char *spec, int (*listen_again)(void *),
 			submit(d, round * (COUNT / ROUNDS) + i, SIZE, 1);
 		int fd = accept_one(listener);
 		struct buf b = {0};
-		/* The first connections are cut in the middle of an envelope, the last reads all there is. */
+		/* The first connections end in the middle of an envelope, the last one reads all the rest. */
 		do {
 			read_bytes(fd, &b, round < ROUNDS ? SIZE * 30 + SIZE / 2 : b.len + 1);
 			mark_whole(&b, SIZE, seen, COUNT);
@@ -317,7 +317,7 @@ static void restarts_lose_nothing(const char *spec, int (*listen_again)(void *),
 	}
 	dest_stop(d, seconds_from_now(0.2));
 	uint64_t deadline =
-	    stat_get(STAT_RECORDS_DEADLINE); /* sent, but not known to be there when the last peer went */
+	    stat_get(STAT_RECORDS_DEADLINE); /* sent, but unacknowledged when the last peer closed */
 	assert_ledger(COUNT - deadline, 0, 0, deadline);
 	assert_true(stat_get(STAT_DEST_CONNECTS) >= ROUNDS);
 	dest_free(d);
@@ -339,7 +339,7 @@ static void unix_peer_restarts_lose_nothing(void **state)
 	unlink(path);
 }
 
-/* What was in the peer's buffers when it closed is sent again when its kernel had not taken it. */
+/* Bytes that the peer's kernel had not acknowledged when the peer closed are sent again. */
 static void tcp_resends_what_was_not_acknowledged(void **state)
 {
 	enum { COUNT = 40, SIZE = 200000 };
@@ -356,7 +356,7 @@ static void tcp_resends_what_was_not_acknowledged(void **state)
 		submit(d, i, SIZE, 1);
 	int fd = accept_one(listener);
 	assert_true(readable(fd));
-	/* Its buffer is full, nothing was read: none of them can count as sent. */
+	/* The peer's buffer is full and unread: none counts as sent. */
 	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), 0);
 	close(listener);
 	close(fd);
@@ -375,7 +375,7 @@ static void tcp_resends_what_was_not_acknowledged(void **state)
 	close(listener);
 }
 
-/* "socat -u" shuts its sending side down at once: that is not the end. */
+/* "socat -u" shuts its sending side down at once, which does not end the connection. */
 static void a_half_closed_peer_still_reads(void **state)
 {
 	char spec[64];
@@ -424,8 +424,8 @@ static void the_ledger_holds_under_a_slow_peer(void **state)
 		if (i % 100 == 0)
 			read_bytes(fd, &b, b.len + 5000);
 	}
-	assert_true(slowest < NS_PER_SEC); /* the peer read next to nothing for longer than that */
-	/* The peer now reads all that is left, while the destination stops. */
+	assert_true(slowest < NS_PER_SEC); /* the peer has read very little for longer than that */
+	/* The peer now reads the rest, while the destination stops. */
 	while (stat_get(STAT_DEST_QUEUE_BYTES) > 0)
 		if (poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 1) == 1)
 			read_bytes(fd, &b, b.len + 1);
@@ -437,7 +437,7 @@ static void the_ledger_holds_under_a_slow_peer(void **state)
 		assert_true(n > last);
 		last = n;
 	}
-	assert_int_equal(last, COUNT); /* the oldest go, the newest stays */
+	assert_int_equal(last, COUNT); /* the oldest are dropped, the newest stays */
 	uint64_t dropped = stat_get(STAT_RECORDS_QUEUE_FULL);
 	assert_true(dropped > 0);
 	assert_int_equal(whole * 3, stat_get(STAT_DEST_SENT_RECORDS));
@@ -481,7 +481,7 @@ static void a_send_that_takes_too_long_starts_over(void **state)
 	_cleanup_close_ int stalled = accept_one(listener);
 	submit(d, 1, SIZE, 1);
 	wait_for(stat_get(STAT_DEST_ERRORS) >= 1);
-	/* On a slow machine it may take more than one connection. */
+	/* A slow machine may need more than one connection. */
 	while (b.len < SIZE) {
 		_cleanup_close_ int fd = accept_one(listener);
 		buf_reset(&b);

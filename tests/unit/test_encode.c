@@ -16,7 +16,7 @@ static int fill_text(void **state)
 	return 0;
 }
 
-/* Table and schema name the same fields with the same numbers and types. */
+/* Table and schema have the same fields with the same numbers and types. */
 static void test_schema_matches_table(void **state)
 {
 	static const struct {
@@ -38,7 +38,7 @@ static void test_schema_matches_table(void **state)
 		assert_string_equal(d->name, record_fields[i].name);
 		assert_int_equal(d->type, types[record_fields[i].kind].type);
 	}
-	/* Same count and all found: nothing in the schema is missing from the table either. */
+	/* The counts are equal and all were found: the table has every field of the schema. */
 	assert_int_equal(record_field_count, xtcp_flat_record__v1__xtcp_flat_record__descriptor.n_fields);
 }
 
@@ -71,7 +71,7 @@ static void test_wire_equals_protobuf_c(void **state)
 		    malloc(xtcp_flat_record__v1__xtcp_flat_record__get_packed_size(m) + 1);
 		size_t n = xtcp_flat_record__v1__xtcp_flat_record__pack(m, want);
 
-		/* a buffer without room to spare, so that a too small reservation is seen */
+		/* a buffer without spare room reveals a reservation that is too small */
 		buf_free(&b);
 		wire_encode(&b, &r);
 		assert_same_bytes(&b, 0, want, n);
@@ -80,7 +80,7 @@ static void test_wire_equals_protobuf_c(void **state)
 	buf_free(&b);
 }
 
-/* Envelopes of `rows` rows, behind bytes that were there before. */
+/* Encode envelopes of `rows` rows after existing bytes. */
 static void check_envelope(int rows, uint64_t *seed, uint32_t sections)
 {
 	struct encoder e;

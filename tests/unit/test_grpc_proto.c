@@ -223,7 +223,7 @@ static void set(struct configs *s, const char *flag, const char *text)
 	assert_int_equal(config_set(s->c, option_find(flag), text, s->error, sizeof(s->error)), 0);
 }
 
-/* Every option that has a field comes back from the message as it went in. */
+/* Every option with a field survives the conversion to a message and back. */
 static void configuration_round_trips(void **state)
 {
 	struct configs *s = *state;
@@ -256,7 +256,7 @@ static void configuration_round_trips(void **state)
 	}
 }
 
-/* A field number in options.def that the schema does not have would silently do nothing. */
+/* A field number in options.def that the schema lacks would have no effect. */
 static void every_field_of_an_option_exists(void **state)
 {
 	for (const struct option_info *o = option_table; o->flag; o++) {
@@ -294,7 +294,7 @@ static void refusals_name_the_field(void **state)
 	refuse(s, "enabled_deserializers: ");
 }
 
-/* What Get hides, Set leaves as it is. */
+/* Set does not change the values that Get hides. */
 static void credentials_stay(void **state)
 {
 	struct configs *s = *state;
@@ -306,7 +306,7 @@ static void credentials_stay(void **state)
 	assert_string_equal(s->c->dest, "http://user:secret@127.0.0.1:80/");
 }
 
-/* Who may only read learns no names of files; they come back as they were. */
+/* Clients with read access get no names of files; Set with the placeholder keeps them. */
 static void readers_see_no_paths(void **state)
 {
 	struct configs *s = *state;
@@ -329,7 +329,7 @@ static void change_dest(struct configs *s, const char *dest)
 	s->m->dest = strdup(dest);
 }
 
-/* Neither at once nor by way of a destination that does not want them. */
+/* Neither directly nor through a destination without credentials. */
 static void credentials_do_not_follow(void **state)
 {
 	struct configs *s = *state;
@@ -357,7 +357,7 @@ static void credentials_do_not_follow(void **state)
 	assert_string_equal(s->c->dest, "http://user:@127.0.0.1:81/");
 }
 
-/* A row of another method must be thought about: what only observes reads, all else is for administrators. */
+/* A new method needs a decision about its access: reading for observation, else administrators only. */
 static void methods_say_what_they_need(void **state)
 {
 	static const char *const reading[] = {"FlatRecords", "Get", "Check", "Watch", "ServerReflectionInfo"};

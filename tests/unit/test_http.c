@@ -21,7 +21,7 @@ struct fixture {
 	struct http_server *server;
 	struct loop_watch stop;
 	pthread_t thread;
-	bool ready; /* what /readyz says; set between requests */
+	bool ready; /* the answer of /readyz; set between requests */
 };
 
 static void on_stop(struct loop_watch *w, uint32_t events)
@@ -96,7 +96,7 @@ static int client(const struct fixture *f)
 	return fd;
 }
 
-/* Sends one request and reads to the end. The answer, headers and all, as a string in b. */
+/* Send one request and read to the end: the answer, with its headers, as a string in b. */
 static const char *ask(const struct fixture *f, const char *method, const char *path, struct buf *b)
 {
 	_cleanup_close_ int fd = client(f);
@@ -129,7 +129,7 @@ static void assert_status(const char *answer, int status)
 		fail_msg("not status %d: %.60s", status, answer);
 }
 
-/* Each byte begins libmicrohttpd's own time-out again; the deadline of a whole request does not move. */
+/* Each byte restarts libmicrohttpd's own time-out; the deadline of the whole request stays. */
 static void a_request_that_does_not_end_is_given_up(void **state)
 {
 	struct fixture *f = *state;
@@ -140,7 +140,7 @@ static void a_request_that_does_not_end_is_given_up(void **state)
 	assert_int_equal(send(fd, "GET /met", 8, MSG_NOSIGNAL), 8);
 	while (poll(&pfd, 1, 100) == 0 && clock_mono_ns() - start < 9 * NS_PER_SEC)
 		send(fd, "r", 1, MSG_NOSIGNAL);
-	/* The server counts in a thread of its own, when the client may have seen the end already. */
+	/* The server counts on its own thread, possibly after the client has seen the end. */
 	while (stat_get(STAT_HTTP_CLOSED) == 0 && clock_mono_ns() - start < 9 * NS_PER_SEC)
 		poll(NULL, 0, 1);
 	assert_true(clock_mono_ns() - start < 9 * NS_PER_SEC);
@@ -211,7 +211,7 @@ static void slow_clients_delay_nobody(void **state)
 	assert_status(ask(*state, "GET", "/healthz", &b), 200);
 }
 
-/* More bytes of headers than a connection may cost. */
+/* More bytes of headers than the memory limit of a connection. */
 static void huge_requests_are_refused(void **state)
 {
 	_cleanup_buf_ struct buf b = {0};
@@ -223,7 +223,7 @@ static void huge_requests_are_refused(void **state)
 	for (int i = 0; i < 64 && send(fd, part, sizeof(part), MSG_NOSIGNAL) > 0; i++)
 		;
 	ssize_t n = recv(fd, answer, sizeof(answer) - 1, 0);
-	/* Refused with an answer, or cut when it kept sending. */
+	/* Refused with an answer, or closed if it kept sending. */
 	if (n > 0)
 		assert_status(answer, 431);
 	assert_status(ask(*state, "GET", "/healthz", &b), 200);

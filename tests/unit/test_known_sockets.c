@@ -79,7 +79,7 @@ static void the_oldest_go_first_and_are_counted(void **state)
 	for (uint64_t i = 1; i <= sockets; i++) {
 		struct record in = polled(i, (uint32_t)i);
 		known_sockets_put(k, &in);
-		known_sockets_put(k, &in); /* the same place */
+		known_sockets_put(k, &in); /* the same entry */
 	}
 	for (uint64_t i = 1; i <= sockets; i++) {
 		struct record out = closed(i);

@@ -11,7 +11,7 @@
 /* More families than the table has rows. */
 #define FAMILIES_MAX (STAT_MAX_ + 32)
 
-/* Copies the metric name that begins a line. */
+/* Copy the metric name at the beginning of a line. */
 static void name_of(const char *line, char name[static 128])
 {
 	size_t n = strcspn(line, "{ ");
@@ -19,7 +19,7 @@ static void name_of(const char *line, char name[static 128])
 	snprintf(name, 128, "%.*s", (int)n, line);
 }
 
-/* The format's grammar as far as a scraper relies on it: HELP, TYPE, then the samples, each family once. */
+/* The parts of the format that scrapers rely on: HELP, TYPE, then the samples, each family once. */
 static void families_stand_together(void **state)
 {
 	_cleanup_buf_ struct buf b = {0};
@@ -113,7 +113,7 @@ static void *read_to_end(void *fd)
 	return n == 0 ? fd : NULL;
 }
 
-/* The value of a sample without labels. */
+/* Return the value of a sample without labels. */
 static double sample_value(const char *name)
 {
 	_cleanup_buf_ struct buf b = {0};
@@ -141,7 +141,7 @@ static void process_figures_are_this_process(void **state)
 	int pipe_fds[2];
 	pthread_t first, second;
 	assert_int_equal(pipe(pipe_fds), 0);
-	/* With the first one ThreadSanitizer starts a thread of its own. */
+	/* With the first thread ThreadSanitizer starts one of its own. */
 	assert_int_equal(pthread_create(&first, NULL, read_to_end, &pipe_fds[0]), 0);
 	double threads = sample_value("process_threads");
 	assert_int_equal(pthread_create(&second, NULL, read_to_end, &pipe_fds[0]), 0);
@@ -150,7 +150,7 @@ static void process_figures_are_this_process(void **state)
 	pthread_join(first, NULL);
 	pthread_join(second, NULL);
 	close(pipe_fds[0]);
-	/* Begun before now, and within the day: the clock of a start is in seconds since the epoch. */
+	/* The start time, in seconds since the epoch, is before now and within the last day. */
 	double age = (double)time(NULL) - sample_value("process_start_time_seconds");
 	assert_true(age > -2 && age < 86400);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The netlink source against a scripted kernel: sendto(2), recvmsg(2) and the
- * opening of namespaces are replaced at link time, so that every reply a kernel
- * could send, and many that it should not, can be played.
+ * opening of namespaces are replaced at link time, so that a test can play every
+ * reply that a kernel could send, and many invalid ones.
  */
 #include "unit.h"
 
@@ -91,7 +91,7 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags, const str
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	assert_int_equal(fd, diag.fd);
-	if (script.next == script.count) { /* the script is over: nothing comes any more */
+	if (script.next == script.count) { /* the script is over: no more messages */
 		errno = EAGAIN;
 		return -1;
 	}
@@ -171,7 +171,7 @@ static void add_end(struct batch *b, unsigned request, uint16_t type, int error)
 	memcpy(NLMSG_DATA(h), &error, sizeof(error));
 }
 
-/* A batch that ends a dump with nothing in it. */
+/* Append a batch that ends a dump without sockets. */
 static void empty_dump(unsigned request)
 {
 	add_end(batch_new(), request, NLMSG_DONE, 0);
@@ -189,7 +189,7 @@ static int take(struct record_sink *sink, struct record *r)
 	return taken.count == taken.stop_at ? -ENOSPC : 0;
 }
 
-/* No kernel's io_uring here: what is tested is that the source reads without it. */
+/* io_uring is unavailable here: the source must read without it. */
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
 				      struct io_uring_params *params);
 
@@ -305,7 +305,7 @@ static void asks_by_family_where_both_at_once_are_refused(void **state)
 	assert_int_equal(dump(&result), 0);
 	assert_false(result.partial);
 	assert_taken(2, (uint64_t[]){2, 3});
-	/* From then on without trying. */
+	/* From then on without another attempt. */
 	assert_int_equal(dump(&result), 0);
 	assert_taken(4, (uint64_t[]){2, 3, 4, 5});
 	assert_int_equal(script.requests, 6);
@@ -403,7 +403,7 @@ static void takes_the_second_failure_as_partial(void **state)
 	assert_counted(STAT_NL_ERR_NLMSG, 1);
 	assert_counted(STAT_NL_PARTIAL, 1);
 	assert_counted(STAT_NL_DONE, 0);
-	assert_int_equal(ns.state, NETNS_OPEN); /* both ended: the socket is clean */
+	assert_int_equal(ns.state, NETNS_OPEN); /* both ended: nothing of them is left in the socket */
 }
 
 static void says_so_when_nothing_could_be_read(void **state)
@@ -418,7 +418,7 @@ static void says_so_when_nothing_could_be_read(void **state)
 	assert_counted(STAT_NL_PARTIAL, 2);
 }
 
-/* After these the rest of the dump may still be on its way: only a new socket is clean. */
+/* After these the rest of the dump may still arrive: a new socket is needed. */
 static void replaces_the_socket(void **state)
 {
 	const enum stat_id counters[] = {STAT_NL_ERR_NOBUFS, STAT_NL_ERR_OVERRUN, STAT_NL_ERR_RECV,
@@ -457,7 +457,7 @@ static void stops_at_the_deadline(void **state)
 {
 	struct dump_result result;
 
-	add_socket(batch_new(), 0, 1); /* and then nothing */
+	add_socket(batch_new(), 0, 1); /* and then silence */
 	assert_int_equal(
 	    source_netlink.dump(source, &ns, &record, &taken.sink, clock_mono_ns() + NS_PER_MS / 2, &result),
 	    0);
@@ -469,7 +469,7 @@ static void stops_at_the_deadline(void **state)
 	assert_counted(STAT_NL_ERR_TIMEOUT, 1);
 	assert_counted(STAT_NL_RETRIES, 0);
 
-	/* The next dump starts clean, with a number of its own. */
+	/* The next dump has a new sequence number. */
 	empty_dump(1);
 	assert_int_equal(dump(&result), 0);
 	assert_false(result.timed_out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names behind numbers; what the kernel says of numbers is a script here. */
+/* Names of nsids; the kernel's messages about nsids are scripted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "source/nsid_names.h"
 #include "unit.h"
 
-/* A change of a number; `lost` stands for those that found no room. */
+/* A change of an nsid; `lost` stands for changes that were dropped. */
 struct change {
 	int32_t nsid;
 	bool gone, lost;
@@ -58,7 +58,7 @@ static struct netns space(char *name, int32_t nsid, ino_t ino)
 	return (struct netns){.name = name, .nsid = nsid, .ino = ino, .cookie = 10 * ino};
 }
 
-/* A table in which number 3 is called "old" and 70, beyond the first growth, "far". */
+/* A table with the names "old" for nsid 3 and "far" for 70, which needed growth. */
 static struct nsid_names *two_names(void)
 {
 	struct nsid_names *p = nsid_names_new();
@@ -109,7 +109,7 @@ static void an_event_of_either_side_has_no_name(void **state)
 	given(3);
 	uint32_t reading = nsid_names_read(p);
 	assert_name(p, 3, NULL);
-	/* Not yet: the old one's events may wait behind those that are read. */
+	/* Not yet: events of the old namespace may still wait. */
 	nsid_names_learn(p, &new);
 	assert_name(p, 3, NULL);
 	nsid_names_settle(p, reading);

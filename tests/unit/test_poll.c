@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The poll cycle over a source that makes records up: what matters here is the cycle, not the kernel. */
+/* The poll cycle with a source that invents records: these tests are about the cycle, not the kernel. */
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -24,8 +24,8 @@
 #define FAKE_COOKIE 4711
 
 static struct {
-	unsigned records;    /* a dump yields */
-	bool until_deadline; /* go on until the deadline, as a huge namespace would */
+	unsigned records;    /* records per dump */
+	bool until_deadline; /* dump until the deadline, as a huge namespace would */
 	ino_t ino;	     /* of the namespace to name records after; 0 for none */
 	struct record named;
 } fake;
@@ -78,7 +78,7 @@ static int fake_dump_all(struct source *s, struct netns_table *table, struct rec
 static const struct source_ops fake_source = {
     .create = fake_create, .free = fake_free, .dump_all = fake_dump_all};
 
-/* One daemon's worth of parts around the fake source. */
+/* The parts of a daemon with the fake source. */
 struct rig {
 	struct config config;
 	struct source_config source;
@@ -122,7 +122,7 @@ static int rig_setup(void **state)
 	set(rig, "dest", "null");
 	set(rig, "marshal", "protobufList");
 	set(rig, "frequency", "20ms");
-	/* Far off, so that only the test that means to be cut is cut, however busy the machine. */
+	/* Far in the future: only the test of cut cycles reaches it, even on a busy machine. */
 	set(rig, "timeout", "60s");
 	rig->loop = loop_new();
 	rig->table = netns_table_new(rig->loop, &options, NULL, NULL);
@@ -130,7 +130,7 @@ static int rig_setup(void **state)
 	return 0;
 }
 
-/* Runs until `done` has counted `cycles` cycles. */
+/* Run until `done` has counted `cycles` cycles. */
 static void rig_run_until(struct rig *rig, unsigned cycles,
 			  void (*done)(void *data, const struct poll_result *result))
 {
@@ -250,7 +250,7 @@ static void on_done_then_trigger(void *data, const struct poll_result *result)
 	on_done(rig, result);
 	if (rig->cycles < rig->wanted) {
 		assert_int_equal(poll_trigger(rig->poll), 0);
-		/* While one runs, another is remembered. */
+		/* A trigger during a cycle causes one more cycle. */
 		assert_int_equal(poll_trigger(rig->poll), -EBUSY);
 	}
 }
@@ -312,7 +312,7 @@ static void delays_at_random_cover_their_range(void **state)
 	}
 }
 
-/* What a tap has seen: records are numbered from 1 on by their record_counter (field 60). */
+/* The records that a tap has seen, numbered from 1 by their record_counter (field 60). */
 struct seen {
 	struct poll_tap tap;
 	uint64_t rows, batches, out_of_order;
@@ -378,7 +378,7 @@ static void a_tap_gets_wire_bytes_whatever_the_format(void **state)
 	a_tap_sees_each_record_once(*state, "1000000");
 }
 
-/* A row that overflows a datagram is taken back and begins the next one. */
+/* A row that overflows a datagram is removed and begins the next one. */
 static void a_tap_sees_rows_that_move_on_once(void **state)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

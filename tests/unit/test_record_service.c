@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When records that a worker hands over reach a stream: a server and a client on
- * one loop, and the test in the worker's place. Also the pool that they lie in.
+ * The time at which records of a worker reach a stream: a server and a client on one
+ * loop, with the test in the place of the worker. Also the pool of their chunks.
  */
 #include "unit.h"
 
@@ -38,7 +38,7 @@ static struct rig {
 	bool done;
 } rig;
 
-/* The daemon, as far as a stream of records needs it. */
+/* The parts of the daemon that a stream of records needs. */
 
 static const struct config *get_config(void *data)
 {
@@ -72,7 +72,7 @@ static void on_done(struct grpc_client_call *call)
 	rig.done = true;
 }
 
-/* The loop, a round at a time */
+/* Single rounds of the loop */
 
 static void on_tick(struct loop_watch *w, uint32_t events)
 {
@@ -80,7 +80,7 @@ static void on_tick(struct loop_watch *w, uint32_t events)
 	loop_stop(rig.loop);
 }
 
-/* Runs the loop for a millisecond. */
+/* Run the loop for a millisecond. */
 static void round_of_loop(void)
 {
 	assert_int_equal(loop_timer_set(&rig.tick, NS_PER_MS, 0), 0);
@@ -126,7 +126,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* A client of bare frames, which reads when the test does. */
+/* A client of bare frames, which reads only when the test reads. */
 
 #define RECORDS_PATH "/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords"
 #define MESSAGE	     11	 /* bytes of a record with gRPC's prefix */
@@ -140,7 +140,7 @@ static void frame_put(struct buf *b, uint8_t type, uint8_t flags, uint8_t stream
 	buf_append(b, payload->data, payload->len);
 }
 
-/* A FlatRecords stream whose window has room for BARE_WINDOW bytes. */
+/* Open a FlatRecords stream whose window has room for BARE_WINDOW bytes. */
 static int bare_client(void)
 {
 	_cleanup_buf_ struct buf all = {0}, payload = {0};
@@ -177,7 +177,7 @@ static void bare_window(int fd, uint32_t bytes)
 	assert_int_equal(send(fd, all.data, all.len, 0), all.len);
 }
 
-/* Appends what has come to in, and moves the whole DATA frames among it to data. */
+/* Append the received bytes to `in` and move complete DATA frames to `data`. */
 static void bare_read(int fd, struct buf *in, struct buf *data)
 {
 	uint8_t part[65536];
@@ -205,7 +205,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* What a worker does: so many rows of an Envelope. */
+/* Hand over `rows` rows of an Envelope, as a worker does. */
 #define ROW_BYTES 6
 static void hand_over(uint32_t rows)
 {
@@ -234,7 +234,7 @@ static void records_of_a_long_poll_do_not_wait_for_its_end(void **state)
 	int64_t start = clock_mono_ns();
 	uint64_t given = 0;
 
-	/* Seldom enough that the list does not fill up before. */
+	/* A long interval: the list does not fill up before. */
 	while (rig.records == 0 && given < 1000) {
 		hand_over(1);
 		given++;
@@ -273,7 +273,7 @@ static void what_finds_the_list_full_is_counted_and_told(void **state)
 	assert_int_equal(rig.call.code, GRPC_UNAVAILABLE);
 }
 
-/* Streams that do not read hold one budget together, and cost those that do nothing. */
+/* Streams that do not read share one budget, and take nothing from those that read. */
 static void who_does_not_read_loses_the_oldest(void **state)
 {
 	_cleanup_buf_ struct buf in = {0}, data = {0};
@@ -282,7 +282,7 @@ static void who_does_not_read_loses_the_oldest(void **state)
 	uint64_t given = 0, missed = stat_get(STAT_GRPC_MISSED);
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		/* One after another: without a common budget each would hold other records. */
+		/* One after another: without a common budget each would hold different records. */
 		uint64_t calls = stat_get(STAT_GRPC_STREAMS);
 		fds[i] = bare_client();
 		WAIT_FOR(stat_get(STAT_GRPC_STREAMS) == calls + 1);
@@ -327,7 +327,7 @@ static void a_pool_gives_again_what_it_got(void **state)
 	struct grpc_chunk *first = grpc_chunk_new(&pool, 30000, 100);
 	size_t room = first->cap;
 	grpc_chunk_unref(first);
-	assert_int_equal(pool.bytes, 0); /* nobody has asked it to keep anything */
+	assert_int_equal(pool.bytes, 0); /* nothing is kept by default */
 
 	grpc_chunk_pool_keep(&pool, 2 * room);
 	struct grpc_chunk *chunks[3];
@@ -343,7 +343,7 @@ static void a_pool_gives_again_what_it_got(void **state)
 	assert_int_equal(again->messages, 7);
 	assert_int_equal(again->refs, 1);
 	struct grpc_chunk *larger =
-	    grpc_chunk_new(&pool, room + 1, 1); /* the kept one is too small for it, and goes */
+	    grpc_chunk_new(&pool, room + 1, 1); /* the kept one is too small for it and is freed */
 	assert_true(larger->cap > room);
 	assert_int_equal(pool.bytes, 0);
 	grpc_chunk_unref(larger);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The live table: what a rate is, and when there is none. */
+/* The live table: rates, and sockets without one. */
 #include "unit.h"
 
 #include <string.h>
@@ -10,7 +10,8 @@
 
 #define BEGIN_NS (1000 * NS_PER_SEC)
 
-/* One record of the socket with this cookie, `seconds` after the beginning; without counters where acked < 0. */
+/* Add a record of the socket with this cookie, `seconds` after the beginning; without counters if acked <
+ * 0. */
 static void take(struct top *t, uint64_t cookie, int seconds, int64_t acked)
 {
 	struct record r = {.sections = RECORD_HAS(META) | RECORD_HAS(DIAG)};
@@ -31,7 +32,7 @@ static void take(struct top *t, uint64_t cookie, int seconds, int64_t acked)
 	buf_free(&wire);
 }
 
-/* The table with cookie and rates, without its first two lines; runs of blanks as one. */
+/* Return the table with cookie and rates, without its first two lines and with single blanks. */
 static char *rows(struct top *t)
 {
 	static char text[1000];
@@ -74,7 +75,7 @@ static void rates_are_differences(void **state)
 	top_free(t);
 }
 
-/* A connection that closes loses its counters: it has no rate, and certainly not the largest. */
+/* A closing connection loses its counters: it has no rate, and must not be sorted as the largest. */
 static void time_wait_has_no_rate(void **state)
 {
 	struct top *t = table();
@@ -84,7 +85,7 @@ static void time_wait_has_no_rate(void **state)
 	take(t, 7, 2, -1);
 	take(t, 8, 2, 200);
 	assert_string_equal(rows(t), "8 100 50\n7\n");
-	/* Nor does the way back count from zero. */
+	/* When the counters return, the rate does not count from zero. */
 	take(t, 7, 4, 5000);
 	take(t, 8, 4, 200);
 	assert_string_equal(rows(t), "8 0 0\n7\n");

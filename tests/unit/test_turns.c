@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is read when not everybody can be: cycles are played by hand, with room for so many namespaces each. */
+/* The order of namespaces when cycles are too short for all: each simulated cycle has room for a few. */
 #include "unit.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static int play_teardown(void **state)
 	return 0;
 }
 
-/* One cycle of one worker that has time for `room` namespaces, the last of which it does not finish. */
+/* Simulate a cycle of one worker with time for `room` namespaces, the last of which it does not finish. */
 static void cycle(struct play *p, size_t room)
 {
 	p->cycle++;
@@ -71,7 +71,7 @@ static void cut_cycles_go_on_where_the_last_one_stopped(void **state)
 	assert_int_equal(never_read(p), 0);
 	for (int i = 0; i < 100 * COUNT / 7; i++)
 		cycle(p, 7);
-	/* For ever after, nobody is read more than once more than another. */
+	/* From then on the numbers of readings of two namespaces differ by at most one. */
 	for (size_t i = 1; i < COUNT; i++)
 		assert_true(p->reads[i] - p->reads[0] + 1 <= 2);
 }

@@ -56,7 +56,7 @@ static void test_record_round_trip(void **state)
 	assert_int_equal(result_line_parse(text, n - 1, &out), -EBADMSG);
 }
 
-/* Frames `rest` with a right check sum. */
+/* Frame `rest` with a valid check sum. */
 static void frame(char *to, size_t cap, const char *nonce, int seq, const char *rest)
 {
 	snprintf(to, cap, "XR %s %d 5 %08x %s", nonce, seq, crc32c(0, rest, strlen(rest)), rest);
@@ -110,7 +110,7 @@ static void test_lines(void **state)
 	static const char stream[] = "one\r\n\033[1;32mgreen\033[0m\033]0;title\007 two\nb\x01\xff\n\nlast";
 	static const char *const want[] = {"one", "green two", "b??", "", "last"};
 
-	/* Whole, and byte by byte: where a read ends must not matter. */
+	/* In one piece, and byte by byte: the end of a read must not matter. */
 	for (size_t step = 1; step <= sizeof(stream); step += sizeof(stream) - 1) {
 		struct lines l = {.n = 0};
 		struct line_reader *r = line_reader_new(collect, &l);
@@ -169,7 +169,7 @@ static void test_sentinels(void **state)
 
 static void test_outcomes(void **state)
 {
-	/* A pass is possible only where the results were handed over, or a failed check stopped the run. */
+	/* A pass is possible only if the results were delivered, or a failed check stopped the run. */
 	for (int e = 0; e < OUTCOME_ENDS; e++) {
 		for (int l = 0; l < OUTCOME_LASTS; l++) {
 			for (int x = 0; x < OUTCOME_EXITS; x++) {
@@ -227,7 +227,7 @@ static void test_replay(void **state)
 	}
 }
 
-/* One event of a run made by hand. */
+/* Feed one event of a hand-made run. */
 static void feed(struct judge *j, json_t *event)
 {
 	judge_feed(j, event);
@@ -262,7 +262,7 @@ static void console(struct judge *j, const char *line)
 	feed(j, json_pack("{s:s, s:s}", "ev", "console", "line", line));
 }
 
-/* The console may be ahead of the records, and an allowed line of trouble is none. */
+/* The console may be ahead of the records, and an allowed line of trouble does not count. */
 static void test_judge_order_and_allow_list(void **state)
 {
 	struct judge j;
@@ -288,7 +288,7 @@ static void test_judge_order_and_allow_list(void **state)
 	judge_free(&j);
 }
 
-/* A guest that plans less than the flavor asks for, or ends a check outside the plan, fails. */
+/* A guest that plans fewer checks than the flavor, or ends a check outside the plan, fails. */
 static void test_judge_plan(void **state)
 {
 	struct judge j;
@@ -309,7 +309,7 @@ static void test_judge_plan(void **state)
 	judge_free(&j);
 }
 
-/* A guest's names are held against it when they are none: they must not make lines or vanish in reports. */
+/* Invalid names of a guest are findings: they must neither add lines to reports nor vanish in them. */
 static void test_judge_hostile_names(void **state)
 {
 	struct judge j;
@@ -335,7 +335,7 @@ static void test_judge_hostile_names(void **state)
 	judge_free(&j);
 }
 
-/* A run in which everything passes, with these figures, of a flavor with these asserts (JSON). */
+/* Feed a run in which every check passes, with these figures, of a flavor with these asserts (JSON). */
 static void run_with_figures(struct judge *j, const char *asserts, const char *figures)
 {
 	char record[256];
@@ -356,7 +356,7 @@ static void run_with_figures(struct judge *j, const char *asserts, const char *f
 	end_run(j);
 }
 
-/* The host compares figures itself: a guest whose checks pass although its figures say otherwise fails. */
+/* The host compares figures itself: a guest whose checks pass in spite of bad figures fails. */
 static void test_judge_asserts(void **state)
 {
 	static const struct {
@@ -392,7 +392,7 @@ static void test_judge_asserts(void **state)
 	}
 }
 
-/* Every assert of the flavors names a figure, a relation and a bound. */
+/* Every assert of the flavors has a figure, a relation and a bound. */
 static void test_asserts_of_flavors(void **state)
 {
 	json_t *root = json_load_file("nix/microvms/flavors.json", 0, NULL), *flavor;
@@ -430,7 +430,7 @@ static void test_deadlines(void **state)
 	assert_int_equal(deadline_passed(&j, &l, 181000, 180000, text), DEADLINE_BOOT);
 	feed_record(&j, 0, "PLAN checks=A");
 	feed_record(&j, 1, "BEGIN check=A timeout_ms=200000");
-	/* While a check runs that has a limit, silence is its right. */
+	/* Silence is no time-out while a check with a limit runs. */
 	assert_int_equal(deadline_passed(&j, &l, 229000, 0, text), DEADLINE_NONE);
 	assert_int_equal(deadline_passed(&j, &l, 231000, 0, text), DEADLINE_CHECK);
 	assert_non_null(strstr(text, "check A"));
@@ -562,7 +562,7 @@ static void test_artifacts(void **state)
 	assert_non_null(strstr(said, "malformed"));
 	feed_artifact(dir, "XA m data 1 0\n", "x", said);
 	assert_non_null(strstr(said, "nonce"));
-	/* Nothing of the refused ones was left. */
+	/* No file of a refused artifact is left. */
 	assert_int_equal(rmdir(dir), 0);
 }
 

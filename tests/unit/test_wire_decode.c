@@ -12,7 +12,7 @@
 
 #define ROUNDS 500
 
-/* What is encoded, decoded and encoded again is the same bytes. */
+/* Encoding, decoding and encoding again gives the same bytes. */
 static void decoding_reverses_encoding(void **state)
 {
 	uint64_t seed = 42;
@@ -23,13 +23,12 @@ static void decoding_reverses_encoding(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct record r = {0}, back;
 		random_record(&r, text, &seed);
-		r.tcp_info_len = 240; /* 0 means a daemon that does not send it, and is filled in */
+		r.tcp_info_len = 240; /* 0 means that the daemon does not send it, and is replaced */
 		buf_reset(&once);
 		buf_reset(&twice);
 		wire_encode(&once, &r);
 		assert_int_equal(wire_decode(&back, (struct str){(char *)once.data, (uint32_t)once.len}), 0);
-		back.sections =
-		    r.sections; /* the encoder leaves whole sections out; here only values matter */
+		back.sections = r.sections; /* the encoder omits whole sections; here only values matter */
 		wire_encode(&twice, &back);
 		assert_int_equal(once.len, twice.len);
 		assert_memory_equal(once.data, twice.data, once.len);
@@ -38,7 +37,7 @@ static void decoding_reverses_encoding(void **state)
 	buf_free(&twice);
 }
 
-/* A field that is zero is not on the wire; the attribute's bit says that the kernel sent it. */
+/* A zero field is not on the wire; the attribute's bit shows that the kernel sent it. */
 static void sections_come_back(void **state)
 {
 	struct record r = {.sections = RECORD_HAS(META) | RECORD_HAS(DIAG) | RECORD_HAS(TOS)}, back;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef UNIT_H
 #define UNIT_H
-/* What every unit test includes first: cmocka needs these headers before its own. */
+/* Every unit test includes this first: cmocka needs these headers before its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
