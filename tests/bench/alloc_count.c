@@ -9,7 +9,7 @@
 
 static unsigned long long count;
 
-/* glibc's own names behind malloc(3), so that no lookup is needed that would itself allocate. */
+/* glibc's internal names of malloc(3) and others: looking them up with dlsym(3) would itself allocate. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);

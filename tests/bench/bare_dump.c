@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the daemon is measured against: dumps of the same namespaces with the
- * bytes thrown away, REQUESTS for each. 2 is the usual loop, AF_INET and then
- * AF_INET6; 1 is the request that a poll makes (TCPDIAG_GETSOCK: both families
- * in one walk), below which nothing can go. Prints one JSON line: medians over
- * the loops of CPU and wall time, and what was read.
+ * The reference for measurements of the daemon: dumps of the same namespaces whose
+ * bytes are discarded, with REQUESTS requests each. 2 is the usual loop, AF_INET and
+ * then AF_INET6; 1 is the request of a poll (TCPDIAG_GETSOCK: both families in one
+ * walk), which is the lower bound. Prints one JSON line: medians over the loops of CPU
+ * and wall time, and the number of messages and bytes.
  *
  * Usage: bare_dump REQUESTS LOOPS [DIRECTORY]     DIRECTORY holds mounted namespaces;
  *                                                 without it, the own namespace only
@@ -27,7 +27,7 @@
 
 #define NAMESPACES_MAX 8192
 #define LOOPS_MAX      1000
-/* What the daemon asks for by default: all but meminfo; every state but BOUND_INACTIVE. */
+/* The daemon's default request: all attributes but meminfo; every state but BOUND_INACTIVE. */
 #define EXT	       0xfe
 #define STATES	       0x1fff
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a command with its output thrown away and prints what the kernel
- * accounted for it as one JSON line: CPU, wall time, largest resident memory.
+ * Runs a command, discards its output and prints the kernel's accounting of it as one
+ * JSON line: CPU, wall time, largest resident memory.
  *
  * Usage: measure COMMAND [ARGUMENT]...
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bound: a TCP socket that has an address but neither listens nor connects, a
- * state that no ordinary program stays in. Prints READY; ends when stdin does.
+ * bound: a TCP socket that has an address but neither listens nor connects, a state that
+ * ordinary programs leave at once. Prints READY; ends when stdin ends.
  *
  * Usage: bound PORT
  */

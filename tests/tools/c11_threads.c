@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded where ThreadSanitizer watches a program that uses librdkafka: C11's thread functions by POSIX's.
- * librdkafka uses the former, which ThreadSanitizer does not know: a thread that thrd_create() starts has no
- * state there, so its first malloc() ends the program, and what mtx_lock() orders looks like a race. In glibc
- * the types are the same things under two names.
+ * C11's thread functions on top of POSIX's, preloaded when a program with librdkafka runs under
+ * ThreadSanitizer. librdkafka uses the former, which ThreadSanitizer does not support: a thread started by
+ * thrd_create() has no state in it, so that its first malloc() ends the program, and accesses ordered by
+ * mtx_lock() look like races. In glibc the types of both are identical.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest that misbehaves on command: the init of a tiny initramfs that says
- * what the word chaos=MODE of the kernel command line asks for. The runner's own
- * tests boot it, once a mode. Linked statically, with result_line.c.
+ * A guest that misbehaves on command: the init of a tiny initramfs, whose output the word
+ * chaos=MODE of the kernel command line selects. The runner's own tests boot it once per
+ * mode. Linked statically, with result_line.c.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -22,7 +22,7 @@
 
 #define FLOOD_BYTES    (1024 * 1024)
 #define ARTIFACT_BYTES (1024 * 1024)
-/* Virtio devices and ports of a device that are looked at: 16 of 4. */
+/* Virtio devices, and ports per device, that are tried: 16 and 4. */
 #define PORT_PLACES    64
 
 static int port = -1, artifact_port = -1;
@@ -118,7 +118,7 @@ static void bye(void)
 	char answer[8];
 	struct pollfd p = {.fd = port, .events = POLLIN};
 
-	/* What the tty still holds would be lost with the power. */
+	/* Bytes still in the tty would be lost at power-off. */
 	tcdrain(STDOUT_FILENO);
 	record(RESULT_BYE, NULL, NULL, NULL, NULL);
 	if (poll(&p, 1, 30000) == 1 && read(port, answer, sizeof(answer)) > 0)
@@ -155,7 +155,7 @@ static void flood(void)
 	}
 }
 
-/* Send notes for as long as the host takes them. */
+/* Send notes until the host no longer reads them. */
 static void flood_records(void)
 {
 	static char text[512];

@@ -42,7 +42,7 @@ static bool submit(struct dest *d, unsigned int number, size_t bytes)
 	return true;
 }
 
-/* Submit all, `pause` apart; end early when nobody reads any more. */
+/* Submit all, `pause` apart; end early if the reader has ended. */
 static void submit_all(struct dest *d, unsigned int count, size_t bytes, int64_t pause_ns)
 {
 	struct pollfd ended = {.fd = dest_ended_fd(d), .events = POLLIN};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dump: scans for namespaces and dumps each with the netlink source, ROUNDS
- * times, without the rest of the daemon: what bats compares with ss(8), and a
- * look at single steps that the daemon does not offer.
+ * dump: scans for namespaces and dumps each with the netlink source, without the rest of
+ * the daemon. Bats tests compare its output with ss(8) and check single steps, which the
+ * daemon does not offer.
  *
- * Commands on stdin drive it (one per line), so that a test decides what happens
- * between two steps; each answer ends with a line that begins with the command.
+ * It reads commands from stdin, one per line, so that a test controls the time between
+ * two steps; each answer ends with a line that begins with the command.
  *   scan            scans; answers "scan NAMESPACES"
  *   dump FILE       dumps all namespaces, records as jsonl to FILE; answers "dump RECORDS NAMESPACES-READ"
  *   count           as dump, without writing records
@@ -16,8 +16,8 @@
  *   limit N         sets the soft limit of open files; answers "limit N"
  *   cut NS          as count, with a deadline that short; answers "cut RECORDS NAMESPACES-CUT"
  *
- * Usage: dump [-states S] [-netnsDirs A,B] [-own] [-noProc] [-hiddenSockets] [-ioUring [-ioUringRecvBatch N] [-ioUringCqeBatch
- * N]]
+ * Usage: dump [-states S] [-netnsDirs A,B] [-own] [-noProc] [-hiddenSockets] [-ioUring [-ioUringRecvBatch N]
+ * [-ioUringCqeBatch N]]
  */
 #include <dirent.h>
 #include <errno.h>
@@ -90,7 +90,7 @@ static int print_record(struct record_sink *sink, struct record *record)
 	return 0;
 }
 
-/* Dump every namespace; return how many were read, and how many cut in *cut. */
+/* Dump every namespace. Return the number read; set *cut to the number of cut ones. */
 static size_t dump_all(int64_t limit_ns, size_t *cut)
 {
 	static struct record record;
@@ -196,7 +196,7 @@ static void command(const char *verb, const char *argument)
 		dump_all(atoll(argument), &cut);
 		printf("cut %" PRIu64 " %zu\n", printer.records, cut);
 	} else if (strcmp(verb, "fds") == 0) {
-		/* less the one that looks */
+		/* less the descriptor of the directory itself */
 		printf("fds %zu %zu\n", directory_size("/proc/self/fd") - 1,
 		       directory_size("/proc/self/task"));
 	} else if (strcmp(verb, "names") == 0) {
@@ -228,7 +228,7 @@ int main(int argc, char **argv)
 	log_init(LOG_LEVEL_NOTICE);
 	limits_raise_files();
 	privilege_drop(NULL, kept, ARRAY_SIZE(kept) - !hidden_sockets);
-	privilege_lower(CAP_NET_ADMIN); /* dumps are made without it, as the daemon's are */
+	privilege_lower(CAP_NET_ADMIN); /* dumps are made without it, like the daemon's */
 	if (io_uring)
 		ops = &source_netlink_uring;
 	config.uring_recv_batch = recv_batch;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grpc_serve: the daemon's gRPC server with made-up polls, for tests and
- * benches of the server alone. One thread makes -records records a cycle; the
- * rest is the daemon's own code. On stdout, one line each:
+ * grpc_serve: the daemon's gRPC server with simulated polls, for tests and benches of
+ * the server alone. One thread makes -records records per cycle; the rest is the
+ * daemon's own code. On stdout, one line each:
  *   listening PORT
  *   poll RECORDS NANOSECONDS     after each cycle
  *   tap on|off                   when listening begins and ends
- * SIGUSR1 turns readiness over; SIGTERM and SIGINT end it in order. Set
- * re-executes it with the new -tag.
+ * SIGUSR1 toggles readiness; SIGTERM and SIGINT end it cleanly. Set re-executes it with
+ * the new -tag.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -38,7 +38,7 @@
 struct server {
 	struct loop *loop;
 	struct grpc_server *grpc;
-	struct config *config, *next; /* next: what to re-execute with */
+	struct config *config, *next; /* next: the configuration to re-execute with */
 	struct loop_watch tick, burst, done, signals;
 	struct poll_tap *tap;
 	bool ready, ticking, running, pending;
@@ -52,7 +52,7 @@ struct server {
 
 /* The worker */
 
-/* The fields of a busy IPv4 socket: what a record of the daemon costs in bytes. */
+/* The fields of a busy IPv4 socket, for records of a realistic size. */
 static void record_fill(struct record *r, uint64_t counter, const char *tag)
 {
 	memset(r, 0, sizeof(*r));
@@ -186,7 +186,7 @@ static int backend_burst(void *data, uint32_t count, int64_t interval_ns)
 	return loop_timer_set(&s->burst, 1, interval_ns);
 }
 
-/* Whatever it is starts, at once. */
+/* Every configuration is taken, at once. */
 static int backend_reconfigure(void *data, struct config *config, struct backend_attempt *attempt)
 {
 	struct server *s = data;

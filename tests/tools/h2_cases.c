@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * h2_cases: what a server must make of HTTP/2 that no client would send, one
- * case a rule of RFC 9113, each on a connection of its own. Prints TAP. PORT is one of
- * loopback, or the path of a UNIX socket with a slash in it.
+ * h2_cases: a server's handling of HTTP/2 that no proper client sends, one case per rule
+ * of RFC 9113, each on its own connection. Prints TAP. PORT is a port of loopback, or the
+ * path of a UNIX socket with a slash in it.
  *
  *   h2_cases PORT              the cases
- *   h2_cases PORT idle N       opens N connections that say their SETTINGS and
- *                              nothing more; prints "idle N" when the server has
+ *   h2_cases PORT idle N       opens N connections that send only their
+ *                              SETTINGS; prints "idle N" when the server has
  *                              answered all of them, or the number of the first it
  *                              has not; holds them until stdin ends
  *   h2_cases PORT stall        for each line of stdin one more stream of records
  *                              whose window is zero, held until stdin ends;
  *                              prints "stalled N" when the server has begun it
  *   h2_cases PORT flood        resets, pings and others without end and without
- *                              reading, until the server has enough of it
+ *                              reading, until the server closes
  *   h2_cases PORT storm KIND N such a flood for N seconds, on a new connection
  *                              whenever the server ends one
  */
@@ -52,7 +52,7 @@ enum {
 	ENHANCE_YOUR_CALM
 };
 
-/* Pieces of input. Length, flags and stream are one byte each, the rest of them is zero. */
+/* Pieces of input. Length, flags and stream are one byte each; their other bytes are zero. */
 #define FRAME(type, length, flags, stream) "\0\0" length type flags "\0\0\0" stream
 #define F_DATA				   "\0"
 #define F_HEADERS			   "\1"
@@ -80,7 +80,7 @@ enum {
 	"\1\1a"
 #define OPEN(stream) FRAME(F_HEADERS, "\6", END_BLOCK, stream) REQUEST
 
-/* What must come back: a frame of this type with this error code (or none to look at),
+/* The expected answer: a frame of this type with this error code (if any),
  * or the end of the connection. */
 struct want {
 	int frame;		   /* -1: just the end */
@@ -149,7 +149,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* A connection to a port of loopback, or to the UNIX socket of that path. */
+/* Return a connection to a port of loopback, or to the UNIX socket of that path. */
 static int dial(const char *at)
 {
 	struct sockaddr_in port = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -168,7 +168,7 @@ static int dial(const char *at)
 	return fd;
 }
 
-/* Read exactly n bytes; false at the end of the connection or when nothing comes. */
+/* Read exactly n bytes. Return false at the end of the connection or after the time limit. */
 static bool read_all(int fd, uint8_t *p, size_t n)
 {
 	while (n > 0) {
@@ -184,7 +184,7 @@ static bool read_all(int fd, uint8_t *p, size_t n)
 	return true;
 }
 
-/* Whether the frame is the one wanted. */
+/* Return whether the frame is the expected one. */
 static bool matches(const struct want *w, int type, int flags, const uint8_t *payload, size_t len)
 {
 	if (w->frame < 0 || (type != w->frame && !(w->stream_or_connection && type == GOAWAY)))
@@ -285,7 +285,7 @@ static int run_stall(const char *at)
 	return 0;
 }
 
-/* Whether the server said GOAWAY with ENHANCE_YOUR_CALM before it hung up. */
+/* Return whether the server sent GOAWAY with ENHANCE_YOUR_CALM before it closed. */
 static bool told_to_calm(int fd)
 {
 	static const struct want calm = GOES_AWAY(ENHANCE_YOUR_CALM);
@@ -301,7 +301,7 @@ static bool told_to_calm(int fd)
 	return false;
 }
 
-/* Frames that are cheap to send again and again. */
+/* Frames that are cheap to send repeatedly. */
 static struct flood {
 	const char *name;
 	char piece[16384];
@@ -318,8 +318,8 @@ static struct flood {
 };
 
 /*
- * One frame of HEADERS that unpacks to megabytes: a field of 2,000 bytes for the
- * dynamic table, and references to it of a byte each.
+ * Make a HEADERS frame that unpacks to megabytes: a field of 2,000 bytes for the dynamic
+ * table, and references to it of one byte each.
  */
 static void bomb_make(struct flood *f)
 {
@@ -369,7 +369,7 @@ static bool flood_with(int fd, const struct flood *f, uint32_t rounds, bool read
 static int run_flood(const char *at)
 {
 	printf("1..%zu\n", ARRAY_SIZE(floods));
-	/* Of resets nghttp2 has enough before we do, and calls it an internal error. */
+	/* nghttp2 has a lower limit for resets, and answers with an internal error. */
 	for (size_t i = 0; i < ARRAY_SIZE(floods); i++) {
 		int fd = dial(at);
 		bool stopped = flood_with(fd, &floods[i], 1000000, false);

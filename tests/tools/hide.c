@@ -3,9 +3,9 @@
  * hide: makes a network namespace that neither a mount nor a process shows, with one
  * TCP listener on port 7000 in it, prints READY and holds it until stdin ends.
  *
- * Usage: hide thread    a thread lives in it, the process does not
- *        hide socket    the process went back to its own and kept the socket
- *        hide passed    the process got the socket from another one, which has ended
+ * Usage: hide thread    a thread is in it, the process is not
+ *        hide socket    the process has returned to its own and keeps the socket
+ *        hide passed    the process has the socket from another one, which has ended
  *        hide swap      as socket; a line on stdin exchanges the descriptor for another of the same socket
  */
 #include <arpa/inet.h>
@@ -72,7 +72,7 @@ static int by_socket(void)
 	return fd;
 }
 
-/* One descriptor of a message with one byte, sent with fd or received into the result. */
+/* Send fd in a message of one byte, or, with fd -1, receive a descriptor. */
 static int pass(int socket_fd, int fd)
 {
 	char byte = 0;

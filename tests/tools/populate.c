@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * populate: N loopback TCP connections, both ends open, in the network namespace
- * it is started in: 2 N established sockets for benches. Spread over as many
- * processes as the limit of open files demands. Prints READY and holds them until
- * stdin ends or SIGTERM; a reset at the end leaves no TIME_WAIT behind.
+ * populate: N loopback TCP connections, both ends open, in its network namespace: 2 N
+ * established sockets for benches. Uses as many processes as the limit of open files
+ * requires. Prints READY and holds them until stdin ends or SIGTERM; a reset at the end
+ * leaves no TIME_WAIT.
  *
  * Usage: populate PAIRS
  */
@@ -20,7 +20,7 @@
 
 #include "base/limits.h"
 
-/* Descriptors of a process that are not ends of a pair. */
+/* Descriptors of a process other than the ends of pairs. */
 #define SPARE_FDS 32
 
 /* Local ports of one destination: net.ipv4.ip_local_port_range holds 28,232 by default;
@@ -68,7 +68,7 @@ static void make_pairs(unsigned pairs)
 	close(listener);
 }
 
-/* A child: makes its pairs, says so and holds them until the parent's end of `hold` closes. */
+/* Run a child: make its pairs, report, and hold them until the parent's end of `hold` closes. */
 static void child(unsigned pairs, int ready, int hold)
 {
 	char byte = 1;
@@ -84,7 +84,7 @@ static void child(unsigned pairs, int ready, int hold)
 
 static void on_term(int signal_number)
 {
-	_exit(0); /* closes the pipe that the children wait at */
+	_exit(0); /* closes the pipe that the children wait for */
 }
 
 int main(int argc, char **argv)
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 	close(hold[0]);
 	signal(SIGTERM, on_term);
 	for (unsigned i = 0; i < processes; i++) {
-		if (read(ready[0], &byte, 1) != 1) /* a child died; it has said why */
+		if (read(ready[0], &byte, 1) != 1) /* a child failed and has printed the reason */
 			return 1;
 	}
 	printf("READY %lu sockets in %u processes\n", pairs * 2, processes);

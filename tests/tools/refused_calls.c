@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded into the daemon by a test of the filter of system calls: when the
- * daemon sets its first timer, which it does once it runs, makes calls from a
- * thread of its own that the filter has to refuse, each twice, and writes one line
- * each to standard error: its name and what became of it.
+ * Preloaded into the daemon by a test of the system call filter: when the daemon sets
+ * its first timer, which it does once it runs, this starts a thread that makes calls
+ * which the filter must refuse, each twice, and writes one line per call to standard
+ * error: its name and its result.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static void say(const char *name, long result)
 {
 	int err = errno;
 
-	/* The child of a clone that was let through. */
+	/* The child of a clone that the filter has wrongly allowed. */
 	if (result == 0 && strcmp(name, "clone") == 0)
 		_exit(0);
 	fprintf(stderr, "refused_calls: %s %s\n", name, result < 0 ? strerrorname_np(err) : "done");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A schema registry as far as register_schema needs one: POST
- * /subjects/SUBJECT/versions and GET /subjects/SUBJECT/versions/latest, kept in
- * memory; the same schema again keeps its id. schema_registry PORT, until SIGTERM.
+ * The part of a schema registry that register_schema needs: POST
+ * /subjects/SUBJECT/versions and GET /subjects/SUBJECT/versions/latest, in memory; a
+ * schema that is posted again keeps its id. Usage: schema_registry PORT; ends by SIGTERM.
  */
 #include <jansson.h>
 #include <microhttpd.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * short_connections: N loopback TCP connections one after another, each opened,
- * given one byte and closed in order by both sides, in the network namespace it is started
- * in. Prints how many TCP sockets it has closed: two a connection and the listener.
+ * short_connections: N loopback TCP connections one after another, each opened, used for
+ * one byte and closed properly by both sides, in its network namespace. Prints the number
+ * of TCP sockets it has closed: two per connection, and the listener.
  *
  * Usage: short_connections N 4|6
  */
@@ -20,7 +20,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Both ends have read the other's end before they close: nothing is reset, nothing lingers. */
+/* Both ends read the other's end of file before they close: no reset, no lingering socket. */
 static void connection(int family, int listener, const struct sockaddr *address, socklen_t len)
 {
 	char byte = 1;

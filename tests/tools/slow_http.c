@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slow_http: connections that keep an HTTP server busy with nothing.
+ * slow_http: connections that occupy an HTTP server without a complete request.
  *
  *   slow_http PORT DRIPPING IDLE
  *
- * DRIPPING connections to 127.0.0.1 send a request a byte a second, IDLE ones
- * say nothing. What the server ends is opened again within a second. Prints "N dripping, N idle"
- * once all have been opened, and goes on until a signal ends it.
+ * DRIPPING connections to 127.0.0.1 send a request at one byte per second, IDLE ones send
+ * nothing. A connection that the server closes is reopened within a second. Prints
+ * "N dripping, N idle" once all were opened, and runs until a signal ends it.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,7 +22,7 @@
 static int fds[CONNECTIONS_MAX];
 static size_t sent[CONNECTIONS_MAX];
 
-/* Begin to connect; a backlog that is full leaves it to the kernel to try again. */
+/* Begin to connect; if the backlog is full the kernel tries again. */
 static void dial(size_t i, uint16_t port)
 {
 	struct sockaddr_in to = {
@@ -38,7 +38,7 @@ static void dial(size_t i, uint16_t port)
 	sent[i] = 0;
 }
 
-/* Whether the server has ended it. */
+/* Return whether the server has closed the connection. */
 static int ended(size_t i)
 {
 	char byte;
@@ -48,7 +48,7 @@ static int ended(size_t i)
 
 static void drip(size_t i)
 {
-	/* Beyond its end the request goes on with one header without an end. */
+	/* After the end of the text the request continues with an endless header. */
 	char byte = sent[i] < sizeof(REQUEST) - 1 ? REQUEST[sent[i]] : 'x';
 
 	if (send(fds[i], &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1)

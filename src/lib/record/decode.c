@@ -171,7 +171,7 @@ static bool decode_tcp_info(struct decoder *d, const struct attr *a)
 	r->sections |= RECORD_HAS(TCP_INFO) | (u16 ? 0 : RECORD_PACKED_ECN);
 	if (a->len < sizeof(info)) {
 		memcpy(&info, a->payload, a->len);
-		expand_tcp_info(r, &info, (struct ecn){0}, a->len);
+		expand_tcp_info(r, &info, ecn_of(info.tcpi_ecn, u16), a->len);
 		return true;
 	}
 	memcpy(&info, a->payload, sizeof(info));
