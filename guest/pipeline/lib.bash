@@ -12,7 +12,7 @@ samples=$run/samples
 # When the first row was there, in seconds since boot.
 first_row=$run/first_row
 pipeline=$XTCP2_SELF_TEST/../pipeline
-# Where the data of broker and engine lie.
+# The directories of broker and engine.
 data=/var/lib
 mkdir -p $run
 

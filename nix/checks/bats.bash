@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What `nix flake check` runs of tests/bats: all but what is tagged "machine", which wants /sys,
+# The part of tests/bats that `nix flake check` runs: all tests without the tag "machine", which needs /sys,
 # control groups, a second user, QEMU, or programs that only ci/deps brings. A Nix build has no
 # /run and may not make one, so the tests get a root of their own, in namespaces of their own.
 # Environment: BUILD, the build directory.

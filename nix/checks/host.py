@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What holds on a NixOS host with services.xtcp2; the test driver of nixpkgs runs it.
+# Checks a NixOS host with services.xtcp2; the test driver of nixpkgs runs it.
 RECORDS = "/var/lib/xtcp2/records.jsonl"
 GUEST = "/etc/xtcp2-guest/lib/xtcp2"
 CHECKS = "SYSTEMD METRICS NETLINK BINARIES_HELP GRPC_ROUNDTRIP GRPC_ACCESS CTL_HOT CTL_TRIGGER NS_INSPECT NSTEST NS_LIFECYCLE NS_TRAFFIC NS_ANONYMOUS"

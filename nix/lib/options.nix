@@ -22,5 +22,5 @@ let
     };
   rows = map named (builtins.filter (fields: fields != null) (map parse lines));
 in
-# What a configuration can hold; actions and the name of the file itself are for the command line.
+# The options of a configuration file; actions and the name of the file itself are for the command line.
 builtins.filter (row: row.type != "ACTION" && row.type != "CONFIG_FILE") rows

@@ -15,9 +15,9 @@
 let
   modules = ../modules;
   inherit (pkgs.stdenv.hostPlatform) isx86_64;
-  # Where the kernel's first serial port is.
+  # The name of the kernel's first serial port.
   console = lib.replaceStrings [ "ttyS0" ] [ (if isx86_64 then "ttyS0" else "ttyAMA0") ];
-  # What a row's sink adds to a machine that tests itself.
+  # The module that a row's sink adds to a machine that tests itself.
   sinks = {
     minimal = [ ];
     coverage = [ (modules + "/coverage.nix") ];

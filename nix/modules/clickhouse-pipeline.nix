@@ -56,7 +56,7 @@ in
         http_port = 18123;
         tcp_port = 19001;
         format_schema_path = "${schemas}/";
-        # What pipeline/clickhouse/sql/30-kafka.sql fills in.
+        # The macros of pipeline/clickhouse/sql/30-kafka.sql.
         macros = {
           kafka_brokers = "localhost:19092";
           inherit (tune) kafka_topic;
@@ -152,6 +152,6 @@ in
     };
   };
 
-  # Where dashboards.yaml says they are.
+  # The path that dashboards.yaml names.
   environment.etc."grafana/xtcp2-dashboards".source = ../../pipeline/grafana/dashboards;
 }

@@ -3,7 +3,7 @@
 # of the self-test reads them back with DuckDB.
 { lib, pkgs, ... }:
 let
-  # What MinIO starts with, and what Vector and the check sign their requests with.
+  # The credentials of MinIO, with which Vector and the check sign their requests.
   credentials = "${../../guest/vector/minio.env}";
 in
 {
@@ -27,7 +27,7 @@ in
       after = [ "minio.service" ];
       serviceConfig = {
         EnvironmentFile = credentials;
-        # Where its socket lies. Gone with the service, because a socket that a crash left would
+        # The directory of its socket, removed with the service: a socket left by a crash would
         # keep the next one from binding.
         RuntimeDirectory = "vector";
       };

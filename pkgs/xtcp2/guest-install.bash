@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# What guest.nix runs: does with the files of guest/ below $out what guest/debian/image does below /.
+# Run by guest.nix: installs the files of guest/ below $out as guest/debian/image does below /.
 # shellcheck disable=SC2154 # attributes of the derivation: src, out, xtcp2, flavors, agetty, monitor
 lib=$out/lib/xtcp2 units=$out/lib/systemd/system
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What the build and the unit tests read, so that text elsewhere in the tree rebuilds nothing.
+# The files that the build and the unit tests read, so that a change of other files causes no rebuild.
 lib:
 lib.fileset.toSource {
   root = ../..;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Who may do what over gRPC: the real daemon, our clients and those of others.
+# Access over gRPC: the real daemon, the tree's clients and other ones.
 # bats file_tags=machine
 
 bats_require_minimum_version 1.5.0
@@ -33,7 +33,7 @@ sandbox() {
     as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups \"\$@\"; }
     statuses() { timeout 60 \"\$CLIENTS/python/bin/python\" \"\$SOURCE/tests/clients/grpcio_access.py\" \"\$@\"; }
     statuses_js() { NODE_PATH=\$CLIENTS/node_modules timeout 60 node \"\$SOURCE/tests/clients/grpcjs_access.js\" \"\$@\"; }
-    # What each method answers to who may read, to an administrator, and to who may nothing.
+    # The answer of each method to clients with read access, administrators, and clients without access.
     for method in Get FlatRecords Check Watch ServerReflectionInfo; do echo \$method OK; done | tee reader >admin
     for method in Set SetPollFrequency TriggerPoll TriggerPollBurst SetS3Upload PollFlatRecords; do echo \$method PERMISSION_DENIED; done >>reader
     printf '%s\n' 'Set INVALID_ARGUMENT' 'SetPollFrequency INVALID_ARGUMENT' 'TriggerPoll OK' 'TriggerPollBurst INVALID_ARGUMENT' \
@@ -91,7 +91,7 @@ E2
     setpriv --reuid=4321 --regid=7002 --clear-groups "$CTL" trigger-poll
     statuses unix:/run/xtcp2/grpc.sock uid=4321 gid=4321,7001 | answers_are reader
     statuses unix:/run/xtcp2/grpc.sock uid=65534 gid=65534 | answers_are denied
-    # Who may read has a name: TCP, where nobody has one, gives nothing.
+    # -grpcReaders needs names: over TCP, without them, every call is refused.
     statuses 127.0.0.1:8889 | answers_are denied
     not grep -q 'everybody who reaches' log
     daemon_end

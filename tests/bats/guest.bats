@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What can be said about the guest and ci/vm without building or booting one.
+# Tests of the guest and ci/vm that neither build nor boot a machine.
 # bats file_tags=machine
 load lib
 bats_require_minimum_version 1.5.0

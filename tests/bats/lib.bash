@@ -1,14 +1,13 @@
 # shellcheck shell=bash
-# Shared by every bats file: `load lib`. Verbs wait for conditions; none sleeps
-# longer than the condition takes.
+# Functions for every bats file: `load lib`. They wait for conditions and never sleep longer.
 
 BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
-# Daemons leave the machine's own /run alone; a test of the socket says where it is.
+# Daemons make no socket in the machine's own /run; a test of the socket sets its path.
 export XTCP_GRPC_SOCKET=
 # The first poll comes at once.
 export XTCP_POLL_JITTER_PCT=0
 
-# Path of a built binary. Build directories of test machines below $BUILD hold older ones of the same names.
+# Prints the path of a built binary. Build directories of test machines below $BUILD hold older ones of the same names.
 bin() {
   local path=$BUILD/$1
   [ -f "$path" ] || path=$(find "$BUILD" -maxdepth 3 -name 'vm-*' -prune -o -type f -name "$1" -perm -u+x -print -quit)
@@ -39,13 +38,13 @@ client_netns() {
     $1" 3>&-
 }
 
-# Lets an ordinary user, which the daemon becomes, reach the directory of the test by its full path.
+# Makes the directory of the test accessible for the ordinary user that the daemon becomes.
 reachable() { chmod go+rx "$BATS_RUN_TMPDIR"; }
 
 # not COMMAND...: fails when the command succeeds. A line that begins with ! never ends a test or a script, whatever set -e says.
 not() { ! "$@"; }
 
-# wait_for SECONDS COMMAND...: until the command succeeds; fails when it never does.
+# wait_for SECONDS COMMAND...: waits until the command succeeds; fails after that time.
 wait_for() {
   local deadline=$((SECONDS + $1))
   shift
@@ -55,7 +54,7 @@ wait_for() {
   done
 }
 
-# An unused TCP port on loopback, chosen by the kernel.
+# Prints an unused TCP port on loopback.
 free_port() {
   local port
   while port=$((RANDOM % 20000 + 20000)); do
@@ -63,7 +62,7 @@ free_port() {
   done
 }
 
-# Whether at least N TCP sockets listen in this namespace.
+# test_listeners N: true if at least N TCP sockets listen in this namespace.
 test_listeners() {
   [ "$(ss -Htnl | wc -l)" -ge "$1" ]
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What can be said about soak and tcp-stress without a VM.
+# Tests of soak and tcp-stress without a VM.
 load lib
 bats_require_minimum_version 1.5.0
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The netlink source against the real kernel: what it reads must be what ss(8)
-# shows of the same sockets.
+# The netlink source against the real kernel: its records must equal the output of ss(8)
+# for the same sockets.
 
 load lib
 
@@ -24,7 +24,7 @@ kernel() {
   )
 }
 
-# One line a record: state, addresses and ports, inode, uid, cookie, algorithm, bytes acked and received.
+# One line per record: state, addresses and ports, inode, uid, cookie, algorithm, bytes acked and received.
 records() {
   drive dump /run/records >/dev/null
   jq -r '[.inet_diag_msg_state,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Discovery of network namespaces: what is found, under which name, and that
-# what is gone is let go.
+# Discovery of network namespaces: which are found, their names, and the release of
+# ended ones.
 
 load lib
 
@@ -180,7 +180,7 @@ E
       expect 1 drive watch 5000
       scanned "pid:$pid" self
     done
-    # What is none of ours in the parent directory is no event.
+    # Other files in the parent directory cause no event.
     while [ "$(drive watch 200)" -eq 1 ]; do :; done
     touch /run/docker-other /run/other
     expect 0 drive watch 200

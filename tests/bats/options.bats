@@ -26,7 +26,7 @@ refused() {
   [[ $stderr != *$'\n'* ]] || { printf 'of %s\nmore than a line: %s\n' "$*" "$stderr"; return 1; }
 }
 
-# What the configuration ends up with for an option.
+# The value of an option in the resulting configuration.
 effective() {
   local option=$1
   shift

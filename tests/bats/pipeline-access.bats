@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# xtcp2-clickhouse: who may do what, from which place, and for how long.
+# xtcp2-clickhouse: access by user, by origin, and its time limits.
 # bats file_tags=machine
 
 load lib
@@ -50,7 +50,7 @@ refused() {
   [ "$(status_of -u reader:"$XTCP2_CLICKHOUSE_PASSWORD" "$URL/?query=SELECT+1")" = 403 ]
   [ "$(stat -c %a "$PASSWORD_FILE" "${PASSWORD_FILE%/*}/reader-password" | uniq)" = 600 ]
   [ "$(wc -c <"$PASSWORD_FILE")" = 26 ]
-  # Where it is has been said; what it is has not.
+  # The path of the password was logged, the password was not.
   grep -qF "$PASSWORD_FILE" "$PIPE/engine.log"
   [ "$(grep -cF "$XTCP2_CLICKHOUSE_PASSWORD" "$PIPE/engine.log")" = 0 ]
 }

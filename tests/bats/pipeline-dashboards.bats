@@ -29,7 +29,7 @@ has_samples() { [ "$(promql 'rate(xtcp2_kafka_acknowledged_records_total[5s]) > 
 
 promql() { http -G "$PROMETHEUS/api/v1/query" --data-urlencode "query=$1"; }
 
-# What Grafana puts in for its variables and macros.
+# The values that Grafana substitutes for its variables and macros.
 sql_of() {
   local hosts=$1
   # shellcheck disable=SC2016
@@ -43,7 +43,7 @@ promql_of() {
   sed -e 's/\$__rate_interval/10s/g' -e 's/\$instance/.*/g'
 }
 
-# The targets of a dashboard: title, query, one a line, tab between them.
+# The targets of a dashboard: title, tab, query, one per line.
 targets() { jq -r --arg key "$2" '.panels[] | .title as $t | .targets[] | [$t, .[$key]] | @tsv' "$DASHBOARDS/$1"; }
 
 @test "the dashboards are sound: own titles and ids, known datasources, nothing overlaps" {

@@ -111,7 +111,7 @@ CASES
   run http "$URL/?max_block_size=1000" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)'
   [ "$status" -ne 0 ]
   grep -q 'Code: 395' <<<"$output"
-  # Whoever waits for the end gets the status instead, and else the whole result.
+  # With wait_end_of_query the client gets the status, and without an error the whole result.
   [ "$(http "$URL/?wait_end_of_query=1" -d 'SELECT number FROM numbers(300000)' | tail -n 1)" = 299999 ]
   [ "$(status_of "$URL/?max_block_size=1000&wait_end_of_query=1" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)')" = 500 ]
 }
@@ -149,7 +149,7 @@ rows_of_t() { sql 'SELECT count() FROM t'; }
     grep -qE $'^192\\.0\\.2\\.1\t198\\.51\\.100\\.[0-9]+$'
   sql "SELECT source FROM xtcp.sockets WHERE inet_diag_msg_family = 10 LIMIT 1" | grep '^2001:db8:' >/dev/null
   [ "$(sql "SELECT count() FROM xtcp.xtcp_flat_records WHERE timestamp_ns > now() - INTERVAL 5 MINUTE")" -ge 203 ]
-  # What is no envelope is refused with a status, and nothing of it is kept.
+  # Other bytes than envelopes are refused with a status, and none of them is stored.
   [ "$(status_of "$URL/?query=INSERT+INTO+xtcp.xtcp_flat_records_in+FORMAT+ProtobufList" --data-binary 'garbage')" != 200 ]
 }
 

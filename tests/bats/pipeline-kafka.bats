@@ -53,7 +53,7 @@ produce_end() {
   grep -qx 42 <<<"$output"
   run inside "$(bin xtcp2_kafka_client)" -broker 127.0.0.1:19092 -count 1 -format json
   [ "$(grep -c '"record_counter"' <<<"$output")" = 2 ]
-  # What the raw reader writes are the bytes that the encoder made.
+  # The raw reader writes exactly the bytes of the encoder.
   inside "$(bin kafka_to_clickhouse)" -broker 127.0.0.1:19092 -topic raw -values 1 -dump -dumpFileName "$PIPE/sent"
   inside "$(bin kafka_topic_reader)" -broker 127.0.0.1:19092 -topic raw -count 1 -raw >"$PIPE/read"
   cmp "$PIPE/sent" "$PIPE/read"

@@ -86,7 +86,7 @@ start_engine() {
   ENGINE=$STARTED
   wait_for 60 ping_engine
   PASSWORD_FILE=${ENGINE_DATA:-$PIPE/clickhouse}/password
-  # What the tools look for.
+  # The variables that the tools read.
   XTCP2_CLICKHOUSE_PASSWORD=$(inside cat "$PASSWORD_FILE")
   export XTCP2_CLICKHOUSE_PASSWORD PASSWORD_FILE
 }

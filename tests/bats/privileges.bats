@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What the running daemon may still do, and that it can do its work with no more:
+# The privileges of the running daemon, which suffice for its work:
 # user, capabilities, no_new_privs, the filter of system calls.
 # bats file_tags=machine
 

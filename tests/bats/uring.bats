@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# -ioUring: the other way of receiving brings the same records and the same counts.
+# -ioUring: receiving through a ring gives the same records and the same counts.
 
 load lib
 
@@ -30,7 +30,7 @@ populated() {
   wait_for 20 grep -q READY /run/ready
 }
 
-# What both readers must count alike.
+# The counters that must be equal for both readers.
 counters() {
   local id
   for id in NL_DUMPS NL_DONE NL_MESSAGES NL_RETRIES NL_PARTIAL NL_STRAY NL_ERR_RECV NL_ERR_TIMEOUT NL_ERR_NOBUFS NL_ERR_TRUNC \

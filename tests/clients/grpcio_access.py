@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Calls every method once with grpcio and prints "Method STATUS", one a line, then the first refusal's text.
+"""Calls every method once with grpcio and prints "Method STATUS", one per line, then the first refusal's text.
 
 Usage: grpcio_access.py TARGET [token=TEXT] [ca=FILE [cert=FILE key=FILE]] [name=HOST] [uid=N gid=N[,N...]]
 TARGET is HOST:PORT or unix:/path; with ca= the connection is TLS. With uid= and gid= it is made as that user.

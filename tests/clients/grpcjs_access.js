@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Calls methods that read and methods that change with @grpc/grpc-js and prints "Method STATUS", one a line.
+// Calls methods that read and methods that change with @grpc/grpc-js and prints "Method STATUS", one per line.
 //
 // Usage: grpcjs_access.js TARGET [token=TEXT] [ca=FILE [cert=FILE key=FILE]]
 // TARGET is HOST:PORT or unix:/path; with ca= the connection is TLS.

@@ -29,7 +29,7 @@ pkgs.writeText "systemd.json" (
       let
         ports = host.config.networking.firewall.allowedTCPPorts or null;
       in
-      # Where every definition is `mkIf false`.
+      # The value if every definition is `mkIf false`.
       if ports == null then [ ] else ports;
     services.xtcp2 = nixpkgs.lib.filterAttrs (
       _: value: value != null

@@ -165,7 +165,7 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(column_types) == FIELD_CC + 1, "a column type for every kind of field");
 
-/* The columns of a table stand one a line, in the order of fields.def. */
+/* Check the columns of a table: one per line, in the order of fields.def. */
 static void check_columns(const char *path, const char *table, bool raw)
 {
 	struct buf b = {0};

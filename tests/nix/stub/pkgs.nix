@@ -26,7 +26,7 @@ let
       // args
     );
 
-  # What nixpkgs adds on top of a derivation, as far as somebody asks for it.
+  # The attributes that nixpkgs adds to a derivation, as far as they are used.
   dress =
     name: drv: extra:
     let
@@ -225,7 +225,7 @@ let
             imageTag = args.tag;
           };
       };
-      # Prints its arguments, one a line.
+      # Prints its arguments, one per line.
       qemu_kvm = bin "qemu-system-x86_64" "#!/bin/sh\nprintf '%s\\n' \"$@\"\n";
       qemu_test = pkgs.qemu_kvm;
       llvmPackages_21 = lib.genAttrs [ "clang" "clang-tools" ] fake;
