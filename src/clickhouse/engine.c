@@ -114,7 +114,8 @@ static const char *const library_places[] = {
 };
 #define LIBRARY_IN_CACHE "xtcp2/clickhouse/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so"
 
-bool engine_search(char *path, size_t size)
+/* Write the path of the library into path (size bytes). Return false if no directory has it. */
+static bool engine_search(char *path, size_t size)
 {
 	const char *given = getenv("XTCP2_CHDB_LIB"), *cache = getenv("XDG_CACHE_HOME"),
 		   *home = getenv("HOME");

@@ -35,7 +35,7 @@ struct engine_params {
 };
 
 /*
- * Open the library's file: a path, or NULL to search as engine_search() does. NULL with a sentence in error.
+ * Open the library's file: a path, or NULL to search in the usual places. NULL with a sentence in error.
  * engine_load() needs no access to the path, so that the process may become another user in between.
  */
 struct engine *engine_new(const char *library, struct buf *error);
@@ -48,9 +48,6 @@ int engine_load(struct engine *engine, struct buf *error);
 int engine_open(struct engine *engine, const char *data, const char *const *config, struct buf *error);
 /* Stop the Kafka consumers and all threads of the engine; all sessions must be closed. */
 void engine_close(struct engine *engine);
-
-/* Write the path of the library into path (size bytes). Return false if no directory has it. */
-bool engine_search(char *path, size_t size);
 
 struct engine_session *engine_session_new(struct engine *engine, struct buf *error);
 void engine_session_free(struct engine_session *s);

@@ -413,11 +413,6 @@ struct h2_server *grpc_transport(struct grpc *g)
 	return g->h2;
 }
 
-const struct grpc_service *grpc_services(const struct grpc *g)
-{
-	return g->services;
-}
-
 void grpc_free(struct grpc *g, int drain_ms)
 {
 	struct call *c;

@@ -64,7 +64,6 @@ struct grpc *grpc_new(struct loop *loop, const struct grpc_service *services,
 		      const struct access_policy *access, size_t stream_bytes, size_t total_bytes);
 /* Return the transport, which listens and adopts sockets. */
 struct h2_server *grpc_transport(struct grpc *g);
-const struct grpc_service *grpc_services(const struct grpc *g);
 /* End all calls with UNAVAILABLE, drain for at most drain_ms (blocking), close. NULL is fine. */
 void grpc_free(struct grpc *g, int drain_ms);
 

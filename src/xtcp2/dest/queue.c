@@ -14,15 +14,6 @@ void envelope_queue_push(struct envelope_queue *q, struct envelope *e)
 	envelope_sum_add(&q->sum, e);
 }
 
-void envelope_queue_push_front(struct envelope_queue *q, struct envelope *e)
-{
-	e->next = q->head;
-	q->head = e;
-	if (!q->tail)
-		q->tail = e;
-	envelope_sum_add(&q->sum, e);
-}
-
 struct envelope *envelope_queue_pop(struct envelope_queue *q)
 {
 	struct envelope *e = q->head;

@@ -34,7 +34,6 @@ struct envelope_queue {
 };
 
 void envelope_queue_push(struct envelope_queue *q, struct envelope *e);
-void envelope_queue_push_front(struct envelope_queue *q, struct envelope *e);
 /* Remove and return the head; NULL when the queue is empty. */
 struct envelope *envelope_queue_pop(struct envelope_queue *q);
 /* Move all of `front` to the head of q, in order. */
