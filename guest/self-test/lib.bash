@@ -54,23 +54,32 @@ http_answer() {
   [ "$status" = 200 ]
 }
 
+# http_ask PATH: asks the daemon; what it answers is to be read from $answer.
+http_ask() {
+  local host=${XTCP2_METRICS%:*} port=${XTCP2_METRICS##*:}
+  { exec {answer}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 1
+  printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$host" >&"$answer"
+}
+
 # http_get PATH: the body of a 200 answer from the daemon, else failure.
-http_get() {
-  local host=${XTCP2_METRICS%:*} port=${XTCP2_METRICS##*:} fd
-  { exec {fd}<>"/dev/tcp/$host/$port"; } 2>/dev/null || return 1
-  printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$1" "$host" >&"$fd"
-  http_answer "$fd"
+http_get() { http_ask "$1" && http_answer "$answer"; }
+
+# metrics [ARGUMENT]... AWK: the program over the lines of /metrics. One process: checks ask for a number again and again while they
+# wait, and beside others.
+metrics() {
+  http_ask /metrics || return 1
+  awk "$@" <&"$answer"
+  exec {answer}>&-
 }
 
 # value NAME: a metric's value, summed over its labels; 0 when absent.
 value() {
-  http_get /metrics | awk -v name="$1" '{ n = $1; sub(/{.*/, "", n) } n == name { sum += $NF } END { printf "%d\n", sum }'
+  metrics -v name="$1" '{ n = $1; sub(/{.*/, "", n) } n == name { sum += $NF } END { printf "%d\n", sum }'
 }
 
 # count FUNCTION VARIABLE: a sample of the family xtcp_counts.
 count() {
-  http_get /metrics |
-    awk -v f="function=\"$1\"" -v v="variable=\"$2\"" '/^xtcp_counts{/ && index($0, f) && index($0, v) { sum += $NF } END { printf "%d\n", sum }'
+  metrics -v f="function=\"$1\"" -v v="variable=\"$2\"" '/^xtcp_counts{/ && index($0, f) && index($0, v) { sum += $NF } END { printf "%d\n", sum }'
 }
 
 # grew BEFORE VERB...: whether VERB's number is now above BEFORE.

@@ -82,6 +82,7 @@ static char *cells[ROWS_MAX * 256];
 
 static struct utsname kernel;
 static uint64_t compared, moved, differences, unknown;
+static char first_difference[400];
 static uint32_t info_len;
 static char tail[sizeof(((struct oracle_value *)0)->text)]; /* of tcp_info, beyond the fields of records */
 
@@ -99,15 +100,16 @@ __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *fmt,
 
 __attribute__((format(printf, 1, 2))) static void differ(const char *fmt, ...)
 {
+	char text[sizeof(first_difference)];
 	va_list ap;
 
-	if (differences++ >= SHOWN_MAX)
-		return;
 	va_start(ap, fmt);
-	printf("kernel %s: ", kernel.release);
-	vprintf(fmt, ap);
-	puts("");
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (!differences)
+		strcpy(first_difference, text);
+	if (differences++ < SHOWN_MAX)
+		printf("kernel %s: %s\n", kernel.release, text);
 }
 
 /* ---- the namespaces ---- */
@@ -221,7 +223,7 @@ static void read_records(void)
 	unlink(file);
 	snprintf(
 	    command, sizeof(command),
-	    "rm -rf '%s/captures' && '%s' -maxLoops 1 -states all -deserializers all -hiddenThreads=false "
+	    "rm -rf '%s/captures' && '%s' -maxLoops 1 -frequency 1h -timeout 10m -nltimeout 60000 -states all -deserializers all -hiddenThreads=false "
 	    "-promListen= -grpcPort 0 -grpcSocket= -marshal tsv -dest 'file:%s' -writeFiles 100 -capturePath '%s/captures' %s 2>'%s/log'",
 	    directory, program, file, directory, arguments, directory);
 	run(home, "/dev/null", command);
@@ -522,7 +524,7 @@ int main(int argc, char **argv)
 			die("kernel %s: no end of changes: %s", kernel.release, why);
 	}
 	if (differences) {
-		printf("kernel %s: %llu of %llu values differ\n", kernel.release,
+		printf("kernel %s: %s; %llu of %llu values differ\n", kernel.release, first_difference,
 		       (unsigned long long)differences, (unsigned long long)compared);
 		return 1;
 	}

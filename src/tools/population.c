@@ -261,12 +261,28 @@ static void opening_states(void)
 	struct pollfd queued = {.fd = full, .events = POLLIN};
 	if (poll(&queued, 1, 20000) != 1)
 		die("connection in the queue");
-	dial(full, AF_INET, false, "connection beyond the queue", TCP_SYN_SENT);
+	int asking = dial(full, AF_INET, false, "connection beyond the queue", TCP_SYN_SENT);
+	/* It must not give up before a slow machine has compared it: the default is two minutes. */
+	set(asking, IPPROTO_TCP, TCP_SYNCNT, 12);
 	dial(deferring, AF_INET, true, "deferred connection", TCP_ESTABLISHED);
 	unbound = keep(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "bound", TCP_CLOSE);
 	if (bind(unbound, &any.any, sizeof(any.v4)) < 0)
 		die("bind");
 	p->sockets[p->count - 1].bare = true;
+}
+
+/* The end that connects has a small buffer, so the two windows are scaled differently. */
+static void small_window(int to)
+{
+	union address address;
+	socklen_t len = address_of(to, AF_INET, &address);
+	int fd = keep(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "small window", TCP_ESTABLISHED);
+
+	set(fd, SOL_SOCKET, SO_RCVBUF, 8192);
+	if (connect(fd, &address.any, len) < 0)
+		die("small window");
+	int server = keep(accept4(to, NULL, NULL, SOCK_CLOEXEC), "peer of small window", TCP_ESTABLISHED);
+	say(fd, server, 3000);
 }
 
 static void options(int to)
@@ -381,10 +397,37 @@ static void wait_for_states(void)
 	}
 }
 
+/* Set the namespace's option to the first of the values that the kernel takes. Return its index, or -1. */
+static int choose(const char *option, const char *const *values, int n)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", option);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && i < n; i++)
+		if (pwrite(fd, values[i], strlen(values[i]), 0) > 0)
+			return i;
+	return -1;
+}
+
+static void prepare(void)
+{
+	/* Accurate ECN, where the kernel has it, fills the last fields of tcp_info. */
+	static const char *const ecn[] = {"3", "1"}, *const names[] = {"AccECN", "ECN"},
+				 *const none[] = {"0"};
+	int mode = choose("tcp_ecn", ecn, ARRAY_SIZE(ecn));
+
+	if (mode >= 0)
+		feature(names[mode]);
+	/* SYN_SENT rests the longer between two of its segments when each pause is twice the one before. */
+	choose("tcp_syn_linear_timeouts", none, ARRAY_SIZE(none));
+}
+
 void population_make(struct population *into)
 {
 	p = into;
 	memset(p, 0, sizeof(*p));
+	prepare();
 	int v4 = listener(AF_INET, false, 64, 0, "IPv4 listener");
 	int v6 = listener(AF_INET6, true, 64, 0, "IPv6 listener");
 	int dual = listener(AF_INET6, false, 64, 0, "listener of both families");
@@ -394,6 +437,7 @@ void population_make(struct population *into)
 	pair(v6, AF_INET6, "IPv6");
 	pair(dual, AF_INET, "IPv4-mapped");
 	options(v4);
+	small_window(v4);
 	tls(v4);
 	mptcp();
 	closing_states(v4);
