@@ -64,7 +64,7 @@
       });
       formatter = forAllSystems (pkgs: pkgs.nixfmt-tree);
 
-      # What a Hydra builds: each job by system.
+      # The jobs of a Hydra, each by system.
       hydraJobs = lib.mapAttrs (_: lib.mapAttrs (_: lib.hydraJob)) {
         inherit (self.packages) x86_64-linux aarch64-linux;
         checks = self.checks.x86_64-linux;

@@ -81,7 +81,7 @@ static void load_modules(void)
 	fclose(list);
 }
 
-/* Whether the file holds this line. */
+/* Return whether the file has this line. */
 static bool has_line(const char *path, const char *wanted)
 {
 	char line[256];

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- How the way in over Kafka stands, as one line: rows stored, network namespaces in them, messages
+-- The state of the path over Kafka, as one line: rows stored, network namespaces in them, messages
 -- that could not be read, exceptions of the consumers (the engine keeps the last ten of each),
 -- messages they have read, and the first line of a newest exception.
 SELECT

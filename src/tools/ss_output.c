@@ -90,7 +90,7 @@ struct walk {
 	void *data;
 };
 
-/* Whether the word is "name:..."; then *value follows the colon. */
+/* Return whether the word is "name:..."; set *value to the text after the colon. */
 static bool named(const char *word, const char *name, const char **value)
 {
 	size_t len = strlen(name);

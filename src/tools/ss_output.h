@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef TOOLS_SS_OUTPUT_H
 #define TOOLS_SS_OUTPUT_H
-/* What ss(8) prints of a socket with -tinemoaOH, as values of a record's fields. */
+/* The output of ss(8) -tinemoaOH for a socket, as values of a record's fields. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +22,7 @@ void ss_line_walk(const char *line, ss_value_fn *value, ss_number_fn *number, vo
 /* The cookie of a line, 0 where it has none. */
 uint64_t ss_line_cookie(const char *line);
 
-/* Whether both lines say the same but for the words that count time. */
+/* Return whether both lines are equal but for the words that count time. */
 bool ss_line_rests(const char *a, const char *b);
 
 #endif

@@ -125,7 +125,7 @@ E2
 E2
 }
 
-@test "nobody cannot make the daemon write, nor send records elsewhere" {
+@test "user nobody can neither make the daemon write files nor send records elsewhere" {
   sandbox <<'E2'
     printf 'root:x:0:0::/root:/bin/sh\n' >passwd
     daemon_start
@@ -140,7 +140,7 @@ E2
 E2
 }
 
-@test "who only reads sees neither credentials nor paths" {
+@test "clients with read access get neither credentials nor paths" {
   sandbox <<'E2'
     mkdir -m 700 private
     "$XTCP2" -dest file:/run/private/records -capturePath /run/private -promListen= -frequency 1h -timeout 1s 2>log & daemon=$!
@@ -179,7 +179,7 @@ E2
 E2
 }
 
-@test "tokens: who sends one may do what its line says; without one TCP gives nothing" {
+@test "tokens: each gives the access of its line; without one every call over TCP is refused" {
   sandbox <<'E2'
     printf '# who\nadmin %s\nread\t%s\n\n' adminadminadmin1 readreadreadread >tokens; chmod 640 tokens
     daemon_start -grpcTokenFile tokens
@@ -242,7 +242,7 @@ E2
 E2
 }
 
-@test "TLS: client certificates say who may read and who may change; plaintext gets a clear answer" {
+@test "TLS: client certificates give read or admin access; plaintext gets a clear answer" {
   sandbox <<'E2'
     # authority NAME; certificate AUTHORITY NAME COMMON-NAME [SUBJECT-ALT-NAME]
     authority() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem" 2>/dev/null; }

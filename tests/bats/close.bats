@@ -60,7 +60,7 @@ accounted() {
   [ $((events + dropped)) -eq "$1" ]
 }
 
-@test "10,000 connections over 20 namespaces between two polls: 10,000 final records a side" {
+@test "10,000 connections over 20 namespaces between two polls: 10,000 final records per side" {
   closing <<'E'
     namespaces 20
     daemon_start
@@ -85,7 +85,7 @@ accounted() {
 E
 }
 
-@test "a tiny buffer: received and dropped are all that were closed, to the unit" {
+@test "a tiny buffer: received plus dropped events equal the closed sockets exactly" {
   closing <<'E'
     namespaces 20
     daemon_start -closeEventsBuffer 4096 -frequency 100ms -timeout 90ms
@@ -146,7 +146,7 @@ E
 E
 }
 
-@test "CAP_NET_ADMIN is there but asleep; without it the own namespace alone is followed" {
+@test "CAP_NET_ADMIN is permitted but not effective; without it only the own namespace is followed" {
   closing <<'E'
     daemon_start
     caps() { awk -v k="$1:" '$1 == k { print $2 }' "/proc/$DAEMON/task/"*"/status" | sort -u; }

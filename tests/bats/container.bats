@@ -88,7 +88,7 @@ described() { jq -n -e "first(inputs | select($1)) | true" /run/out >/dev/null 2
 E
 }
 
-@test "-enrichContainer asks the Docker API once a container, and final records have the answer as well" {
+@test "-enrichContainer asks the Docker API once per container, and final records have the answer as well" {
   inside <<'E'
     api_start
     container_start "$OWN/docker-$FIRST.scope"
@@ -105,7 +105,7 @@ E
 E
 }
 
-@test "an API that hangs or is not there costs names, never a poll" {
+@test "an API that hangs or is missing costs names, never a poll" {
   inside <<'E'
     container_start "$OWN/docker-$FIRST.scope"
     socat UNIX-LISTEN:/run/docker.sock,fork,mode=660,group=nogroup EXEC:cat &

@@ -62,7 +62,7 @@ E2
   [[ "$stderr" == *" 0 lost"* ]]
 }
 
-@test "records left unsent at the end make the exit status 1, and the reason is said" {
+@test "records left unsent at the end: exit status 1, and the reason is logged" {
   run --separate-stderr inside <<'E2'
     "$XTCP2" -dest file:missing/out -maxLoops 1 -flushTimeout 100ms
 E2
@@ -71,7 +71,7 @@ E2
   [[ "$stderr" == *" 0 sent to file:missing/out, "* ]]
 }
 
-@test "the service manager is told READY and STOPPING, and the watchdog is fed" {
+@test "the service manager gets READY, STOPPING and the watchdog's keep-alive" {
   run --separate-stderr inside <<'E2'
     socat -u UNIX-RECVFROM:notify,fork,mode=666 OPEN:told,creat,append & listener=$!
     wait_for 20 test -S notify
@@ -101,7 +101,7 @@ E2
 }
 
 # bats test_tags=machine
-@test "an ordinary user gets the sockets of the own namespace, and is told so" {
+@test "an ordinary user gets the sockets of the own namespace, and a line says so" {
   run --separate-stderr inside <<'E2'
     "$SERVER" -count 1 -bind 127.0.0.1 >/dev/null & server=$!
     wait_for 20 test_listeners 1
@@ -131,7 +131,7 @@ E2
   [ "$status" -eq 0 ]
 }
 
-@test "what -writeFiles keeps, -replay decodes to the same records" {
+@test "-replay decodes the captures of -writeFiles to the same records" {
   run --separate-stderr inside <<'E2'
     "$SERVER" -count 3 -bind 127.0.0.1 >/dev/null & server=$!
     wait_for 20 test_listeners 3

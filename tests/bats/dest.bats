@@ -24,14 +24,14 @@ expected() {
   for ((i = 0; i < $1; i++)); do printf "%08d%*s\n" "$i" "$(($2 - 9))" ''; done | tr ' ' .
 }
 
-@test "an unknown scheme or address: status 2 and what is possible" {
+@test "an unknown scheme or address: status 2 and the list of valid forms" {
   run -2 "$SEND" nosuch:x 1 10
   [[ "$output" == *'unknown scheme; possible are null, stdout, stderr, file:PATH, udp:HOST:PORT, tcp:HOST:PORT, unix:PATH'* ]]
   run -2 "$XTCP2" -dest nosuch:x
   [[ "$output" == *'unknown scheme; possible are null, stdout'* ]]
 }
 
-@test "a destination that cannot be opened: what is wrong, what is lost, status 1" {
+@test "a destination that cannot be opened: the reason, the lost records, status 1" {
   run -1 "$XTCP2" -replay "$BATS_TEST_DIRNAME/../data/linux-6.18-ipv4.pcap" -dest file:/nonexistent/x -flushTimeout 100ms
   grep -qx 'destination: file:/nonexistent/x: open: No such file or directory; trying again' <<<"$output"
   [[ "$output" == *'replay: 18 records did not reach file:/nonexistent/x within -flushTimeout'* ]]
@@ -50,7 +50,7 @@ expected() {
   "$SEND" stderr 1 50 2>&1 | grep -x '00000000\.*' >/dev/null
 }
 
-@test "stdout whose reader goes ends at once, with everything counted" {
+@test "stdout whose reader ends: the daemon ends at once, with everything counted" {
   run bash -c '"$SEND" -wait 1m -pause 1m stdout 5 1000 2>log | head -1'
   [ "$status" -eq 0 ]
   grep -q 'the reader is gone' log
@@ -123,7 +123,7 @@ E2
   [[ "$output" == *'Message too long'*'submitted 1 sent 0 queue_full 0 send_failed 1 deadline 0'* ]]
 }
 
-@test "http: every envelope is one POST; what the server refuses is counted" {
+@test "http: every envelope is one POST; refused ones are counted" {
   expected 20 50000 >want
   inside <<'E2'
     socat TCP4-LISTEN:9000,bind=127.0.0.1,fork,reuseaddr "EXEC:$BATS_TEST_DIRNAME/http_sink.bash got" & peer=$!
@@ -155,7 +155,7 @@ E2
   expected 40 20000 | cmp - got
 }
 
-@test "a queue that is full drops the oldest and says how much" {
+@test "a full queue drops the oldest envelopes and logs their number" {
   run -1 "$SEND" -queue 100000 -wait 300ms "unix:$PWD/nobody" 50 10000
   [[ "$output" == *'queue full (100000 bytes): dropped the oldest '*'; 40 records since the start'* ]]
   [[ "$output" == *'submitted 50 sent 0 queue_full 40 send_failed 0 deadline 10'* ]]

@@ -48,7 +48,7 @@ unframe() {
   protoc --encode=xtcp_flat_record.v1.Envelope "${SCHEMA[@]}" <text | cmp - message
 }
 
-@test "protoJson: one Envelope a line, with the names and types of proto3 JSON" {
+@test "protoJson: one Envelope per line, with the names and types of proto3 JSON" {
   replay protoJson >json
   [ "$(wc -l <json)" -eq 1 ]
   [ "$(jq '.row | length' json)" -eq "$RECORDS" ]
@@ -57,7 +57,7 @@ unframe() {
   [ "$(jq '[.. | select(. == 0 or . == "" or . == "0")] | length' json)" -eq 0 ]
 }
 
-@test "jsonl: an object a line, what is not known is left out" {
+@test "jsonl: an object per line, absent fields are omitted" {
   replay jsonl >lines
   [ "$(wc -l <lines)" -eq "$RECORDS" ]
   [ "$(jq -s 'length' lines)" -eq "$RECORDS" ]
@@ -104,7 +104,7 @@ unframe() {
   [[ "$stderr" == *"cut.pcap is damaged: 1 packets or messages cut short"* ]]
 }
 
-@test "what is no capture is refused with the reason" {
+@test "a file that is no capture is refused with the reason" {
   printf '\x0a\x0d\x0d\x0a%40s' '' >ng
   run --separate-stderr "$XTCP2" -replay ng
   [ "$status" -ne 0 ]

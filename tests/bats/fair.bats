@@ -22,7 +22,7 @@ inside() {
     $(cat)"
 }
 
-@test "polls that are cut take turns: every namespace is read, and the log and /readyz say what is left" {
+@test "polls that are cut take turns: every namespace is read, and the log and /readyz name the unread ones" {
   inside <<'E2'
     "$NSTEST" -initial 40 -traffic -conns 1 -loops 0 >made 2>&1 &
     wait_for 20 grep -q READY made
@@ -76,7 +76,7 @@ E2
     wait_for 20 grep -q READY made
     "$XTCP2" -dest file:out -marshal csv -columns netns,inet_diag_msg_state -frequency 410ms -timeout 400ms -grpcPort 0 -user root 2>log & daemon=$!
     wait_for 20 seen 60
-    # What it holds now is more than it may have from here on: nothing new can be opened. Only its own user may say so.
+    # The new limit is below its open descriptors: it can open no more. Only its own user may set the limit.
     prlimit --pid $daemon --nofile=50:50
     "$NSTEST" -initial 20 -traffic -conns 1 -loops 0 >more 2>&1 &
     wait_for 20 grep -q READY more

@@ -248,7 +248,7 @@ E2
 E2
 }
 
-@test "streams that do not read hold one budget together, and give it back" {
+@test "streams that do not read share one budget, and return it" {
   inside <<'E2'
     serve -records 20000 -frequency 50ms -streamBytes 67108864 -totalBytes 16777216
     rss() { awk '/VmRSS/ { print $2 }' /proc/$server/status; }
@@ -383,7 +383,7 @@ E2
 E2
 }
 
-@test "errors say what is wrong and what is possible; exit statuses" {
+@test "errors name the fault and the valid values; exit statuses" {
   inside <<'E2'
     fails() { local want=$1 rc=0; shift; "$@" >out 2>&1 || rc=$?; [ "$rc" -eq "$want" ] || { cat out; return 1; }; }
     fails 1 "$CTL" get; grep -q 'nothing listens on localhost port 8889; start the daemon' out

@@ -126,7 +126,7 @@ E2
 E2
 }
 
-@test "connections that drip, idle or do not read keep nobody out" {
+@test "connections that drip, idle or do not read do not keep others out" {
   inside <<'E2'
     start -frequency 2s -timeout 1900ms
     wait_for 20 ready
@@ -145,7 +145,7 @@ E2
 E2
 }
 
-@test "clients that connect and say nothing delay neither answers nor polls" {
+@test "clients that connect and send nothing delay neither answers nor polls" {
   inside <<'E2'
     start
     wait_for 20 ready

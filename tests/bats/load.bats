@@ -11,19 +11,19 @@ setup() {
 
 trend() { awk -f guest/soak/trend.awk; }
 
-@test "trend: a line's slope is found whatever peaks stand out of it" {
+@test "trend: the slope of a line is found in spite of peaks" {
   run -0 trend < <(awk 'BEGIN { for (x = 1; x <= 300; x++) print x, 100 + 0.5 * x + (x % 50 ? 0 : 1000) }')
   read -r first peak last _ slope noise _ <<<"$output"
   [ "$first" = 100.5 ] && [ "$peak" = 1250 ] && [ "$last" = 1250 ] && [ "$slope" = 0.5 ] && [ "$noise" = 0 ]
 }
 
-@test "trend: what moves to and fro has no slope but noise" {
+@test "trend: values that move to and fro have noise but no slope" {
   run -0 trend < <(awk 'BEGIN { for (x = 1; x <= 90; x++) print x, x % 3 }')
   read -r _ peak _ median slope noise p99 <<<"$output"
   [ "$peak" = 2 ] && [ "$median" = 1 ] && [ "$slope" = 0 ] && [ "$noise" = 1 ] && [ "$p99" = 2 ]
 }
 
-@test "trend: two points are too few, and said so" {
+@test "trend: two points are too few, and the message says so" {
   run -1 trend <<<$'1 1\n2 2'
   [[ $output == *"2 points are too few"* ]]
 }
@@ -48,7 +48,7 @@ samples() {
   awk -v leak="$1" 'BEGIN { for (s = 0; s <= 400; s += 2) print s, 10000 + (s % 7) * 40 + leak * s, 6, 60 + s % 9 }'
 }
 
-@test "a soak whose memory breathes passes the leak check, one that leaks 4 KiB a second fails" {
+@test "a soak whose memory breathes passes the leak check, one that leaks 4 KiB per second fails" {
   run -0 judged SOAK_LEAK breathes < <(samples 0)
   [[ $output == "first/peak/last: resident"*"threads 6/6/6"* ]]
   run -1 judged SOAK_LEAK leaks < <(samples 4)

@@ -169,7 +169,7 @@ E
 E
 }
 
-@test "-states: only what was asked for; bound sockets only on demand" {
+@test "-states: only the requested ones; bound sockets only on demand" {
   kernel <<'E'
     mkfifo /run/hold
     "$BOUND" 5004 </run/hold >/run/bound &

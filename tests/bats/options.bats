@@ -97,7 +97,7 @@ effective() {
   refused 'xtcp2: -config nowhere.json: No such file or directory' -config nowhere.json
 }
 
-@test "values that later stages refuse: one line that lists what is possible" {
+@test "values that later stages refuse: one line that lists the valid ones" {
   refused 'xtcp2: *gopher:x*unknown scheme; possible are *stdout*file:PATH*' -dest gopher:x
   refused 'xtcp2: *unknown format "xml"; possible: *protobufList*jsonl*' -marshal xml
   refused 'xtcp2: -states: unknown state "open"; possible: *' -states open
@@ -175,7 +175,7 @@ at_once() {
   [[ $output == *"$1"* ]]
 }
 
-@test "a FIFO that nobody writes to is refused at once, whatever reads it" {
+@test "a FIFO without a writer is refused at once, by every option that reads a file" {
   cd "$BATS_TEST_TMPDIR"
   mkfifo pipe events.jsonl
   at_once "-config pipe: a FIFO without a writer" "$XTCP2" -config pipe

@@ -44,7 +44,7 @@ refused() {
   done
 }
 
-@test "without a password nobody asks; the made one is for its owner's eyes" {
+@test "without a password every request is refused; only its owner can read the generated one" {
   [ "$(as_nobody curl -sS -o /dev/null -w '%{http_code}' "$URL/?query=SELECT+1")" = 401 ]
   [ "$(status_of -u default:wrong "$URL/?query=SELECT+1")" = 403 ]
   [ "$(status_of -u reader:"$XTCP2_CLICKHOUSE_PASSWORD" "$URL/?query=SELECT+1")" = 403 ]
@@ -55,7 +55,7 @@ refused() {
   [ "$(grep -cF "$XTCP2_CLICKHOUSE_PASSWORD" "$PIPE/engine.log")" = 0 ]
 }
 
-@test "given passwords, by every way of giving and of showing them" {
+@test "given passwords: every way to configure and to send them" {
   own_engine
   printf 'from a file\nsecond line\n' >"$PIPE/pass"
   start engine env XTCP2_CLICKHOUSE_PASSWORD='p:w"x' "$(bin xtcp2-clickhouse)" -data "$PIPE/clickhouse" \
@@ -70,7 +70,7 @@ refused() {
   [ ! -e "$PIPE/clickhouse/password" ]
 }
 
-@test "files, URLs, executables and other hosts are out of reach, by every door" {
+@test "files, URLs, executables and other hosts are inaccessible by every statement" {
   local file=$PIPE/private/secret open=$PIPE/open
   refused "SELECT * FROM file('$file', LineAsString)"
   refused "SELECT * FROM '$open'"
@@ -103,7 +103,7 @@ refused() {
   [ "$(sql "SELECT 'file outfile'")" = 'file outfile' ]
 }
 
-@test "the reader reads: no writing, no dropping, no way around by settings" {
+@test "the reader can only read: no writing, no dropping, no bypass by settings" {
   [ "$(reader "$URL/" -d 'SELECT count() FROM xtcp.sockets')" = 0 ]
   local statement
   for statement in 'DROP DATABASE xtcp' "INSERT INTO t VALUES (1, 'x')" 'TRUNCATE TABLE t' 'CREATE TABLE r (a Int8) ENGINE = Memory' \
@@ -126,7 +126,7 @@ refused() {
   [ "$(status_of -H "Host: $(uname -n)" "$URL/?query=SELECT+1")" = 200 ]
 }
 
-@test "root is dropped, nothing new is gained, no core is left" {
+@test "root is dropped, no privilege can be gained, no core is written" {
   local status
   status=$(cat "/proc/$ENGINE/status")
   grep -qE '^Uid:\s65534\s65534\s65534\s65534' <<<"$status"

@@ -174,7 +174,7 @@ rows_of_t() { sql 'SELECT count() FROM t'; }
   pipe_down
 }
 
-@test "what is missing is named" {
+@test "a missing library, option or directory is named" {
   run inside env XTCP2_CHDB_LIB=/nonexistent/libchdb.so "$(bin xtcp2-clickhouse)" -data "$BATS_TEST_TMPDIR/d"
   [ "$status" -eq 1 ]
   grep -q '/nonexistent/libchdb.so' <<<"$output"

@@ -46,7 +46,7 @@ E2
   grep -q 'subject=other topic-value id=3' <<<"$output"
 }
 
-@test "what goes wrong is named" {
+@test "errors name the object and the reason" {
   run "$REGISTER"
   [ "$status" -eq 2 ]
   run "$REGISTER" -register -get -filename "$PROTO"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an application does with @clickhouse/client, against the URL given.
+// The calls of a typical application with @clickhouse/client, to the given URL.
 import assert from 'node:assert/strict'
 import { createClient, ClickHouseError } from '@clickhouse/client'
 

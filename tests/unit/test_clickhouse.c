@@ -150,7 +150,7 @@ static void read_file(const char *path, struct buf *b)
 	assert_non_null(buf_cstr(b));
 }
 
-/* What a column must be for each kind of field: as protobuf has it, and as it is kept. */
+/* The column types of each kind of field: as received in protobuf, and as stored. */
 static const struct {
 	const char *raw, *kept;
 } column_types[] = {

@@ -115,7 +115,7 @@ static void gzip_is_read_and_written(void **state)
 	assert_int_equal(gzip_inflate(&plain, data, sizeof(data), sizeof(data)), -EBADMSG);
 }
 
-/* What inflates without end costs no more than the limit. */
+/* Data that inflates endlessly costs no more memory than the limit. */
 static void a_gzip_bomb_is_not_unpacked(void **state)
 {
 	enum { BOMB = 64 << 20, MOST = 256 << 10 };

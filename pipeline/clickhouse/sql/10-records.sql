@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Where records are kept and where they come in. Each statement may be run again
+-- The tables that store and accept records. Each statement may be run again
 -- on a database that has it already: a release that adds a column adds it here and
 -- as an ALTER at the end. ci/docs-sync writes the columns from src/lib/record/fields.def.
 

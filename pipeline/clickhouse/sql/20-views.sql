@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What people read: addresses, states and algorithms by name, times in units. Every
+-- Views for people: addresses, states and algorithms by name, times in units. Every
 -- other column keeps its name. Numbers follow the kernel (net/tcp_states.h) and
 -- enum CongestionAlgorithm of the schema.
 

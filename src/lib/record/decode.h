@@ -13,7 +13,7 @@
 
 #include "record/record.h"
 
-/* What one or many decode calls met; the caller adds it to the stats once a batch. */
+/* Counts of one or more decode calls; the caller adds them to the stats once per batch. */
 struct decode_counts {
 	uint64_t short_messages; /* no room for struct inet_diag_msg */
 	uint64_t bad_family;	 /* neither AF_INET nor AF_INET6 */

@@ -8,7 +8,7 @@
 #include "record/field_info.h"
 #include "record/kernel_abi.h"
 
-/* Where the value comes from decides when it is there: see fields.def. */
+/* The source of a value decides when the field is present: see fields.def. */
 #define INFO_END(member)		 offsetof(struct abi_tcp_info, member) + sizeof(((struct abi_tcp_info *)0)->member)
 #define FROM_KMEM(member)		 0
 #define FROM_KIDX(index)		 0

@@ -18,7 +18,7 @@
 #define STATES_ALL     ((UINT32_C(2) << TCP_STATE_LAST) - (UINT32_C(1) << TCP_STATE_FIRST))
 #define STATES_DEFAULT (STATES_ALL & ~(UINT32_C(1) << TCP_STATE_BOUND_INACTIVE))
 
-/* Whether the words are equal but for case, '_' and '-': users write FIN_WAIT1, fin-wait-1 and finwait1. */
+/* Return whether the words are equal but for case, '_' and '-': users write FIN_WAIT1, fin-wait-1 and finwait1. */
 static bool same_word(const char *word, size_t len, const char *name)
 {
 	const char *end = word + len;
