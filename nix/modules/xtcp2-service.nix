@@ -31,6 +31,9 @@ let
       BOOL = types.bool;
       DURATION = types.strMatching "0|([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+";
       STRING = types.str;
+      LIST = types.str;
+      FILE = types.str;
+      PROPERTIES = types.str;
       U32 = number row;
       U64 = number row;
     }
@@ -101,8 +104,8 @@ in
       default = null;
       example = "/run/secrets/xtcp2";
       description = ''
-        File of environment variables, such as `XTCP_KAFKA_CONFIG=sasl.password=...`. They win
-        over {option}`services.xtcp2.settings`.
+        File of environment variables, such as `XTCP_KAFKA_CONFIG=sasl.password=...`, which is
+        added to `settings.kafkaConfig`. Others win over {option}`services.xtcp2.settings`.
       '';
     };
 
@@ -132,7 +135,14 @@ in
       environment =
         lib.optionalAttrs (settings != { }) { XTCP_CONFIG = "${configFile}"; }
         // lib.optionalAttrs (cfg.extraArgs != [ ]) { XTCP2_ARGS = toString cfg.extraArgs; };
-      serviceConfig = lib.mkIf (cfg.environmentFile != null) {
+      serviceConfig = {
+        # The unit's own names /bin/kill, which NixOS has not.
+        ExecReload = [
+          ""
+          "${pkgs.coreutils}/bin/kill -HUP $MAINPID"
+        ];
+      }
+      // lib.optionalAttrs (cfg.environmentFile != null) {
         EnvironmentFile = [ cfg.environmentFile ];
       };
     };

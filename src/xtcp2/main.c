@@ -55,7 +55,7 @@ static int run(struct config *config, struct handover *received, int argc, char 
 	}
 	if (config->healthcheck)
 		return http_healthcheck(config->prom_listen);
-	if (config_dest_password(config, error, sizeof(error)) < 0) {
+	if (config_secrets(config, error, sizeof(error)) < 0) {
 		fprintf(stderr, "xtcp2: %s\n", error);
 		return 2;
 	}

@@ -256,7 +256,7 @@ static void bad_json_is_refused_in_one_line(void **state)
 	static const struct {
 		const char *json, *message;
 	} rows[] = {
-	    {"", "line 1, column 0: '[' or '{' expected near end of file"},
+	    {"", "line 1, column 0: not JSON: '[' or '{' expected"},
 	    {"[]", "must hold one JSON object of options, as -conf prints it"},
 	    {"{\"frequancy\": \"1s\"}", "\"frequancy\": no such option; did you mean \"frequency\"?"},
 	    {"{\"q\": 1}", "\"q\": no such option"},
@@ -364,8 +364,7 @@ static void a_password_file_goes_into_the_url(void **state)
 		assert_int_equal(config_set(&c, option_find("dest"), cases[i].dest, error, sizeof(error)), 0);
 		assert_int_equal(config_set(&c, option_find("destPasswordFile"), path, error, sizeof(error)),
 				 0);
-		assert_int_equal(config_dest_password(&c, error, sizeof(error)),
-				 cases[i].becomes ? 0 : -EINVAL);
+		assert_int_equal(config_secrets(&c, error, sizeof(error)), cases[i].becomes ? 0 : -EINVAL);
 		assert_string_equal(c.dest, cases[i].becomes ? cases[i].becomes : cases[i].dest);
 		/* The file is read once: after a restart in place the password is in the URL. */
 		if (cases[i].becomes)
@@ -373,6 +372,191 @@ static void a_password_file_goes_into_the_url(void **state)
 		config_free(&c);
 	}
 	unlink(path);
+}
+
+static void assert_text(const struct config *c, const char *flag, const char *text)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	config_get_text(c, option_find(flag), &b);
+	assert_string_equal(buf_cstr(&b) ? buf_cstr(&b) : "", text);
+}
+
+static void assert_public_text(const struct config *c, const char *flag, const char *text)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	config_get_public_text(c, option_find(flag), &b);
+	assert_string_equal(buf_cstr(&b) ? buf_cstr(&b) : "", text);
+}
+
+static void lists_have_no_blanks(void **state)
+{
+	struct config c;
+
+	assert_loads(&c, ARGS("-netnsDirs", " /a b , /c,\t/d ", "-groups", "x , y", "-columns", "a, b",
+			      "-states", " all "));
+	assert_text(&c, "netnsDirs", "/a b,/c,/d");
+	assert_text(&c, "groups", "x,y");
+	assert_text(&c, "columns", "a,b");
+	assert_text(&c, "states", "all");
+	config_free(&c);
+}
+
+static void strings_are_utf8(void **state)
+{
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		struct config c;
+		char error[256];
+		if (!option_is_string(o))
+			continue;
+		assert_int_equal(config_init(&c), 0);
+		assert_int_equal(config_set(&c, o, "x=Z\xfcrich", error, sizeof(error)), -EINVAL);
+		assert_non_null(strstr(error, "must be UTF-8"));
+		assert_null(strstr(error, "rich"));
+		assert_int_equal(config_set(&c, o, "x=Z\xc3\xbcrich", error, sizeof(error)), 0);
+		config_free(&c);
+	}
+}
+
+/* Later ones are merged into earlier ones; a value may hold any character. */
+static void kafka_properties_are_merged(void **state)
+{
+	static const char json[] =
+	    "{\"kafkaConfig\": \"security.protocol=SASL_SSL; sasl.username=u;acks=1\"}";
+	struct config c;
+	char error[256];
+
+	assert_int_equal(config_init(&c), 0);
+	assert_int_equal(config_load_json(&c, json, strlen(json), error, sizeof(error)), 0);
+	assert_int_equal(config_set(&c, option_find("kafkaConfig"),
+				    "sasl.password=a\\;b\\\\c\\d=e,f;acks=all", error, sizeof(error)),
+			 0);
+	assert_string_equal(c.kafka_config, "security.protocol=SASL_SSL;sasl.username=u;acks=all;"
+					    "sasl.password=a\\;b\\c\\d=e,f");
+	assert_public_text(&c, "kafkaConfig",
+			   "security.protocol=SASL_SSL;sasl.username=u;acks=all;sasl.password=");
+	assert_true(config_kafka_secret(&c));
+	config_free(&c);
+	/* A value whose semicolon is not escaped looks like more settings, which are shown to nobody. */
+	assert_loads(&c, ARGS("-kafkaConfig", "sasl.password=pa;ss=word;Key=x;SharedAccessKey=y"));
+	assert_public_text(&c, "kafkaConfig", "sasl.password=");
+	config_free(&c);
+	assert_refused(ARGS("-kafkaConfig", "sasl.password=pa;s3cr3t"), "-kafkaConfig: setting 2 has no =");
+	assert_refused(ARGS("-kafkaConfig", "a.b=1;a.b=2"),
+		       "-kafkaConfig: setting 2 has a name that is there already");
+	assert_refused(ARGS("-kafkaConfig", "=s3cr3t"), "-kafkaConfig: setting 1 has no name");
+	assert_refused(
+	    ARGS("-kafkaConfig", "sasl.password=pa", "s3cr3t"),
+	    "the argument after the value of -kafkaConfig: not a flag; flags begin with a dash and are "
+	    "followed by their value, true or false after = (see -help)");
+}
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* librdkafka's own form, as an editor of another system may have saved it, and a password beside it. */
+static void kafka_secrets_come_from_files(void **state)
+{
+	char directory[] = "/tmp/xtcp2-secrets-XXXXXX", properties[64], password[64], error[256];
+	struct config c;
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(properties, sizeof(properties), "%s/kafka.properties", directory);
+	snprintf(password, sizeof(password), "%s/password", directory);
+	write_file(properties, "\xef\xbb\xbf# ours\r\n\r\nsasl.username = $ConnectionString\r\nacks=1\r\n"
+			       "ssl.key.password=Endpoint=sb://x/;Key=k\\\r\n");
+	write_file(password, "\xef\xbb\xbf"
+			     "s3;cr3t\r\nmore");
+	/* A name without a slash is one of the credentials that systemd or a container runtime hands over. */
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	assert_loads(&c, ARGS("-kafkaConfigFile", "kafka.properties", "-kafkaPasswordFile", password,
+			      "-kafkaConfig", "acks=all"));
+	assert_int_equal(config_secrets(&c, error, sizeof(error)), 0);
+	assert_string_equal(c.kafka_config,
+			    "sasl.username=$ConnectionString;acks=all;"
+			    "ssl.key.password=Endpoint=sb://x/\\;Key=k\\\\;sasl.password=s3\\;cr3t");
+	assert_text(&c, "kafkaConfigFile", "");
+	assert_text(&c, "kafkaPasswordFile", "");
+	config_free(&c);
+
+	write_file(properties, "acks=1\nsasl.password\n");
+	assert_loads(&c, ARGS("-kafkaConfigFile", properties));
+	assert_int_equal(config_secrets(&c, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "kafka.properties: line 2 has no ="));
+	config_free(&c);
+	assert_loads(&c, ARGS("-kafkaPasswordFile", "password", "-kafkaConfig", "sasl.password=x"));
+	assert_int_equal(config_secrets(&c, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "already"));
+	config_free(&c);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_loads(&c, ARGS("-kafkaPasswordFile", "no-such-credential"));
+	assert_int_equal(config_secrets(&c, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "-kafkaPasswordFile no-such-credential: No such file or directory");
+	config_free(&c);
+	unlink(properties);
+	unlink(password);
+	rmdir(directory);
+}
+
+/* What a bad file holds is in no error: it may be a secret. */
+static void errors_of_a_file_quote_nothing(void **state)
+{
+	static const char *const bad[] = {"{\"kafkaConfig\": s3cr3t}", "{\"kafkaConfig\": \"x\" \"s3cr3t\"}",
+					  "{\"label\": \"s3cr3t", "s3cr3t: 1",
+					  "{\"kafkaConfig\": \"a=b;s3cr3t\"}"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct config c;
+		char error[256];
+		assert_int_equal(config_init(&c), 0);
+		assert_int_equal(config_load_json(&c, bad[i], strlen(bad[i]), error, sizeof(error)), -EINVAL);
+		if (strstr(error, "s3cr3t"))
+			fail_msg("%s", error);
+		config_free(&c);
+	}
+}
+
+/* Every way to write an address means the same as in -promListen. */
+static void the_grpc_address_may_have_a_port(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		uint32_t port;
+	} rows[] = {
+	    {"*:9000", "*", 9000},
+	    {":9000", "*", 9000},
+	    {"*", "*", 8889},
+	    {"localhost", "localhost", 8889},
+	    {"localhost:1", "localhost", 1},
+	    {"[::]:9000", "::", 9000},
+	    {"::1", "::1", 8889},
+	    {"[::1]", "[::1]", 8889},
+	    {"0.0.0.0:7", "0.0.0.0", 7},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config c;
+		assert_loads(&c, ARGS("-grpcInsecure", "-grpcListen", rows[i].text));
+		assert_string_equal(c.grpc_listen, rows[i].host);
+		assert_int_equal(c.grpc_port, rows[i].port);
+		config_free(&c);
+	}
+	/* What other hosts may reach is not open to them by mistake, however it is written. */
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config c;
+		char error[512];
+		bool loopback = strstr(rows[i].text, "localhost") || strstr(rows[i].text, "::1");
+		int r = load(&c, error, sizeof(error), ARGS("-grpcListen", rows[i].text));
+		assert_int_equal(r, loopback ? 0 : -EINVAL);
+		config_free(&c);
+	}
 }
 
 static void documents_name_every_option(void **state)
@@ -423,6 +607,12 @@ int main(void)
 	    cmocka_unit_test_setup(bad_json_is_refused_in_one_line, setup),
 	    cmocka_unit_test_setup(json_reads_what_it_writes, setup),
 	    cmocka_unit_test_setup(credentials_are_not_shown, setup),
+	    cmocka_unit_test_setup(lists_have_no_blanks, setup),
+	    cmocka_unit_test_setup(strings_are_utf8, setup),
+	    cmocka_unit_test_setup(kafka_properties_are_merged, setup),
+	    cmocka_unit_test_setup(kafka_secrets_come_from_files, setup),
+	    cmocka_unit_test_setup(errors_of_a_file_quote_nothing, setup),
+	    cmocka_unit_test_setup(the_grpc_address_may_have_a_port, setup),
 	    cmocka_unit_test_setup(a_password_file_goes_into_the_url, setup),
 	    cmocka_unit_test_setup(documents_name_every_option, setup),
 	};

@@ -100,8 +100,10 @@ static void a_bad_spec_gets_a_sentence(void **state)
 	    {"kafka:a:9092",
 	     {.topic = "t", .kafka_compression = "brotli"},
 	     "(valid: auto, zstd, lz4, snappy, none)"},
-	    {"kafka:a:9092", {.topic = "t", .kafka_config = "linger.ms"}, "without ="},
-	    {"kafka:a:9092", {.topic = "t", .kafka_config = "no.such=1"}, "No such configuration property"},
+	    {"kafka:a:9092", {.topic = "t", .kafka_config = "linger.ms"}, "setting 1 has no ="},
+	    {"kafka:a:9092",
+	     {.topic = "t", .kafka_config = "linger.ms=5;no.such=1"},
+	     "no property for setting 2"},
 	    {"kafka:a:9092", {.topic = "t", .kafka_config = "linger.ms=5;acks=often"}, "acks"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -347,7 +347,7 @@ static void credentials_do_not_follow(void **state)
 	refuse(s, "dest: the credentials in -kafkaConfig ");
 
 	set(s, "dest", "kafka:127.0.0.1:9092");
-	set(s, "kafkaConfig", "linger.ms=5");
+	set(s, "kafkaConfig", "sasl.password=;linger.ms=5");
 	change_dest(s, "kafka:127.0.0.1:21999");
 	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), 0);
 

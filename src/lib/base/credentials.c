@@ -24,6 +24,11 @@ static bool names_secret(const char *start, const char *equals)
 	return false;
 }
 
+bool credentials_secret_name(const char *name)
+{
+	return names_secret(name, name + strlen(name));
+}
+
 /* The '@' that ends the user part of "scheme://user@host", *authority is where that begins. NULL without. */
 static const char *user_end(const char *text, const char **authority)
 {

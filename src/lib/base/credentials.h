@@ -9,6 +9,8 @@
  */
 #include <stdbool.h>
 
+/* Return true when the value of a property of that name is a secret. */
+bool credentials_secret_name(const char *name);
 /* Return a copy of text without passwords, for free(3); NULL when memory is exhausted. */
 char *credentials_hide(const char *text);
 /* Return true when text has passwords, or when memory is exhausted. */

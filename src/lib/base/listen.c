@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/sockaddr.h"
 
 /* Connections that wait for accept(2); the kernel bounds it by net.core.somaxconn. */
 #define LISTEN_BACKLOG 1024
@@ -39,8 +40,29 @@ int listen_split(const char *address, char host[static LISTEN_HOST_MAX], char po
 	size_t digits = strspn(colon + 1, "0123456789");
 	if (!digits || digits >= LISTEN_PORT_MAX || colon[1 + digits] || atoi(colon + 1) > UINT16_MAX)
 		return -EINVAL;
+	if (host_len == 1 && *address == '*')
+		host_len = 0;
 	snprintf(host, LISTEN_HOST_MAX, "%.*s", (int)host_len, address);
 	snprintf(port, LISTEN_PORT_MAX, "%s", colon + 1);
+	return 0;
+}
+
+int listen_host(const char *text, char host[static LISTEN_HOST_MAX])
+{
+	size_t len = strlen(text);
+	bool brackets = len > 2 && text[0] == '[' && text[len - 1] == ']';
+	struct sockaddr_storage address;
+
+	if (brackets) {
+		text++;
+		len -= 2;
+	}
+	if (len == 0 || len >= LISTEN_HOST_MAX)
+		return -EINVAL;
+	snprintf(host, LISTEN_HOST_MAX, "%.*s", (int)len, strcmp(text, "*") == 0 ? "" : text);
+	/* Colons are in IPv6 addresses, not in names. */
+	if (strpbrk(host, ":[]") && sockaddr_parse(host, 0, &address) == 0)
+		return -EINVAL;
 	return 0;
 }
 
@@ -94,7 +116,7 @@ int listen_open(const char *address, char *error, size_t size)
 		return -EADDRNOTAVAIL;
 	}
 	/* All addresses: one IPv6 socket serves both families, unless the host has no IPv6. */
-	bool all = !*host;
+	bool all = !*host || strcmp(host, "::") == 0;
 	int r = open_family(list, all ? AF_INET6 : AF_INET, all);
 	if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
 		r = open_family(list, all ? AF_INET : AF_INET6, false);

@@ -4,14 +4,31 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
+const char *secret_file_path(const char *name, char path[static PATH_MAX])
+{
+	const char *const directories[] = {getenv("CREDENTIALS_DIRECTORY"), "/run/secrets"};
+
+	for (size_t i = 0; !strchr(name, '/') && *name && i < ARRAY_SIZE(directories); i++) {
+		if (!directories[i] || snprintf(path, PATH_MAX, "%s/%s", directories[i], name) >= PATH_MAX)
+			continue;
+		if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0)
+			return path;
+	}
+	snprintf(path, PATH_MAX, "%s", name);
+	return path;
+}
+
 int secret_file_open(const char *path, char *error, size_t size)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char where[PATH_MAX];
+	_cleanup_close_ int fd = open(secret_file_path(path, where), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {

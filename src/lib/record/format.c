@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 void format_u64(struct buf *b, uint64_t v)
 {
@@ -70,22 +71,6 @@ void format_base64(struct buf *b, struct str s)
 	}
 }
 
-/* The length of the UTF-8 sequence at p (RFC 3629: shortest form, no surrogates), 0 when there is none. */
-static uint32_t utf8_length(const uint8_t *p, uint32_t left)
-{
-	uint32_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-
-	if (n > left)
-		return 0;
-	for (uint32_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) || (*p == 0xf0 && p[1] < 0x90) ||
-	    (*p == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return n;
-}
-
 static void format_json_char(struct buf *b, uint8_t c)
 {
 	static const char letters[0x20] = {
@@ -110,7 +95,7 @@ void format_json_string(struct buf *b, struct str s)
 
 	buf_byte(b, '"');
 	for (uint32_t i = 0; i < s.len;) {
-		uint32_t n = utf8_length(p + i, s.len - i);
+		uint32_t n = (uint32_t)utf8_length(p + i, s.len - i);
 
 		if (n == 1)
 			format_json_char(b, p[i]);

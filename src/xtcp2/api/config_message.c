@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/credentials.h"
 #include "base/duration.h"
 #include "control/message.h"
 #include "record/decode.h"
@@ -146,7 +145,7 @@ static void put_option(const struct config *c, const struct option_info *o, cons
 		if (d)
 			*d = duration_to_message(*(const int64_t *)member(c, o));
 		*(Google__Protobuf__Duration **)at = d;
-	} else if (o->type == OPTION_STRING) {
+	} else if (option_is_string(o)) {
 		struct buf text = {0};
 		show(c, o, &text);
 		const char *public = buf_cstr(&text);
@@ -271,7 +270,7 @@ static int set_option(struct config *c, const struct option_info *o, const char 
 		snprintf(error, size, "%s: no memory", field);
 		return -EINVAL;
 	}
-	if (o->type == OPTION_STRING && is_shown_text(c, o, text))
+	if (option_is_string(o) && is_shown_text(c, o, text))
 		return 0;
 	if (config_set(c, o, text, why, sizeof(why)) == 0)
 		return 0;
@@ -312,7 +311,7 @@ static int check_credentials(const struct config *c, const char *dest_before, ch
 	bool involved =
 	    strncmp(dest_before, kafka, strlen(kafka)) == 0 || strncmp(c->dest, kafka, strlen(kafka)) == 0;
 
-	if (strcmp(dest_before, c->dest) == 0 || !involved || !credentials_present(c->kafka_config))
+	if (strcmp(dest_before, c->dest) == 0 || !involved || !config_kafka_secret(c))
 		return 0;
 	snprintf(
 	    error, size,

@@ -2,27 +2,75 @@
 /* Conditions between options; options.def has the range of each option. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/listen.h"
+#include "base/properties.h"
 #include "base/sockaddr.h"
 #include "config/internal.h"
 
 /* A receive buffer below this cannot hold the kernel's smallest dump message batch. */
 #define PACKET_SIZE_MIN 4096
 
-/* Tell whether other hosts can reach the TCP port of gRPC. */
+/* Tell whether other hosts can reach the TCP port of gRPC. A name other than localhost may be any address. */
 static bool grpc_is_public(const struct config *c)
 {
 	struct sockaddr_storage address;
-	char host[INET6_ADDRSTRLEN + 2];
-	size_t bracket = c->grpc_listen[0] == '[';
+	char host[LISTEN_HOST_MAX];
 
-	if (!c->grpc_port || !*c->grpc_listen)
+	if (!c->grpc_port || !*c->grpc_listen || listen_host(c->grpc_listen, host) < 0)
 		return false;
-	snprintf(host, sizeof(host), "%.*s", (int)strcspn(c->grpc_listen + bracket, "]"),
-		 c->grpc_listen + bracket);
-	return sockaddr_parse(host, 0, &address) > 0 && !sockaddr_is_loopback(&address);
+	if (sockaddr_parse(host, 0, &address) > 0)
+		return !sockaddr_is_loopback(&address);
+	return strcmp(host, "localhost") != 0;
+}
+
+int config_settle(struct config *c, char *error, size_t size)
+{
+	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
+	struct sockaddr_storage address;
+
+	/* "::1" ends like an address with a port, but is one without. */
+	if (!*c->grpc_listen || sockaddr_parse(c->grpc_listen, 0, &address) > 0)
+		return 0;
+	if (listen_split(c->grpc_listen, host, port) == 0) {
+		char *copy = strdup(*host ? host : "*");
+		if (!copy)
+			return config_error(error, size, "-grpcListen: out of memory");
+		free(c->grpc_listen);
+		c->grpc_listen = copy;
+		c->grpc_port = (uint32_t)atoi(port);
+		return 0;
+	}
+	if (listen_host(c->grpc_listen, host) < 0)
+		return config_error(
+		    error, size,
+		    "-grpcListen %.80s: must be HOST, HOST:PORT, * or [IPv6]:PORT, the port up to 65535",
+		    c->grpc_listen);
+	return 0;
+}
+
+/* The files of TLS come together, and with a destination that reads them. */
+static int check_tls(const struct config *c, char *error, size_t size)
+{
+	struct properties p = {0};
+	char why[REASON_MAX];
+
+	if (!*c->tls_cert != !*c->tls_key)
+		return config_error(error, size, "-tlsCert and -tlsKey: give both or none");
+	if (strncmp(c->dest, "kafka:", 6) != 0 || !(*c->tls_ca || *c->tls_cert) || *c->kafka_config_file)
+		return 0;
+	properties_add_text(&p, c->kafka_config, why, sizeof(why));
+	const char *protocol = properties_find(&p, "security.protocol");
+	bool plain = !protocol || !strcasestr(protocol, "ssl");
+	properties_free(&p);
+	return plain ? config_error(
+			   error, size,
+			   "-%s: kafka: uses it with security.protocol=SSL or SASL_SSL in -kafkaConfig",
+			   *c->tls_ca ? "tlsCa" : "tlsCert")
+		     : 0;
 }
 
 static int check_grpc(const struct config *c, char *error, size_t size)
@@ -83,5 +131,6 @@ int config_check(const struct config *c, char *error, size_t size)
 		return config_error(error, size, "-dockerSocket: must name a socket for -enrichContainer");
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null discards records");
-	return check_grpc(c, error, size);
+	int r = check_tls(c, error, size);
+	return r < 0 ? r : check_grpc(c, error, size);
 }

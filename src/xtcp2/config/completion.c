@@ -8,8 +8,8 @@
 /* Tell whether the value is a path; other values to complete come with the sections. */
 static bool takes_path(const struct option_info *o)
 {
-	return o->type == OPTION_CONFIG_FILE || strcmp(o->flag, "capturePath") == 0 ||
-	       strcmp(o->flag, "replay") == 0;
+	return o->type == OPTION_CONFIG_FILE || o->type == OPTION_FILE ||
+	       strcmp(o->flag, "capturePath") == 0 || strcmp(o->flag, "replay") == 0;
 }
 
 static const struct doc_section *section_of(const struct doc_section *sections, const struct option_info *o)

@@ -18,8 +18,11 @@ enum option_type {
 	OPTION_BOOL,
 	OPTION_U32,
 	OPTION_U64,
-	OPTION_DURATION,    /* int64_t nanoseconds */
-	OPTION_STRING,	    /* char *, never NULL, owned by the config */
+	OPTION_DURATION, /* int64_t nanoseconds */
+	OPTION_STRING,	 /* char *, never NULL, owned by the config; UTF-8, as all strings */
+	OPTION_LIST,	 /* a string: items separated by commas; blanks around them are dropped */
+	OPTION_FILE,	 /* a string: a file to read, by the rule of secret_file_path() */
+	OPTION_PROPERTIES, /* a string in the form of base/properties.h; later values are merged into earlier ones */
 	OPTION_ACTION,	    /* a bool of the command line only: -conf, -help */
 	OPTION_CONFIG_FILE, /* a string, but not a key of the file: a file cannot name another */
 };
@@ -29,6 +32,9 @@ enum option_type {
 #define OPTION_CTYPE_U64	 uint64_t
 #define OPTION_CTYPE_DURATION	 int64_t
 #define OPTION_CTYPE_STRING	 char *
+#define OPTION_CTYPE_LIST	 char *
+#define OPTION_CTYPE_FILE	 char *
+#define OPTION_CTYPE_PROPERTIES	 char *
 #define OPTION_CTYPE_ACTION	 bool
 #define OPTION_CTYPE_CONFIG_FILE char *
 
@@ -85,15 +91,23 @@ void config_get_public_text(const struct config *c, const struct option_info *op
  * Return 0, or -EINVAL or -ENOMEM with one line in error.
  */
 int config_load(struct config *c, int argc, char *const *argv, char *error, size_t size);
+/* The same with another environment than that of the process, "NAME=VALUE" strings that NULL ends. */
+int config_load_from(struct config *c, int argc, char *const *argv, char *const *env, char *error,
+		     size_t size);
+/* Tell whether the option holds a string of any kind. */
+bool option_is_string(const struct option_info *option);
 int config_load_json(struct config *c, const char *json, size_t len, char *error, size_t size);
 /* Check conditions between options; config_load() calls it. */
 int config_check(const struct config *c, char *error, size_t size);
 
 /*
- * Insert the password of -destPasswordFile into c->dest and clear the option; once, before capabilities are
+ * Read the secrets that files hold: insert the password of -destPasswordFile into c->dest, put -kafkaConfigFile
+ * below and -kafkaPasswordFile into c->kafka_config, and clear these options; once, before capabilities are
  * dropped. Return 0, or -EINVAL with one line in error.
  */
-int config_dest_password(struct config *c, char *error, size_t size);
+int config_secrets(struct config *c, char *error, size_t size);
+/* Tell whether -kafkaConfig has a secret. */
+bool config_kafka_secret(const struct config *c);
 
 /* Write the effective configuration as a JSON object, one key per option, as -config reads it; credentials
  * empty. */

@@ -159,8 +159,11 @@ static const char man_head[] =
 
 static const char man_tail[] =
     ".SH SIGNALS\n"
-    "SIGTERM, SIGINT and SIGHUP end the daemon: it sends what is queued, for at most\n"
+    "SIGTERM and SIGINT end the daemon: it sends what is queued, for at most\n"
     ".BR \\-flushTimeout .\n"
+    "SIGHUP opens files anew and reads the configuration again; one that does not start changes nothing.\n"
+    "SIGUSR1 opens files anew, SIGUSR2 logs the ledger.\n"
+    "A signal that was ignored at the start stays ignored, except SIGTERM and SIGINT.\n"
     ".SH EXIT STATUS\n"
     "0 when it ended as asked, 1 on a failure at run time, 2 for bad usage.\n"
     ".SH SEE ALSO\n"

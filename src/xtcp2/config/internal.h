@@ -3,6 +3,7 @@
 #define CONFIG_INTERNAL_H
 /* Shared by the files of this stage only. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config/config.h"
@@ -17,9 +18,18 @@
 int option_assign(struct config *c, const struct option_info *option, const char *text,
 		  char reason[static REASON_MAX]);
 
-/* Return the name of the value in help and messages: "duration", "number"...; NULL for an option without
- * one. */
+/* Tell whether an error may quote the value: not that of a string, which may hold a password or bytes of any kind. */
+bool option_shows_value(const struct option_info *option);
+
+/* Return the name of the value in help and messages: "duration", "number"...; NULL for an option without one. */
 const char *option_value_name(const struct option_info *option);
+
+/* Find the option of an environment variable; NULL when there is none. The other: one that may have been meant. */
+const struct option_info *option_of_environment(const char *name);
+const struct option_info *option_suggest_environment(const char *name);
+
+/* Bring values to the form that the rest of the program reads: split a port off -grpcListen. Return as config_check(). */
+int config_settle(struct config *c, char *error, size_t size);
 
 /* Return the flag closest to an unknown name; NULL when none is near. */
 const char *option_suggest(const char *name);

@@ -69,8 +69,10 @@ static int pair_assign(struct config *c, const char *key, const json_t *value, c
 	if (!text)
 		return config_error(error, size, "\"%s\": must be %s", key, json_wanted(option));
 	int r = option_assign(c, option, text, reason);
-	if (r < 0)
+	if (r < 0 && option_shows_value(option))
 		config_error_write(error, size, "\"%s\": %.80s: %s", key, text, reason);
+	else if (r < 0)
+		config_error_write(error, size, "\"%s\": %s", key, reason);
 	return r;
 }
 
@@ -80,9 +82,14 @@ int config_load_json(struct config *c, const char *json, size_t len, char *error
 	_cleanup_(json_unrefp) json_t *root =
 	    json_loadb(json ? json : "", len, JSON_REJECT_DUPLICATES, &where);
 
-	if (!root)
-		return config_error(error, size, "line %d, column %d: %s", where.line, where.column,
+	if (!root) {
+		/* jansson goes on with what is there, which may be a part of a secret. */
+		char *near = strstr(where.text, " near ");
+		if (near)
+			*near = '\0';
+		return config_error(error, size, "line %d, column %d: not JSON: %s", where.line, where.column,
 				    where.text);
+	}
 	if (!json_is_object(root))
 		return config_error(error, size, "must hold one JSON object of options, as -conf prints it");
 	const char *key;
@@ -113,7 +120,7 @@ static json_t *json_value(const struct config *c, const struct option_info *opti
 		if (n <= INT64_MAX)
 			return json_integer((json_int_t)n);
 	}
-	/* JSON cannot express bytes that are not UTF-8. */
+	/* All strings are UTF-8 but the kernel's host name, which the next start asks for again. */
 	json_t *string = json_string(text);
 	return string ? string : json_string("");
 }

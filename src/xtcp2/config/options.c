@@ -77,11 +77,23 @@ char *option_environment(const struct option_info *option, char name[static OPTI
 	return name;
 }
 
+const struct option_info *option_of_environment(const char *name)
+{
+	char own[OPTION_ENVIRONMENT_MAX];
+
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (*option_environment(o, own) && strcmp(own, name) == 0)
+			return o;
+	}
+	return NULL;
+}
+
 const char *option_value_name(const struct option_info *option)
 {
 	static const char *const names[] = {
-	    [OPTION_BOOL] = NULL,	    [OPTION_U32] = "number",  [OPTION_U64] = "number",
-	    [OPTION_DURATION] = "duration", [OPTION_STRING] = "text", [OPTION_ACTION] = NULL,
+	    [OPTION_BOOL] = NULL,	    [OPTION_U32] = "number",	  [OPTION_U64] = "number",
+	    [OPTION_DURATION] = "duration", [OPTION_STRING] = "text",	  [OPTION_LIST] = "list",
+	    [OPTION_FILE] = "file",	    [OPTION_PROPERTIES] = "text", [OPTION_ACTION] = NULL,
 	    [OPTION_CONFIG_FILE] = "file",
 	};
 	static_assert(ARRAY_SIZE(names) == OPTION_CONFIG_FILE + 1, "one name per type of option");
@@ -131,6 +143,26 @@ const char *option_suggest(const char *name)
 		size_t distance = strncasecmp(o->flag, name, len) == 0 ? 1 : edit_distance(name, o->flag);
 		if (distance < best_distance || (!best && distance == best_distance)) {
 			best = o->flag;
+			best_distance = distance;
+		}
+	}
+	return best;
+}
+
+const struct option_info *option_suggest_environment(const char *name)
+{
+	const struct option_info *best = NULL;
+	char own[OPTION_ENVIRONMENT_MAX];
+	size_t best_distance = 3; /* XTCP2_ for XTCP_, and a slip or two */
+
+	if (strlen(name) > SUGGEST_MAX)
+		return NULL;
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		size_t distance = best_distance;
+		if (*option_environment(o, own) && strlen(own) <= SUGGEST_MAX)
+			distance = edit_distance(name, own);
+		if (distance < best_distance) {
+			best = o;
 			best_distance = distance;
 		}
 	}

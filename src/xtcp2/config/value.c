@@ -9,7 +9,12 @@
 #include "base/cleanup.h"
 #include "base/credentials.h"
 #include "base/duration.h"
+#include "base/properties.h"
+#include "base/utf8.h"
 #include "config/internal.h"
+
+/* Dropped around the items of a list. */
+#define LIST_BLANKS " \t\r\n"
 
 /* A pointer to the option's member in c; a union, so that only one place casts. */
 union value {
@@ -26,9 +31,23 @@ static union value *value_of(const struct config *c, const struct option_info *o
 	return (union value *)((char *)c + option->offset);
 }
 
-static bool is_string(const struct option_info *option)
+bool option_is_string(const struct option_info *option)
 {
-	return option->type == OPTION_STRING || option->type == OPTION_CONFIG_FILE;
+	switch (option->type) {
+	case OPTION_STRING:
+	case OPTION_LIST:
+	case OPTION_FILE:
+	case OPTION_PROPERTIES:
+	case OPTION_CONFIG_FILE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool option_shows_value(const struct option_info *option)
+{
+	return !option_is_string(option);
 }
 
 /* Parse decimal digits and nothing else: no sign, no space. Return 0, -EINVAL or -ERANGE. */
@@ -129,21 +148,72 @@ static int scalar_assign(union value *v, const struct option_info *option, const
 	return -EINVAL;
 }
 
+/* Copy a list, without the blanks at its ends and around its commas. */
+static char *list_copy(const char *text)
+{
+	char *list = malloc(strlen(text) + 1), *out = list;
+
+	for (const char *p = text; list;) {
+		p += strspn(p, LIST_BLANKS);
+		size_t len = strcspn(p, ",");
+		memcpy(out, p, len);
+		out += len;
+		while (len-- > 0 && strchr(LIST_BLANKS, out[-1]))
+			out--;
+		p += strcspn(p, ",");
+		if (!*p)
+			break;
+		*out++ = *p++;
+	}
+	if (list)
+		*out = '\0';
+	return list;
+}
+
+/* Merge the properties of text into those of `before`, which may be NULL. Return NULL with a reason on failure. */
+static char *properties_merge(const char *before, const char *text, char *reason)
+{
+	struct properties p = {0};
+	_cleanup_buf_ struct buf merged = {0};
+	char *copy = NULL;
+
+	snprintf(reason, REASON_MAX, "out of memory");
+	if (properties_add_text(&p, before ? before : "", reason, REASON_MAX) == 0 &&
+	    properties_add_text(&p, text, reason, REASON_MAX) == 0) {
+		properties_text(&p, &merged);
+		copy = buf_cstr(&merged) ? strdup(buf_cstr(&merged)) : NULL;
+	}
+	properties_free(&p);
+	return copy;
+}
+
+static int string_assign(union value *v, const struct option_info *option, const char *text, char *reason)
+{
+	char *copy = NULL;
+
+	if (!utf8_valid(text, strlen(text))) {
+		snprintf(reason, REASON_MAX, "must be UTF-8");
+		return -EINVAL;
+	}
+	snprintf(reason, REASON_MAX, "out of memory");
+	if (option->type == OPTION_PROPERTIES)
+		copy = properties_merge(v->string, text, reason);
+	else
+		copy = option->type == OPTION_LIST ? list_copy(text) : strdup(text);
+	if (!copy)
+		return -EINVAL;
+	free(v->string);
+	v->string = copy;
+	return 0;
+}
+
 int option_assign(struct config *c, const struct option_info *option, const char *text,
 		  char reason[static REASON_MAX])
 {
 	union value *v = value_of(c, option);
 
-	if (is_string(option)) {
-		char *copy = strdup(text);
-		if (!copy) {
-			snprintf(reason, REASON_MAX, "out of memory");
-			return -ENOMEM;
-		}
-		free(v->string);
-		v->string = copy;
-		return 0;
-	}
+	if (option_is_string(option))
+		return string_assign(v, option, text, reason);
 	if (option->type != OPTION_BOOL && option->type != OPTION_ACTION)
 		return scalar_assign(v, option, text, reason);
 	int r = bool_parse(text, &v->boolean);
@@ -157,8 +227,10 @@ int config_set(struct config *c, const struct option_info *option, const char *t
 	char reason[REASON_MAX];
 
 	int r = option_assign(c, option, text, reason);
-	if (r < 0)
+	if (r < 0 && option_shows_value(option))
 		config_error_write(error, size, "%s %.80s: %s", option->flag, text, reason);
+	else if (r < 0)
+		config_error_write(error, size, "%s: %s", option->flag, reason);
 	return r;
 }
 
@@ -180,7 +252,7 @@ int config_init(struct config *c)
 void config_free(struct config *c)
 {
 	for (const struct option_info *o = option_table; o->flag; o++) {
-		if (is_string(o))
+		if (option_is_string(o))
 			free(value_of(c, o)->string);
 	}
 	memset(c, 0, sizeof(*c));
@@ -192,7 +264,7 @@ int config_copy(struct config *to, const struct config *from)
 
 	*to = *from;
 	for (const struct option_info *o = option_table; o->flag; o++) {
-		if (!is_string(o))
+		if (!option_is_string(o))
 			continue;
 		char *copy = strdup(value_of(from, o)->string);
 		value_of(to, o)->string = copy;
@@ -224,16 +296,36 @@ void config_get_text(const struct config *c, const struct option_info *option, s
 		buf_str(b, duration_format(v->duration, text));
 		return;
 	case OPTION_STRING:
+	case OPTION_LIST:
+	case OPTION_FILE:
+	case OPTION_PROPERTIES:
 	case OPTION_CONFIG_FILE:
 		buf_str(b, v->string);
 		return;
 	}
 }
 
+static void properties_show(const char *text, struct buf *b)
+{
+	struct properties p = {0};
+	char why[REASON_MAX];
+
+	/* What is in the configuration has been parsed before. */
+	if (properties_add_text(&p, text, why, sizeof(why)) < 0)
+		b->failed = true;
+	else
+		properties_public_text(&p, b);
+	properties_free(&p);
+}
+
 void config_get_public_text(const struct config *c, const struct option_info *option, struct buf *b)
 {
-	if (!is_string(option)) {
+	if (!option_is_string(option)) {
 		config_get_text(c, option, b);
+		return;
+	}
+	if (option->type == OPTION_PROPERTIES) {
+		properties_show(value_of(c, option)->string, b);
 		return;
 	}
 	char *text = credentials_hide(value_of(c, option)->string);

@@ -43,6 +43,7 @@ struct dest_config {
 	const char *topic;		   /* Kafka */
 	const char *kafka_compression;
 	const char *kafka_config; /* "key=value;key=value", the form of -kafkaConfig; NULL or "" for none */
+	const char *tls_ca, *tls_cert, *tls_key; /* files, for http and Kafka; NULL or "" for none */
 };
 
 /*

@@ -33,6 +33,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dest/address.h"
+#include "dest/kafka_config.h"
 
 #define SUBSYSTEM "kafka"
 
@@ -60,29 +61,6 @@ static int set(struct dest_io *io, rd_kafka_conf_t *conf, const char *key, const
 	return -EINVAL;
 }
 
-/* kafka_config: "key=value;key=value". */
-static int set_more(struct dest_io *io, rd_kafka_conf_t *conf, const char *text)
-{
-	_cleanup_free_ char *copy = strdup(text ? text : "");
-	char *save = NULL;
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *item = strtok_r(copy, ";", &save); item; item = strtok_r(NULL, ";", &save)) {
-		item += strspn(item, " ");
-		char *value = strchr(item, '=');
-		if (!value) {
-			dest_why(io, 0, "has a setting \"%s\" without = in -kafkaConfig", item);
-			return -EINVAL;
-		}
-		*value++ = '\0';
-		int r = set(io, conf, item, value);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int check_brokers(struct dest_io *io, const char *brokers)
 {
 	_cleanup_free_ char *copy = strdup(brokers);
@@ -92,7 +70,10 @@ static int check_brokers(struct dest_io *io, const char *brokers)
 		return -ENOMEM;
 	while (rest) {
 		struct host_port hp;
-		int r = host_port_parse(io, strsep(&rest, ","), &hp);
+		char *broker = strsep(&rest, ",");
+		broker += strspn(broker, " ");
+		broker[strcspn(broker, " ")] = '\0';
+		int r = host_port_parse(io, broker, &hp);
 		if (r < 0)
 			return r;
 	}
@@ -234,7 +215,7 @@ static int configure(struct dest_io *io, rd_kafka_conf_t *conf, const char *brok
 	rd_kafka_conf_set_log_cb(conf, on_log);
 	rd_kafka_conf_set_stats_cb(conf, kafka_on_stats);
 	rd_kafka_conf_set_opaque(conf, io);
-	return set_more(io, conf, io->config->kafka_config);
+	return kafka_config_apply(io, conf);
 }
 
 /*

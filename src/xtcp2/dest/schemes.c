@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/credentials.h"
 #include "dest/ops.h"
 
 const struct dest_scheme dest_table[] = {
@@ -32,7 +34,9 @@ const struct dest_scheme *dest_scheme_find(const char *spec)
 
 void dest_scheme_error(const char *spec, char *error, size_t size)
 {
-	size_t n = snprintf(error, size, "destination \"%s\": unknown scheme; possible are", spec);
+	_cleanup_free_ char *shown = credentials_hide(spec);
+	size_t n =
+	    snprintf(error, size, "destination \"%s\": unknown scheme; possible are", shown ? shown : "");
 
 	for (const struct dest_scheme *s = dest_table; s->scheme && n < size; s++)
 		n += snprintf(error + n, size - n, "%s %s", s == dest_table ? "" : ",", s->syntax);

@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 void table_entry_free(struct table_entry *e)
 {
@@ -85,44 +86,18 @@ void table_entry_seen_held(struct table_entry *e, const struct holder *holder)
 		e->other.ns_fd = fcntl(holder->ns_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* Return the length of the UTF-8 sequence at s, 0 for an invalid one (also overlong forms and surrogates). */
-static size_t utf8_len(const unsigned char *s)
-{
-	static const struct {
-		unsigned char first_min, first_max, second_min, second_max;
-		size_t len;
-	} forms[] = {
-	    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-	    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-	    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f;
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-		if (s[0] < forms[i].first_min || s[0] > forms[i].first_max)
-			continue;
-		if (s[1] < forms[i].second_min || s[1] > forms[i].second_max)
-			return 0;
-		for (size_t k = 2; k < forms[i].len; k++) {
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-		}
-		return forms[i].len;
-	}
-	return 0;
-}
-
 /* A file name may be any bytes; the name in a record is UTF-8 text: replace invalid bytes by '?'. */
 static char *name_of_file(const char *file)
 {
 	char *name = strndup(file, NETNS_NAME_MAX - 1);
 
 	for (unsigned char *s = (unsigned char *)name; s && *s;) {
-		size_t len = utf8_len(s);
-		if (len == 0)
+		size_t len = utf8_length(s, strlen((char *)s));
+		if (len == 0 || *s < ' ' || *s == 0x7f) {
 			*s = '?';
-		s += len ? len : 1;
+			len = 1;
+		}
+		s += len;
 	}
 	return name;
 }

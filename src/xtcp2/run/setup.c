@@ -87,6 +87,9 @@ struct dest *setup_dest(const struct config *config)
 	    .topic = config->topic,
 	    .kafka_compression = config->kafka_compression,
 	    .kafka_config = config->kafka_config,
+	    .tls_ca = config->tls_ca,
+	    .tls_cert = config->tls_cert,
+	    .tls_key = config->tls_key,
 	};
 	struct dest *d = dest_new(config->dest, &dest, error, sizeof(error));
 	if (!d)
