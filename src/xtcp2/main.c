@@ -9,6 +9,7 @@
 #include "config/doc.h"
 #include "run/daemon.h"
 #include "run/handover.h"
+#include "run/origin.h"
 #include "run/refusal.h"
 #include "run/replay.h"
 #include "run/sections.h"
@@ -63,6 +64,8 @@ static int run(struct config *config, struct handover *received, int argc, char 
 		return replay_run(config);
 	if (config->check)
 		return daemon_check(config, received);
+	if (received->origin < 0)
+		received->origin = origin_keep(argc, argv);
 	return daemon_run(config, received, argv[0]);
 }
 

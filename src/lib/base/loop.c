@@ -147,13 +147,24 @@ void loop_timer_close(struct loop *loop, struct loop_watch *w)
 	disown(loop, w);
 }
 
+/* Ignored by whoever started the process, as nohup(1) does. Those that end a program on request are always taken. */
+static bool stays_ignored(int signo)
+{
+	struct sigaction action;
+
+	return signo != SIGTERM && signo != SIGINT && sigaction(signo, NULL, &action) == 0 &&
+	       action.sa_handler == SIG_IGN;
+}
+
 int loop_signals_open(struct loop *loop, struct loop_watch *w, const int *signals)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
-	while (*signals)
-		sigaddset(&set, *signals++);
+	for (; *signals; signals++) {
+		if (!stays_ignored(*signals))
+			sigaddset(&set, *signals);
+	}
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	w->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -55,7 +55,7 @@ void loop_timer_close(struct loop *loop, struct loop_watch *w);
 /*
  * Signals as a watch: those of the list, which 0 ends, are blocked in this
  * thread and in all it starts later, so that w alone sees them; SIGPIPE is
- * ignored. Call it before any thread starts. 0 or -errno.
+ * ignored, and so is what was ignored before (nohup), but SIGTERM and SIGINT. Call it before any thread starts. 0 or -errno.
  */
 int loop_signals_open(struct loop *loop, struct loop_watch *w, const int *signals);
 /* Return the pending signal, 0 for none; call it in the watch's callback. */

@@ -23,6 +23,12 @@
 #define QUEUE_BYTES_DEFAULT	(64u << 20)
 #define SEND_TIMEOUT_DEFAULT_NS (5 * NS_PER_SEC)
 
+void dest_reopen(struct dest *d)
+{
+	__atomic_store_n(&d->io->reopen, true, __ATOMIC_RELEASE);
+	dest_signal(d->wake_fd);
+}
+
 struct envelope *dest_envelope_get(struct dest *d)
 {
 	return envelope_pool_get(&d->pool);

@@ -70,6 +70,9 @@ int dest_kept_fd(struct dest *d);
 /* Start the sending thread. Return 0 or -errno. */
 int dest_start(struct dest *d);
 
+/* Open a file anew, at its path, between two envelopes: on the sending thread, soon. Any thread. */
+void dest_reopen(struct dest *d);
+
 /* Return an empty envelope from the pool, or a new one; NULL without memory. Any thread. */
 struct envelope *dest_envelope_get(struct dest *d);
 /* Give back an envelope without sending it. NULL is fine. Any thread. */

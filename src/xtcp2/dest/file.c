@@ -163,6 +163,17 @@ static int file_write(struct file_dest *f, const struct buf *body, int64_t deadl
 	return 0;
 }
 
+/* After dest_reopen(): a renamed file is left now, not at the next envelope. */
+static enum dest_result file_service(struct dest_io *io)
+{
+	struct file_dest *f = (struct file_dest *)io;
+
+	if (!__atomic_exchange_n(&io->reopen, false, __ATOMIC_ACQ_REL) || !f->regular)
+		return DEST_SENT;
+	f->stays = false;
+	return file_follow(f) < 0 ? DEST_RETRY : DEST_SENT;
+}
+
 static enum dest_result file_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
 {
 	struct file_dest *f = (struct file_dest *)io;
@@ -187,6 +198,7 @@ const struct dest_ops dest_file_ops = {
     .kept = file_kept,
     .connect = file_connect,
     .send = file_send,
+    .service = file_service,
     .disconnect = file_disconnect,
     .free = file_free,
 };

@@ -27,6 +27,7 @@ struct dest_io {
 	struct dest *dest;
 	const struct dest_config *config;
 	size_t max_envelope;	/* parse() may set it; 0 for no limit */
+	bool reopen;		/* atomic: service() is to open files anew */
 	int64_t tick_ns;	/* while above 0, the longest time between two calls of service() */
 	char why[DEST_WHY_MAX]; /* reason of the last failure */
 };

@@ -47,12 +47,16 @@ static void on_tried(void *data, const char *flag, const char *sentence)
 {
 	struct daemon *d = data;
 
+	bool client = d->attempt != &d->reload.attempt;
+
 	if (sentence) {
-		log_notice("grpc", "a client's configuration does not start: %s%s%s", flag, *flag ? ": " : "",
-			   sentence);
+		if (client)
+			log_notice("grpc", "a client's configuration does not start: %s%s%s", flag,
+				   *flag ? ": " : "", sentence);
 		d->attempt->refused(d->attempt, flag, sentence);
 	} else {
-		log_notice("grpc", "a client sent a new configuration: starting over with it");
+		log_notice("xtcp2", "%s: starting over with it",
+			   client ? "a client sent a new configuration" : "the configuration has changed");
 		d->attempt->taken(d->attempt, d->tried);
 		d->successor = take_ptr(d->tried);
 		loop_stop(d->loop);
@@ -60,10 +64,9 @@ static void on_tried(void *data, const char *flag, const char *sentence)
 	trial_end(d);
 }
 
-static int reconfigure(void *data, struct config *config, struct backend_attempt *attempt)
+int control_reconfigure(struct daemon *d, struct config *config, struct backend_attempt *attempt)
 {
-	struct daemon *d = data;
-	struct handover left;
+	struct handover left = HANDOVER_NOTHING;
 
 	if (d->trial || d->successor)
 		return -EBUSY;
@@ -74,6 +77,11 @@ static int reconfigure(void *data, struct config *config, struct backend_attempt
 	d->tried = config;
 	d->attempt = attempt;
 	return 0;
+}
+
+static int reconfigure(void *data, struct config *config, struct backend_attempt *attempt)
+{
+	return control_reconfigure(data, config, attempt);
 }
 
 static void give_up(void *data, struct backend_attempt *attempt)

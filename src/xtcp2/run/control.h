@@ -15,6 +15,11 @@ int control_start(struct daemon *d);
  */
 void control_end(struct daemon *d);
 
+/* Try config for the attempt (backend.h); takes ownership if it returns 0. -EBUSY, or -errno. */
+struct backend_attempt;
+struct config;
+int control_reconfigure(struct daemon *d, struct config *config, struct backend_attempt *attempt);
+
 /* Return readiness for /readyz and grpc.health.v1; append one line per reason. data is the daemon. */
 bool daemon_ready(void *data, struct buf *why);
 

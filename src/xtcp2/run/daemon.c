@@ -36,11 +36,23 @@
 #include "run/handover.h"
 #include "run/namespaces.h"
 #include "run/refusal.h"
+#include "run/reload.h"
 #include "run/state.h"
 #include "run/syscalls.h"
 #include "source/capture.h"
 #include "stats/stats.h"
 #include "version.h"
+
+static void log_ledger(const struct daemon *d)
+{
+	uint64_t lost = stat_get(STAT_RECORDS_QUEUE_FULL) + stat_get(STAT_RECORDS_SEND_FAILED) +
+			stat_get(STAT_RECORDS_DEADLINE) + stat_get(STAT_RECORDS_OVERSIZE);
+
+	log_info("xtcp2", "%llu polls, %llu records, %llu sent to %s, %llu lost",
+		 (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
+		 (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
+		 (unsigned long long)lost);
+}
 
 static void on_signal(struct loop_watch *w, uint32_t events)
 {
@@ -49,8 +61,21 @@ static void on_signal(struct loop_watch *w, uint32_t events)
 
 	if (!signo)
 		return;
-	log_notice("xtcp2", "%s: stopping", strsignal(signo));
-	loop_stop(d->loop);
+	switch (signo) {
+	case SIGHUP:
+		reload_all(d);
+		break;
+	case SIGUSR1:
+		log_notice("xtcp2", "files are opened anew");
+		reload_files(d);
+		break;
+	case SIGUSR2:
+		log_ledger(d);
+		break;
+	default:
+		log_notice("xtcp2", "%s: stopping", strsignal(signo));
+		loop_stop(d->loop);
+	}
 }
 
 /* The reader of stdout has closed it: stop. */
@@ -227,7 +252,7 @@ static void stop_dest(struct daemon *d)
 
 static int start_loop(struct daemon *d)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, 0};
 
 	d->loop = loop_new();
 	return d->loop ? loop_signals_open(d->loop, &d->signals, signals) : -errno;
@@ -283,17 +308,6 @@ static int start_sender(struct daemon *d)
 		return r;
 	d->dest_ended.fd = dest_ended_fd(d->dest);
 	return loop_add(d->loop, &d->dest_ended, EPOLLIN);
-}
-
-static void log_ledger(const struct daemon *d)
-{
-	uint64_t lost = stat_get(STAT_RECORDS_QUEUE_FULL) + stat_get(STAT_RECORDS_SEND_FAILED) +
-			stat_get(STAT_RECORDS_DEADLINE) + stat_get(STAT_RECORDS_OVERSIZE);
-
-	log_info("xtcp2", "%llu polls, %llu records, %llu sent to %s, %llu lost",
-		 (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
-		 (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
-		 (unsigned long long)lost);
 }
 
 static void stop_sender(struct daemon *d)
@@ -377,6 +391,8 @@ static const struct part {
     {"directories", open_directories, .stop = close_directories},
     {"close events", daemon_events_open, .stop = daemon_events_close},
     {"privileges", start_privileges},
+    /* What it remembers of files is compared later, with the same privileges. */
+    {"reload", reload_start, .stop = reload_stop},
     {"namespaces", namespaces_start, .stop = namespaces_stop},
     {"sender", start_sender, .stop = stop_sender, .noticed = true},
     {"poll", start_poll, end_poll, stop_poll},
@@ -468,6 +484,7 @@ int daemon_run(struct config *config, struct handover *received, char *name)
 		notify_send("STOPPING=1");
 	}
 	struct handover left = HANDOVER_NOTHING;
+	left.origin = received->origin;
 	if (d.successor)
 		sockets_give(&d.sockets, &left);
 	if (d.successor)

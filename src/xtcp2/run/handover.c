@@ -6,7 +6,8 @@
  * with -config: every user can read arguments, and a memfd leaves no file behind.
  * XTCP_ variables are removed from the environment, as they would override the
  * file, and the client's values must hold. One variable lists the descriptors, one
- * per line: "NUMBER NAME", where the names "fallback" and "report" are reserved.
+ * per line: "NUMBER NAME", where the names "fallback", "origin" and
+ * "report" are reserved.
  *
  * Descriptors are close-on-exec until just before the exec, so that no other child
  * of this process inherits them.
@@ -29,6 +30,7 @@
 
 #define VARIABLE      "XTCP2_HANDOVER"
 #define NAME_FALLBACK "fallback"
+#define NAME_ORIGIN   "origin"
 #define NAME_REPORT   "report"
 #define FD_DIRECTORY  "/proc/self/fd/"
 #define FD_PATH_MAX   32
@@ -36,7 +38,7 @@
 /* The descriptors for the next process, with the command line and environment that name them. */
 struct parcel {
 	int config, fallback, report; /* report is borrowed */
-	int fds[HANDOVER_ROWS_MAX + 3];
+	int fds[HANDOVER_ROWS_MAX + 4];
 	size_t count;
 	struct buf variable;
 	char **env;
@@ -55,6 +57,8 @@ static void receive_line(struct handover *h, const char *line)
 	name++;
 	if (strcmp(name, NAME_FALLBACK) == 0) {
 		h->fallback = (int)fd;
+	} else if (strcmp(name, NAME_ORIGIN) == 0) {
+		h->origin = (int)fd;
 	} else if (strcmp(name, NAME_REPORT) == 0) {
 		h->report = (int)fd;
 	} else if (h->count < HANDOVER_ROWS_MAX) {
@@ -190,6 +194,7 @@ static int parcel_pack(struct parcel *p, int config, int fallback, int report, c
 	parcel_add(p, config, NULL);
 	parcel_add(p, fallback, NAME_FALLBACK);
 	parcel_add(p, report, NAME_REPORT);
+	parcel_add(p, left->origin, NAME_ORIGIN);
 	for (size_t i = 0; i < left->count; i++)
 		parcel_add(p, left->rows[i].fd, left->rows[i].name);
 	snprintf(p->path, sizeof(p->path), FD_DIRECTORY "%d", config);

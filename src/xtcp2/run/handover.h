@@ -28,12 +28,13 @@ struct handover_row {
 
 struct handover {
 	int fallback; /* the previous configuration; -1 for none */
+	int origin;   /* what the operator started with (origin.h); -1 for nothing */
 	int report;   /* pipe for the report of a trial; -1 if this is no trial */
 	size_t count;
 	struct handover_row rows[HANDOVER_ROWS_MAX];
 };
 
-#define HANDOVER_NOTHING ((struct handover){.fallback = -1, .report = -1})
+#define HANDOVER_NOTHING ((struct handover){.fallback = -1, .origin = -1, .report = -1})
 
 /* Take the descriptors of the previous process, usually none. Call this before anything is opened. */
 void handover_receive(struct handover *h);

@@ -209,6 +209,13 @@ int setup_capture_directory(const struct config *config, const struct privilege_
 	return refuse("capturePath", " %s: %s", directory, strerror(errno));
 }
 
+void setup_capture_again(const struct config *config)
+{
+	if (mkdir(config->capture_path, 0700) < 0 && errno != EEXIST)
+		log_warn("capture", "-capturePath %s cannot be created again: %s", config->capture_path,
+			 strerror(errno));
+}
+
 /* Check that the daemon can write to the directory with its remaining privileges. */
 static int check_capture_directory(const struct config *config, const struct privilege_user *user)
 {

@@ -26,6 +26,8 @@ int setup_user(const struct config *config, struct privilege_user *user);
 
 /* Create the directory of captures for the user if captures are enabled and it is missing. */
 int setup_capture_directory(const struct config *config, const struct privilege_user *user);
+/* Create it again if it is gone, with the privileges that are left. Failure is logged. */
+void setup_capture_again(const struct config *config);
 
 /*
  * Log missing capabilities and their effect, become the user, drop all capabilities

@@ -138,7 +138,6 @@ int sockets_copy(const struct sockets *s, enum socket_id id)
 
 void sockets_lend(const struct sockets *s, struct handover *left)
 {
-	*left = HANDOVER_NOTHING;
 	for (int i = 0; i < SOCKET_MAX_; i++) {
 		if (s->rows[i].fd >= 0)
 			handover_leave(left, s->rows[i].name, s->rows[i].fd);

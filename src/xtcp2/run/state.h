@@ -9,6 +9,7 @@
 #include "poll/close_sender.h"
 #include "poll/poll.h"
 #include "run/directories.h"
+#include "run/reload.h"
 #include "run/setup.h"
 #include "run/sockets.h"
 #include "run/trial.h"
@@ -39,6 +40,7 @@ struct daemon {
 	struct trial *trial;	     /* of the configuration `tried`, for `attempt`; NULL for none */
 	struct config *tried;	     /* owned */
 	struct backend_attempt *attempt;
+	struct reload reload;
 	struct config *successor; /* the configuration for the next process; owned; NULL for none */
 	uint64_t loops;
 	size_t started;	  /* number of parts whose start function was called */
