@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "record/field_info.h"
+#include "run/migrate.h"
 #include "run/sections.h"
 #include "stats/stats.h"
 
@@ -252,6 +253,7 @@ static const struct {
     {"formats", formats},
     {"fields", fields},
     {"metrics", metrics},
+    {"earlier", migrate_markdown},
     {"parquet", parquet},
     {"kept", kept_columns},
     {"raw", raw_columns},

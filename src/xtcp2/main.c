@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's main(): reads the configuration and hands it to the mode it asks for. */
 #include <stdio.h>
+#include <string.h>
 
 #include "api/http.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "config/doc.h"
 #include "run/daemon.h"
 #include "run/handover.h"
+#include "run/migrate.h"
 #include "run/origin.h"
 #include "run/refusal.h"
 #include "run/replay.h"
@@ -64,8 +66,10 @@ static int run(struct config *config, struct handover *received, int argc, char 
 		return replay_run(config);
 	if (config->check)
 		return daemon_check(config, received);
-	if (received->origin < 0)
+	if (received->origin < 0) {
+		migrate_warn_variables();
 		received->origin = origin_keep(argc, argv);
+	}
 	return daemon_run(config, received, argv[0]);
 }
 
@@ -74,6 +78,8 @@ int main(int argc, char **argv)
 	struct config config;
 
 	standard_fds_fill();
+	if (argc > 1 && (strcmp(argv[1], "-migrate") == 0 || strcmp(argv[1], "--migrate") == 0))
+		return migrate_run(argc - 2, argv + 2);
 	if (config_init(&config) < 0) {
 		fprintf(stderr, "xtcp2: no memory\n");
 		return 1;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# shellcheck disable=SC2016,SC2030,SC2031  # shell text in quotes, for a namespace; each test is a subshell of its own
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154  # shell text in quotes, for a namespace; each test is a subshell of its own
 # TLS towards destinations, secrets from files, and what is said of them.
 
 bats_require_minimum_version 1.5.0

@@ -292,6 +292,38 @@ static void test_short_names(void **state)
 	buf_free(&b);
 }
 
+/* The names of protobuf's JSON select columns, and name them where -names json asks for it. */
+static void test_json_names(void **state)
+{
+	struct record r = {.sections = RECORD_HAS(META) | RECORD_HAS(DIAG) | RECORD_HAS(TCP_INFO)};
+	static const struct {
+		const char *marshal, *columns, *has;
+	} rows[] = {
+	    {"csv", "inetDiagMsgState,tcp_info_rtt,tcpInfoRttVar",
+	     "inetDiagMsgState,tcpInfoRtt,tcpInfoRttVar\n"},
+	    {"tsv", "tcpInfoRtt", "tcpInfoRtt\n"},
+	    {"jsonl", "", "\"tcpInfoRtt\":1500,"},
+	    {"text", "tcpInfoRtt", "tcpInfoRtt: 1500\n"},
+	    {"msgpack", "", "\xaatcpInfoRtt"},
+	};
+
+	r.tcp_info_len = 240;
+	r.tcp_info_rtt = 1500;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct encoder e;
+		struct buf b = {0};
+		char error[400];
+		assert_int_equal(encoder_init(&e, rows[i].marshal, rows[i].columns, error, sizeof(error)), 0);
+		e.json_names = true;
+		e.ops->begin(&e, &b);
+		e.ops->row(&e, &b, &r);
+		e.ops->end(&e, &b);
+		assert_true(b.len > 0 && memmem(b.data, b.len, rows[i].has, strlen(rows[i].has)));
+		encoder_free(&e);
+		buf_free(&b);
+	}
+}
+
 /* Each field says what it means, and no name stands for two. */
 static void test_field_infos(void **state)
 {
@@ -302,6 +334,7 @@ static void test_field_infos(void **state)
 		if (!*record_field_meaning(f))
 			fail_msg("%s has no meaning in fields.def", f->name);
 		if (record_field_find(f->name, strlen(f->name)) != f ||
+		    record_field_find(record_field_json_name(f), strlen(record_field_json_name(f))) != f ||
 		    (*name && record_field_find(name, strlen(name)) != f))
 			fail_msg("%s or its short name \"%s\" stands for another field", f->name, name);
 		assert_null(strchr(record_field_meaning(f), '\n'));
@@ -340,6 +373,7 @@ int main(void)
 	    cmocka_unit_test(test_msgpack),
 	    cmocka_unit_test(test_presence),
 	    cmocka_unit_test(test_short_names),
+	    cmocka_unit_test(test_json_names),
 	    cmocka_unit_test(test_field_infos),
 	    cmocka_unit_test(test_errors),
 	};

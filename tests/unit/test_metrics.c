@@ -98,6 +98,7 @@ static void values_are_scaled_to_base_units(void **state)
 	assert_sample(
 	    text,
 	    "\nxtcp_counts{function=\"Netlinker\",variable=\"p\",type=\"count\"} 18446744073709551615\n");
+	assert_sample(text, "\nxtcp_counts{function=\"Destination\",variable=\"errors\",type=\"error\"} ");
 	assert_sample(text, "\nxtcp2_poll_last_duration_seconds 1.500000001\n");
 	assert_sample(text, "\nxtcp2_namespaces 7\n");
 	assert_sample(text, "\nxtcp2_build_info{version=\"");

@@ -37,8 +37,16 @@ struct encoder {
 	/* csv, tsv, text: the chosen columns as indexes into record_fields[], NULL for all */
 	uint16_t *columns;
 	size_t column_count;
+	bool
+	    json_names; /* -names json: the names of fields in jsonl, csv, tsv, text, msgpack are protobuf's JSON names */
 	bool header_done; /* csv, tsv: the header line is written once */
 };
+
+/* Return the field's name as this encoder writes it. */
+static inline const char *encoder_field_name(const struct encoder *e, const struct record_field *f)
+{
+	return e->json_names ? record_field_json_name(f) : f->name;
+}
 
 /* Ends with a row whose name is NULL. */
 extern const struct encoder_ops encoder_table[];

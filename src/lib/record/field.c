@@ -2,6 +2,8 @@
 #include "record/field.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -55,12 +57,40 @@ static bool is_name(const char *text, const char *name, size_t len)
 	return strlen(text) == len && memcmp(text, name, len) == 0;
 }
 
+/* Longer than any name. */
+#define JSON_NAME_MAX 64
+
+static char json_names[ARRAY_SIZE(record_fields)][JSON_NAME_MAX];
+
+static void json_names_fill(void)
+{
+	for (size_t i = 0; i < record_field_count; i++) {
+		bool upper = false;
+		size_t n = 0;
+
+		for (const char *p = record_fields[i].name; *p && n < JSON_NAME_MAX - 1; p++) {
+			if (*p != '_')
+				json_names[i][n++] = (char)(upper ? toupper((unsigned char)*p) : *p);
+			upper = *p == '_';
+		}
+	}
+}
+
+const char *record_field_json_name(const struct record_field *f)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, json_names_fill);
+	return json_names[f - record_fields];
+}
+
 const struct record_field *record_field_find(const char *name, size_t len)
 {
 	for (size_t i = 0; i < record_field_count && len > 0; i++) {
 		const struct record_field *f = &record_fields[i];
 
-		if (is_name(f->name, name, len) || is_name(record_field_short_name(f), name, len))
+		if (is_name(f->name, name, len) || is_name(record_field_short_name(f), name, len) ||
+		    is_name(record_field_json_name(f), name, len))
 			return f;
 	}
 	return NULL;

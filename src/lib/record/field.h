@@ -36,7 +36,9 @@ struct record_field {
 extern const struct record_field record_fields[];
 extern const size_t record_field_count;
 
-/* Find a field by its name or its short name (len bytes). NULL for an unknown name. */
+/* Return the field's name in the JSON of protobuf: "tcpInfoRtt" for tcp_info_rtt. Static storage. */
+const char *record_field_json_name(const struct record_field *f);
+/* Find a field by its name, its JSON name or its short name (len bytes). NULL for an unknown name. */
 const struct record_field *record_field_find(const char *name, size_t len);
 
 enum record_section record_field_section(const struct record_field *f);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/json.h"
 
-#include <ctype.h>
-
 #include "record/format.h"
 
 #define ENVELOPE_OPEN  "{\"row\":["
@@ -44,7 +42,7 @@ void jsonl_row(struct encoder *e, struct buf *b, const struct record *r)
 			continue;
 		buf_byte(b, separator);
 		buf_byte(b, '"');
-		buf_str(b, f->name);
+		buf_str(b, encoder_field_name(e, f));
 		buf_append(b, "\":", 2);
 		jsonl_value(b, r, f);
 		separator = ',';
@@ -54,20 +52,6 @@ void jsonl_row(struct encoder *e, struct buf *b, const struct record *r)
 
 void jsonl_end(struct encoder *e, struct buf *b)
 {
-}
-
-/* inet_diag_msg_family -> "inetDiagMsgFamily" */
-static void camel_case(struct buf *b, const char *name)
-{
-	bool upper = false;
-
-	buf_byte(b, '"');
-	for (; *name; name++) {
-		if (*name != '_')
-			buf_byte(b, upper ? toupper((unsigned char)*name) : *name);
-		upper = *name == '_';
-	}
-	buf_append(b, "\":", 2);
 }
 
 static void proto_json_value(struct buf *b, const struct record *r, const struct record_field *f)
@@ -120,7 +104,9 @@ void proto_json_row(struct encoder *e, struct buf *b, const struct record *r)
 		if (!record_field_present(r, f) || record_field_zero(r, f))
 			continue;
 		buf_byte(b, separator);
-		camel_case(b, f->name);
+		buf_byte(b, '"');
+		buf_str(b, record_field_json_name(f));
+		buf_append(b, "\":", 2);
 		proto_json_value(b, r, f);
 		separator = ',';
 	}

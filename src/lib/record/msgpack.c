@@ -107,7 +107,7 @@ void msgpack_row(struct encoder *e, struct buf *b, const struct record *r)
 
 		if (!record_field_present(r, f))
 			continue;
-		put_string(b, str_of(f->name));
+		put_string(b, str_of(encoder_field_name(e, f)));
 		put_value(b, r, f);
 		count++;
 	}

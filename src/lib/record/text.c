@@ -22,7 +22,7 @@ static void table_begin(struct encoder *e, struct buf *b, char separator)
 	for (size_t i = 0; i < column_count(e); i++) {
 		if (i)
 			buf_byte(b, separator);
-		buf_str(b, column(e, i)->name);
+		buf_str(b, encoder_field_name(e, column(e, i)));
 	}
 	buf_byte(b, '\n');
 }
@@ -123,7 +123,7 @@ void text_row(struct encoder *e, struct buf *b, const struct record *r)
 
 		if (!record_field_present(r, f))
 			continue;
-		buf_str(b, f->name);
+		buf_str(b, encoder_field_name(e, f));
 		buf_append(b, ": ", 2);
 		if (f->kind == FIELD_STR)
 			line_string(b, record_field_bytes(r, f));

@@ -69,8 +69,9 @@ static void compatibility_render(struct buf *b)
 		const struct stat_info *info = &stat_table[id];
 		if (!*info->function)
 			continue;
-		buf_printf(b, "xtcp_counts{function=\"%s\",variable=\"%s\",type=\"count\"}", info->function,
-			   info->variable);
+		bool error = strstr(info->name, "_errors_total") || strstr(info->labels, "\"error\"");
+		buf_printf(b, "xtcp_counts{function=\"%s\",variable=\"%s\",type=\"%s\"}", info->function,
+			   info->variable, error ? "error" : "count");
 		value_append(b, info, stat_get(id));
 	}
 }

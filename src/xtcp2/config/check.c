@@ -129,6 +129,11 @@ int config_check(const struct config *c, char *error, size_t size)
 		return config_error(error, size, "-seccomp %.80s: must be on, log or off", c->seccomp);
 	if (c->enrich_container && !*c->docker_socket)
 		return config_error(error, size, "-dockerSocket: must name a socket for -enrichContainer");
+	if (strcmp(c->names, "snake") != 0 && strcmp(c->names, "json") != 0)
+		return config_error(error, size, "-names %.80s: must be snake or json", c->names);
+	if (c->migrate)
+		return config_error(error, size,
+				    "-migrate: must be the first flag; those of the earlier xtcp2 follow");
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null discards records");
 	int r = check_tls(c, error, size);

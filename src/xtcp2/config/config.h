@@ -112,6 +112,8 @@ bool config_kafka_secret(const struct config *c);
 /* Write the effective configuration as a JSON object, one key per option, as -config reads it; credentials
  * empty. */
 void config_to_json(const struct config *c, struct buf *b);
+/* The same with credentials, of the options that differ from their defaults. */
+void config_to_private_json_changes(const struct config *c, struct buf *b);
 /* The same with credentials, for the process after a restart in place. */
 void config_to_private_json(const struct config *c, struct buf *b);
 

@@ -125,11 +125,21 @@ static json_t *json_value(const struct config *c, const struct option_info *opti
 	return string ? string : json_string("");
 }
 
-static void render(const struct config *c, struct buf *b, text_fn get_text)
+static bool is_default(const struct config *c, const struct option_info *option)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	config_get_text(c, option, &b);
+	return strcmp(b.len && buf_cstr(&b) ? buf_cstr(&b) : "", option->default_text) == 0;
+}
+
+static void render(const struct config *c, struct buf *b, text_fn get_text, bool changes)
 {
 	_cleanup_(json_unrefp) json_t *root = json_object();
 
 	for (const struct option_info *o = option_table; root && o->flag; o++) {
+		if (changes && is_default(c, o))
+			continue;
 		if (has_key(o) && json_object_set_new(root, o->flag, json_value(c, o, get_text)) < 0) {
 			b->failed = true;
 			return;
@@ -146,10 +156,15 @@ static void render(const struct config *c, struct buf *b, text_fn get_text)
 
 void config_to_json(const struct config *c, struct buf *b)
 {
-	render(c, b, config_get_public_text);
+	render(c, b, config_get_public_text, false);
 }
 
 void config_to_private_json(const struct config *c, struct buf *b)
 {
-	render(c, b, config_get_text);
+	render(c, b, config_get_text, false);
+}
+
+void config_to_private_json_changes(const struct config *c, struct buf *b)
+{
+	render(c, b, config_get_text, true);
 }

@@ -166,6 +166,7 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 	    .max_bytes = dest_max_envelope(dest),
 	};
 	int r = encoder_init(&s->encoder, config->marshal, config->columns, error, size);
+	s->encoder.json_names = strcmp(config->names, "json") == 0;
 	s->wire_rows = r == 0 && strcmp(s->encoder.ops->name, "protobufList") == 0;
 	return r;
 }
