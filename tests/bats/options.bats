@@ -122,7 +122,7 @@ effective() {
 @test "unknown variables and options without effect are warned of" {
   run --separate-stderr env XTCP_FREQUENCYY=1s "$XTCP2" -conf
   [ "$status" -eq 0 ]
-  [ "$stderr" = 'config: XTCP_FREQUENCYY: no option has this variable, ignored' ]
+  [ "$stderr" = 'config: XTCP_FREQUENCYY: no option has this variable, ignored; did you mean XTCP_FREQUENCY?' ]
   run --separate-stderr "$XTCP2" -conf -goMaxProcs 4
   [ "$status" -eq 0 ]
   [[ "$stderr" == 'config: -goMaxProcs 4: accepted but without effect: '* ]]
