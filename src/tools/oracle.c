@@ -177,6 +177,18 @@ static uint64_t load(const uint8_t *at, size_t size)
 	}
 }
 
+/* Records leave out a rate without limit and a round trip that was not measured: all ones to the kernel. */
+static bool no_value(const struct place *f, uint64_t number)
+{
+	static const char *const fields[] = {"tcp_info_pacing_rate", "tcp_info_max_pacing_rate",
+					     "tcp_info_min_rtt"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!strcmp(f->field, fields[i]))
+			return number == 0 || number == (f->size == 8 ? UINT64_MAX : UINT32_MAX);
+	return false;
+}
+
 static void add_places(struct oracle *o, const uint8_t *info, const struct place *table, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -195,6 +207,8 @@ static void add_places(struct oracle *o, const uint8_t *info, const struct place
 #endif
 			number = number >> low & ((UINT64_C(1) << f->width) - 1);
 		}
+		if (no_value(f, number))
+			continue;
 		if (f->offset == 0)
 			snprintf(v->text, sizeof(v->text), "%s", state_name((unsigned)number));
 		else
@@ -310,7 +324,10 @@ static void add_congestion(struct oracle *o, int fd, uint8_t state)
 	} else if (!strcmp(name, "bbr")) {
 		add_number(o, "bbr_info_bw_lo", info.bbr.bbr_bw_lo);
 		add_number(o, "bbr_info_bw_hi", info.bbr.bbr_bw_hi);
-		add_number(o, "bbr_info_min_rtt", info.bbr.bbr_min_rtt);
+		if (info.bbr.bbr_min_rtt == UINT32_MAX)
+			add(o, "bbr_info_min_rtt");
+		else
+			add_number(o, "bbr_info_min_rtt", info.bbr.bbr_min_rtt);
 		add_number(o, "bbr_info_pacing_gain", info.bbr.bbr_pacing_gain);
 		add_number(o, "bbr_info_cwnd_gain", info.bbr.bbr_cwnd_gain);
 	}

@@ -97,7 +97,7 @@ static void sample_info(uint32_t poll, uint32_t index, struct record *r)
 	r->tcp_info_total_retrans = far ? poll / 2 : 0;
 	r->tcp_info_bytes_retrans = UINT64_C(1448) * r->tcp_info_total_retrans;
 	r->tcp_info_pacing_rate = 2500000 + noise * 1000;
-	r->tcp_info_max_pacing_rate = UINT64_MAX;
+	r->tcp_info_max_pacing_rate = 0; /* no limit */
 	r->tcp_info_delivery_rate = rate * 100;
 	r->tcp_info_busy_time = (uint64_t)poll * 1000;
 	r->tcp_info_delivered = r->tcp_info_segs_out;

@@ -52,6 +52,8 @@ static void formats(struct buf *b)
 /* The text of docs/records.md about the source of a value in the kernel. */
 #define FROM_KMEM(member)		 "`" #member "`"
 #define FROM_KINFO(member)		 "`" #member "`"
+#define FROM_KMEMCAP(member)		 "`" #member "`"
+#define FROM_KCAP(member)		 FROM_KMEMCAP(member)
 #define FROM_KOWN(member)		 "`" #member "`, of a socket that somebody holds"
 #define FROM_KBITS(member, shift, width) "`" #member "`, " #width " bits from bit " #shift
 #define FROM_KIDX(index)		 "word " #index

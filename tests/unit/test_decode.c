@@ -109,6 +109,37 @@ static void tcp_info_of_every_length(void **state)
 	assert_int_equal(whole.r.tcp_info_total_rto, 0xf2f1);
 }
 
+/* All ones is the kernel's "no limit" and "not measured": absent, and 0 on the wire. */
+static void all_ones_are_absent(void **state)
+{
+	struct abi_tcp_info info = {.tcpi_pacing_rate = UINT64_MAX,
+				    .tcpi_max_pacing_rate = UINT64_MAX,
+				    .tcpi_min_rtt = UINT32_MAX,
+				    .tcpi_snd_ssthresh = INT32_MAX};
+	struct tcp_bbr_info bbr = {.bbr_min_rtt = UINT32_MAX};
+	static const char *const absent[] = {"tcp_info_pacing_rate", "tcp_info_max_pacing_rate",
+					     "tcp_info_min_rtt", "bbr_info_min_rtt"};
+	struct message m;
+
+	for (int known = 0; known < 2; known++) {
+		if (known) {
+			info.tcpi_pacing_rate = UINT64_MAX - 1;
+			info.tcpi_max_pacing_rate = info.tcpi_min_rtt = bbr.bbr_min_rtt = 1;
+		}
+		message_begin(&m, AF_INET, 1);
+		message_attr(&m, INET_DIAG_INFO, &info, sizeof(info));
+		message_attr(&m, INET_DIAG_BBRINFO, &bbr, sizeof(bbr));
+		struct decoded d = decode(&m, &all);
+		for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
+			const struct record_field *f = record_field_find(absent[i], strlen(absent[i]));
+			assert_int_equal(record_field_present(&d.r, f), known);
+			assert_int_equal(record_field_zero(&d.r, f), !known);
+		}
+		assert_true(d.r.tcp_info_pacing_rate == (known ? UINT64_MAX - 1 : 0));
+		assert_int_equal(d.r.tcp_info_snd_ssthresh, INT32_MAX);
+	}
+}
+
 static void both_layouts_of_the_ecn_word(void **state)
 {
 	static const struct decode_options u16 = {.attributes = UINT64_MAX, .accecn_u16 = true};
@@ -366,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_and_ports),
 	    cmocka_unit_test(tcp_info_of_every_length),
+	    cmocka_unit_test(all_ones_are_absent),
 	    cmocka_unit_test(both_layouts_of_the_ecn_word),
 	    cmocka_unit_test(minisocks_have_no_owner),
 	    cmocka_unit_test(algorithm_names),

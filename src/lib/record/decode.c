@@ -36,9 +36,13 @@
 #define BITS(v, shift, width) (((v) >> (8 * sizeof(v) - (shift) - (width))) & ((UINT32_C(1) << (width)) - 1))
 #endif
 
+/* All ones is the kernel's "no limit" or "not measured"; the record has 0 for an absent value. */
+#define KNOWN(v) ((v) == (typeof(v))-1 ? 0 : (v))
+
 /* One line of fields.def -> one assignment to the record from the structure `v` of its section. */
 #define LOAD(number, name, KIND, kernel, ...) (void)(r->name LOAD_##kernel);
 #define LOAD_KMEM(member)		      = v.member
+#define LOAD_KMEMCAP(member)		      = KNOWN(v.member)
 #define LOAD_KOWN(member)		      = v.member
 #define LOAD_KIDX(index)		      = v[index]
 #define LOAD_KVAL(type)			      = v
@@ -153,6 +157,7 @@ expand_tcp_info(struct record *r, const struct abi_tcp_info *info, struct ecn ec
 {
 #define END(member)			 (offsetof(struct abi_tcp_info, member) + sizeof(info->member))
 #define LOAD_KINFO(member)		 = END(member) <= len ? info->member : 0
+#define LOAD_KCAP(member)		 = END(member) <= len ? KNOWN(info->member) : 0
 #define LOAD_KBITS(member, shift, width) = END(member) <= len ? BITS(info->member, shift, width) : 0
 #define LOAD_KECN(part)			 = END(tcpi_ecn) <= len ? ecn.part : 0
 #define LOAD_KECN7(part)		 LOAD_KECN(part)

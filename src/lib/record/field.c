@@ -17,7 +17,9 @@
 #define FROM_KVAL(type)			 0
 #define FROM_KHAND(text)		 0
 #define FROM_KOWN(member)		 0, .needs = RECORD_OWNED
+#define FROM_KMEMCAP(member)		 0, .optional = true
 #define FROM_KINFO(member)		 INFO_END(member)
+#define FROM_KCAP(member)		 INFO_END(member), .optional = true
 #define FROM_KBITS(member, shift, width) INFO_END(member)
 #define FROM_KECN(part)			 INFO_END(tcpi_ecn)
 #define FROM_KECN7(part)		 INFO_END(tcpi_ecn), .needs = RECORD_PACKED_ECN

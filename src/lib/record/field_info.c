@@ -16,6 +16,8 @@ struct info {
 #define TEXT_KMEM(member)		 ""
 #define TEXT_KINFO(member)		 ""
 #define TEXT_KOWN(member)		 ""
+#define TEXT_KMEMCAP(member)		 ""
+#define TEXT_KCAP(member)		 ""
 #define TEXT_KBITS(member, shift, width) ""
 #define TEXT_KIDX(index)		 ""
 #define TEXT_KVAL(type)			 ""
