@@ -56,8 +56,10 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Read the topic from its beginning and count each number, until `whole` different ones were read. */
-static void consume(struct cluster *c, unsigned int *seen, unsigned int whole, size_t size)
+/* Read the topic from its beginning and count each number, until `whole` different ones were read; with
+ * size 0 the messages are rows of submit_rows(), of row_size bytes. */
+static void consume_sized(struct cluster *c, unsigned int *seen, unsigned int whole, size_t size,
+			  size_t row_size)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	unsigned int found = 0;
@@ -74,9 +76,13 @@ static void consume(struct cluster *c, unsigned int *seen, unsigned int whole, s
 	while (found < whole && clock_mono_ns() < give_up) {
 		rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
 		if (m && !m->err) {
-			assert_int_equal(m->len, size);
-			unsigned int n = strtoul(m->payload, NULL, 10);
-			found += seen[n]++ == 0;
+			if (size == 0) {
+				found += mark_rows(m->payload, m->len, row_size, seen);
+			} else {
+				assert_int_equal(m->len, size);
+				unsigned int n = strtoul(m->payload, NULL, 10);
+				found += seen[n]++ == 0;
+			}
 		}
 		if (m)
 			rd_kafka_message_destroy(m);
@@ -84,6 +90,11 @@ static void consume(struct cluster *c, unsigned int *seen, unsigned int whole, s
 	rd_kafka_consumer_close(rk);
 	rd_kafka_destroy(rk);
 	assert_int_equal(found, whole);
+}
+
+static void consume(struct cluster *c, unsigned int *seen, unsigned int whole, size_t size)
+{
+	consume_sized(c, seen, whole, size, 0);
 }
 
 static void a_bad_spec_gets_a_sentence(void **state)
@@ -264,12 +275,70 @@ static void a_message_too_large_is_lost_and_counted(void **state)
 
 	submit(d, 0, 1100000, 4); /* librdkafka's own limit */
 	wait_for(stat_get(STAT_RECORDS_SEND_FAILED) == 4);
-	rd_kafka_mock_push_request_errors(c->mock, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	/* The first refusal may be about the whole batch. */
+	rd_kafka_mock_push_request_errors(c->mock, API_PRODUCE, 2, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+					  RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
 	submit(d, 1, 1000, 2);
 	wait_for(stat_get(STAT_RECORDS_SEND_FAILED) == 6);
 	submit(d, 2, 1000, 1);
 	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
 	assert_ledger(1, 0, 6, 0);
+	dest_free(d);
+}
+
+/* message.max.bytes of the broker: cut between rows until it fits, and the next envelopes are smaller. */
+static void an_envelope_too_large_is_split(void **state)
+{
+	enum { ROWS = 100, SIZE = 1000, TOO_LARGE = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE };
+	struct cluster *c = *state;
+	unsigned int seen[2 * ROWS] = {0};
+	struct dest *d = dest_of(
+	    c->spec, &(struct dest_config){.topic = c->topic, .encoder = encoder_find("jsonl")});
+
+	assert_true(dest_splits(d));
+	rd_kafka_mock_push_request_errors(c->mock, API_PRODUCE, 3, TOO_LARGE, TOO_LARGE, TOO_LARGE);
+	submit_rows(d, 0, ROWS, SIZE);
+	wait_for(stat_get(STAT_DEST_SENT_RECORDS) == ROWS);
+	assert_true(dest_max_envelope(d) <= ROWS * SIZE / 2);
+	/* Made before the limit was known. */
+	submit_rows(d, ROWS, ROWS, SIZE);
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_ledger(2 * ROWS, 0, 0, 0);
+	assert_int_equal(stat_get(STAT_DEST_QUEUE_BYTES), 0);
+	dest_free(d);
+	consume_sized(c, seen, 2 * ROWS, 0, SIZE);
+	for (int i = 0; i < 2 * ROWS; i++)
+		assert_int_equal(seen[i], 1);
+}
+
+/* A broker that answers everything but confirms nothing is not up, and the reason is there. */
+static void a_broker_that_confirms_nothing_is_not_up(void **state)
+{
+	struct cluster *c = *state;
+	char reason[DEST_REASON_MAX];
+	struct dest *d = dest_of(c->spec, &(struct dest_config){.topic = c->topic,
+								.send_timeout_ns = 200 * NS_PER_MS,
+								.kafka_config = "statistics.interval.ms=20"});
+
+	wait_for(dest_healthy(d));
+	for (int i = 0; i < 1000; i++)
+		rd_kafka_mock_push_request_errors(c->mock, API_PRODUCE, 1,
+						  RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+	submit(d, 0, 1000, 1);
+	wait_for(!dest_healthy(d));
+	assert_true(dest_failing(d));
+	dest_reason(d, reason);
+	if (!strstr(reason, "nothing is confirmed within -produceTimeout") ||
+	    !strstr(reason, "min.insync.replicas"))
+		fail_msg("%s", reason);
+	/* The broker's connection, of which the statistics tell, is no confirmation. */
+	assert_int_equal(stat_get(STAT_KAFKA_BROKERS_UP), 1);
+	assert_false(dest_healthy(d));
+	rd_kafka_mock_clear_request_errors(c->mock, API_PRODUCE);
+	wait_for(dest_healthy(d));
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_false(dest_failing(d));
+	assert_ledger(1, 0, 0, 0);
 	dest_free(d);
 }
 
@@ -317,6 +386,8 @@ int main(void)
 	    cmocka_unit_test_setup(errors_of_the_broker_are_tried_again, setup),
 	    cmocka_unit_test_setup(a_fatal_error_makes_a_new_producer, setup),
 	    cmocka_unit_test_setup(a_message_too_large_is_lost_and_counted, setup),
+	    cmocka_unit_test_setup(an_envelope_too_large_is_split, setup),
+	    cmocka_unit_test_setup(a_broker_that_confirms_nothing_is_not_up, setup),
 	    cmocka_unit_test_setup(auto_compression_steps_down_on_an_error, setup),
 	    cmocka_unit_test_setup(auto_compression_steps_down_for_an_old_broker, setup),
 	};

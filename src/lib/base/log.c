@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,4 +81,44 @@ bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *supp
 	}
 	*suppressed = __atomic_exchange_n(&limit->suppressed, 0, __ATOMIC_RELAXED);
 	return true;
+}
+
+/* FNV-1a. Two texts of one hash would share a line per interval: harmless. */
+static uint64_t hash_of(const char *text, size_t len)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+bool log_repeat_pass(struct log_repeat *repeat, int64_t interval_ns, const char *text, size_t len,
+		     uint64_t *suppressed)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	uint64_t hash = hash_of(text, len);
+	int64_t now = clock_mono_ns();
+	int chosen = -1;
+
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < LOG_REPEAT_TEXTS; i++) {
+		bool expired = now >= repeat->slots[i].next_ns;
+		if (repeat->slots[i].hash == hash) {
+			chosen = expired ? i : -1;
+			break;
+		}
+		if (expired)
+			chosen = i;
+	}
+	if (chosen >= 0) {
+		repeat->slots[chosen].hash = hash;
+		repeat->slots[chosen].next_ns = now + interval_ns;
+		*suppressed = repeat->suppressed;
+		repeat->suppressed = 0;
+	} else {
+		repeat->suppressed++;
+	}
+	pthread_mutex_unlock(&lock);
+	return chosen >= 0;
 }

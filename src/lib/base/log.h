@@ -8,6 +8,7 @@
  * load. All functions may be called from any thread.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The numbers are syslog(3) priorities. */
@@ -52,5 +53,21 @@ struct log_limit {
 	uint64_t suppressed;
 };
 bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *suppressed);
+
+/*
+ * The same for lines of varying text: each text passes once per interval, so that
+ * a harmless line never hides an important one; of further texts than there are
+ * slots none passes in the interval. Zero-initialise. Any thread.
+ */
+#define LOG_REPEAT_TEXTS 8
+struct log_repeat {
+	struct {
+		uint64_t hash; /* of the text */
+		int64_t next_ns;
+	} slots[LOG_REPEAT_TEXTS];
+	uint64_t suppressed;
+};
+bool log_repeat_pass(struct log_repeat *repeat, int64_t interval_ns, const char *text, size_t len,
+		     uint64_t *suppressed);
 
 #endif

@@ -11,10 +11,10 @@
 #include "record/text.h"
 #include "record/wire.h"
 
-/* Room for the header line of all columns. */
-#define HEADER_MAX	    4096
 /* {"row":[ and ]} and a newline */
 #define PROTO_JSON_OVERHEAD 16
+/* The latter */
+#define PROTO_JSON_CLOSING  3
 
 const struct encoder_ops encoder_table[] = {
     {.name = "protobufList",
@@ -31,7 +31,9 @@ const struct encoder_ops encoder_table[] = {
      .begin = proto_json_begin,
      .row = proto_json_row,
      .end = proto_json_end,
-     .overhead = PROTO_JSON_OVERHEAD},
+     .overhead = PROTO_JSON_OVERHEAD,
+     .closing = PROTO_JSON_CLOSING,
+     .separator = ','},
     {.name = "protoText",
      .help = "the text format of protobuf",
      .content_type = "text/plain; charset=utf-8",
@@ -51,19 +53,19 @@ const struct encoder_ops encoder_table[] = {
      .content_type = "text/csv; charset=utf-8",
      .text = true,
      .columns = true,
+     .header = true,
      .begin = csv_begin,
      .row = csv_row,
-     .end = text_end,
-     .overhead = HEADER_MAX},
+     .end = text_end},
     {.name = "tsv",
      .help = "tab-separated values with a header line; -columns chooses",
      .content_type = "text/tab-separated-values; charset=utf-8",
      .text = true,
      .columns = true,
+     .header = true,
      .begin = tsv_begin,
      .row = tsv_row,
-     .end = text_end,
-     .overhead = HEADER_MAX},
+     .end = text_end},
     {.name = "text",
      .help = "a block of name: value lines per record; -columns chooses",
      .content_type = "text/plain; charset=utf-8",

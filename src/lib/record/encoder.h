@@ -23,12 +23,15 @@ struct encoder_ops {
 	const char *content_type; /* for HTTP destinations */
 	bool text;		  /* lines that a person can read */
 	bool columns;		  /* -columns chooses the fields */
+	bool header;		  /* begin() writes a line of names */
 	/* All three append to b; memory failure shows in buf_ok(). */
 	void (*begin)(struct encoder *e, struct buf *b);
 	void (*row)(struct encoder *e, struct buf *b, const struct record *r);
 	void (*end)(struct encoder *e, struct buf *b);
-	/* Most bytes that begin() and end() add to the rows: for size limits. */
+	/* Most bytes that begin() and end() add to the rows, without a header: for size limits. */
 	size_t overhead;
+	size_t closing; /* bytes that end() puts behind the last row */
+	char separator; /* that row() puts before all rows but the first; 0 for none */
 };
 
 struct encoder {
@@ -39,7 +42,7 @@ struct encoder {
 	size_t column_count;
 	bool
 	    json_names; /* -names json: the names of fields in jsonl, csv, tsv, text, msgpack are protobuf's JSON names */
-	bool header_done; /* csv, tsv: the header line is written once */
+	bool header_done; /* csv, tsv: begin() writes no header; it sets this */
 };
 
 /* Return the field's name as this encoder writes it. */

@@ -105,25 +105,54 @@ int address_connect(struct dest_io *io, const struct sockaddr *sa, socklen_t len
 	return take_fd(fd);
 }
 
-int host_port_connect(struct dest_io *io, const struct host_port *hp, int type, int64_t deadline_ns)
+static int look_up(const struct host_port *hp, int type, struct addrinfo **list)
 {
-	struct addrinfo hints = {.ai_socktype = type, .ai_flags = AI_NUMERICSERV}, *list;
+	struct addrinfo hints = {.ai_socktype = type, .ai_flags = AI_NUMERICSERV};
 
 	/* The resolver's state is per thread. */
 	if (!(_res.options & RES_INIT) && res_init() == 0) {
 		_res.retrans = RESOLVE_SECONDS;
 		_res.retry = 1;
 	}
-	int r = getaddrinfo(hp->host, hp->port, &hints, &list);
+	return getaddrinfo(hp->host, hp->port, &hints, list);
+}
+
+bool host_port_moved(const struct host_port *hp, int type, int fd)
+{
+	struct sockaddr_storage peer = {0};
+	socklen_t len = sizeof(peer);
+	struct addrinfo *list;
+	bool moved = true;
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 || look_up(hp, type, &list) != 0)
+		return false;
+	for (struct addrinfo *a = list; a; a = a->ai_next) {
+		if (a->ai_addrlen == len && memcmp(a->ai_addr, &peer, len) == 0)
+			moved = false;
+	}
+	freeaddrinfo(list);
+	return moved;
+}
+
+int host_port_connect(struct dest_io *io, const struct host_port *hp, int type, int64_t deadline_ns)
+{
+	struct addrinfo *list;
+	int r = look_up(hp, type, &list);
+
 	if (r) {
 		dest_why(io, 0, "cannot find the address of %s: %s", hp->host,
 			 r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
 		return -EHOSTUNREACH;
 	}
-	int left = 0, fd = -EHOSTUNREACH;
+	unsigned int count = 0, left;
+	int fd = -EHOSTUNREACH;
 	for (struct addrinfo *a = list; a; a = a->ai_next)
-		left++;
-	for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
+		count++;
+	left = count;
+	struct addrinfo *a = list;
+	for (unsigned int i = hp->first % count; i > 0; i--)
+		a = a->ai_next;
+	for (; left > 0 && fd < 0; a = a->ai_next ? a->ai_next : list) {
 		/* A silent first address must not use up the time of the others. */
 		int64_t now = clock_mono_ns();
 		int64_t until = deadline_ns > now ? now + (deadline_ns - now) / left-- : now;

@@ -4,10 +4,14 @@
  *
  * udp:HOST:PORT and unixgram:PATH, one datagram per envelope. Workers cut
  * envelopes at dest_max_envelope(); one that is still too large (EMSGSIZE) is
- * lost and counted. While the peer does not exist (ECONNREFUSED, ENOENT) or its
+ * cut in two. While the peer does not exist (ECONNREFUSED, ENOENT) or its
  * queue is full, envelopes wait, bounded by the queue. UDP guarantees no
  * delivery: "sent" means handed to the network, unless a refusal arrived at
  * once, as it does from a port of this machine.
+ *
+ * The name in udp: is looked up after each failure, which also moves on to the
+ * name's next address, and each LOOK_UP_NS, because nothing else would tell that
+ * the collector has moved.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,16 +19,20 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "dest/address.h"
 
 /* The largest UDP payload over IPv4: 65535 - 20 (IP) - 8 (UDP). */
 #define UDP_PAYLOAD_MAX	  65507
 /* af_unix fails with EMSGSIZE for a datagram larger than the buffer less this. */
 #define UNIXGRAM_OVERHEAD 32
+/* Interval between two look-ups of the name while all goes well; dest_config may say another. */
+#define LOOK_UP_NS	  (60 * NS_PER_SEC)
 
 struct datagram_dest {
 	struct dest_io io;
-	struct host_port host; /* udp */
+	struct host_port host; /* udp; no name for unixgram */
+	int64_t look_up_ns;    /* when to look the name up again */
 	struct sockaddr_un path;
 	socklen_t path_len;
 	int fd;
@@ -69,12 +77,18 @@ static int unixgram_parse(struct dest_io *io, const char *address)
 	return unix_path_parse(io, address, &g->path, &g->path_len);
 }
 
+static int64_t next_look_up(const struct datagram_dest *g)
+{
+	return clock_mono_ns() + (g->io.config->look_up_ns > 0 ? g->io.config->look_up_ns : LOOK_UP_NS);
+}
+
 static int udp_connect(struct dest_io *io, int64_t deadline_ns)
 {
 	struct datagram_dest *g = (struct datagram_dest *)io;
 	int fd = host_port_connect(io, &g->host, SOCK_DGRAM, deadline_ns);
 
 	g->fd = fd;
+	g->look_up_ns = next_look_up(g);
 	return fd < 0 ? fd : 0;
 }
 
@@ -99,10 +113,32 @@ static int refusal(int fd)
 	return 0;
 }
 
+/* Follow the name to its new address, if it has one. Return 0 or -errno, with why. */
+static int follow_name(struct datagram_dest *g, int64_t deadline_ns)
+{
+	if (!g->host.host[0] || clock_mono_ns() < g->look_up_ns)
+		return 0;
+	bool moved = host_port_moved(&g->host, SOCK_DGRAM, g->fd);
+	g->look_up_ns = next_look_up(g);
+	if (!moved)
+		return 0;
+	close(g->fd);
+	return udp_connect(&g->io, deadline_ns);
+}
+
+static enum dest_result fails(struct datagram_dest *g, int err, const char *what)
+{
+	dest_why(&g->io, err, "%s", what);
+	g->host.first++;
+	return DEST_RETRY;
+}
+
 static enum dest_result datagram_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
 {
 	struct datagram_dest *g = (struct datagram_dest *)io;
 
+	if (follow_name(g, deadline_ns) < 0)
+		return DEST_RETRY;
 	for (;;) {
 		int err = send(g->fd, e->body.data, e->body.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0
 			      ? errno
@@ -111,14 +147,12 @@ static enum dest_result datagram_send(struct dest_io *io, struct envelope *e, in
 			return DEST_SENT;
 		if (err == EMSGSIZE) {
 			dest_why(io, err, "a datagram of %zu bytes", e->body.len);
-			return DEST_LOST;
+			return DEST_SPLIT;
 		}
 		if (err == EAGAIN || err == EINTR)
 			err = -dest_wait(io, g->fd, POLLOUT, deadline_ns);
-		if (err) {
-			dest_why(io, err, "send");
-			return DEST_RETRY;
-		}
+		if (err)
+			return fails(g, err, "send");
 	}
 }
 
@@ -139,15 +173,15 @@ static int datagram_idle_fd(struct dest_io *io, short *events)
 
 static enum dest_result datagram_idle(struct dest_io *io, short revents)
 {
-	int err = refusal(((struct datagram_dest *)io)->fd);
+	struct datagram_dest *g = (struct datagram_dest *)io;
 
-	dest_why(io, err, "the peer is gone");
-	return DEST_RETRY;
+	return fails(g, refusal(g->fd), "the peer is gone");
 }
 
 const struct dest_ops dest_udp_ops = {
     .state_size = sizeof(struct datagram_dest),
     .lazy = true,
+    .splits = true,
     .parse = udp_parse,
     .connect = udp_connect,
     .send = datagram_send,
@@ -158,6 +192,7 @@ const struct dest_ops dest_udp_ops = {
 
 const struct dest_ops dest_unixgram_ops = {
     .state_size = sizeof(struct datagram_dest),
+    .splits = true,
     .parse = unixgram_parse,
     .connect = unixgram_connect,
     .send = datagram_send,

@@ -154,7 +154,12 @@ int dest_start(struct dest *d)
 
 size_t dest_max_envelope(const struct dest *d)
 {
-	return d->io->max_envelope;
+	return __atomic_load_n(&d->io->max_envelope, __ATOMIC_RELAXED);
+}
+
+bool dest_splits(const struct dest *d)
+{
+	return d->ops->splits;
 }
 
 const char *dest_public_name(const struct dest *d)
@@ -165,6 +170,18 @@ const char *dest_public_name(const struct dest *d)
 bool dest_healthy(const struct dest *d)
 {
 	return __atomic_load_n(&d->up, __ATOMIC_RELAXED);
+}
+
+bool dest_failing(const struct dest *d)
+{
+	return __atomic_load_n(&d->failing, __ATOMIC_RELAXED);
+}
+
+void dest_reason(struct dest *d, char reason[DEST_REASON_MAX])
+{
+	pthread_mutex_lock(&d->lock);
+	memcpy(reason, d->reason, DEST_REASON_MAX);
+	pthread_mutex_unlock(&d->lock);
 }
 
 int dest_ended_fd(const struct dest *d)

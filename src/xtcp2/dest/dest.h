@@ -12,6 +12,12 @@
  * with jitter) and retries a failed envelope on the new connection: a peer may
  * receive an envelope cut or twice, but misses none. Stopping flushes the queue
  * until a deadline and counts the rest as lost.
+ *
+ * Up means delivering: see health.c. An envelope that the peer refuses because of
+ * its size is cut in two between rows and sent as two, and later envelopes are
+ * made smaller (split.c). A csv or tsv header is in every envelope, ahead of its
+ * rows; a stream or a file leaves it out of all but the first.
+ *
  * Records submitted = sent + queue_full + send_failed + shutdown_deadline,
  * always: the ledger that tests check.
  */
@@ -27,8 +33,19 @@ struct envelope {
 	struct buf body;
 	uint64_t mark; /* for the destination while it holds the envelope */
 	uint32_t rows;
-	bool copied; /* -destWriteFiles has a copy: a retry makes no second one */
+	uint32_t header; /* bytes of a header line at the start of the body */
+	uint32_t skip;	 /* bytes at the start that the last send left out: 0 or `header` */
+	bool copied;	 /* -destWriteFiles has a copy: a retry makes no second one */
+	/*
+	 * For split.c: where each row begins, uint32_t, and where the last one ends, in the body
+	 * before end() of the encoder, which may move them. Empty when the envelope is not to be split.
+	 */
+	struct buf cuts;
+	uint32_t rows_end;
 };
+
+/* The longest reason of dest_reason(), with the NUL. */
+#define DEST_REASON_MAX 400
 
 struct dest;
 struct encoder_ops;
@@ -40,6 +57,7 @@ struct dest_config {
 	int64_t send_timeout_ns;	   /* for connecting, and for sending one envelope */
 	uint32_t write_files;		   /* -destWriteFiles: copies of the first N envelopes kept on disk */
 	const char *capture_path;	   /* directory of the copies */
+	int64_t look_up_ns;		   /* interval between look-ups of the name in udp:; 0 for the default */
 	const char *topic;		   /* Kafka */
 	const char *kafka_compression;
 	const char *kafka_config; /* "key=value;key=value", the form of -kafkaConfig; NULL or "" for none */
@@ -80,14 +98,21 @@ void dest_envelope_put(struct dest *d, struct envelope *e);
 /* Take ownership of the envelope and queue it. Never blocks. Any thread. */
 void dest_submit(struct dest *d, struct envelope *e);
 
-/* Return the largest envelope in bytes that fits one datagram, 0 for no limit. */
+/* Return the largest envelope in bytes that the destination takes, 0 for no limit. It shrinks when the
+ * peer refuses one because of its size. Any thread. */
 size_t dest_max_envelope(const struct dest *d);
+/* Tell whether envelopes should have `cuts`. */
+bool dest_splits(const struct dest *d);
 
 /* Return the spec of dest_new() without credentials, for logs. Lives as long as the destination. */
 const char *dest_public_name(const struct dest *d);
 
-/* Tell whether the last attempt to reach the destination succeeded, for /readyz. Any thread. */
+/* Tell whether the destination confirms what is sent (health.c), for /readyz. Any thread. */
 bool dest_healthy(const struct dest *d);
+/* Copy why it does not, in one line without credentials; "" when nothing has failed yet. Any thread. */
+void dest_reason(struct dest *d, char reason[DEST_REASON_MAX]);
+/* Tell whether the last word was a failure, after dest_stop() too. Any thread. */
+bool dest_failing(const struct dest *d);
 
 /*
  * Return an eventfd, owned by the destination, that becomes readable when the

@@ -13,6 +13,10 @@
  * renamed file is still written, with one log line; a removed one is not,
  * because nobody could read it.
  *
+ * A file that is empty, or begins with something else than the header of csv and
+ * tsv, gets the header; one that is appended to after a restart does not get it
+ * again.
+ *
  * A FIFO or a terminal is written but cannot be truncated; a FIFO without a
  * reader counts as unreachable.
  */
@@ -24,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "dest/header.h"
 #include "dest/ops.h"
 
 struct file_dest {
@@ -32,6 +37,7 @@ struct file_dest {
 	int fd;
 	bool regular;
 	bool stays; /* PATH names another file now, but that could not be opened */
+	bool begun; /* the header of csv and tsv is there */
 };
 
 static int file_parse(struct dest_io *io, const char *address)
@@ -80,6 +86,7 @@ static int file_take(struct file_dest *f, int fd)
 	}
 	file_free(&f->io);
 	f->fd = fd;
+	f->begun = false;
 	f->regular = S_ISREG(st.st_mode);
 	return 0;
 }
@@ -143,10 +150,9 @@ static int file_connect(struct dest_io *io, int64_t deadline_ns)
 	return f->regular ? file_follow(f) : 0;
 }
 
-/* Write all of it; return 0 or -errno. */
-static int file_write(struct file_dest *f, const struct buf *body, int64_t deadline_ns)
+/* Write all from `done` on; return 0 or -errno. */
+static int file_write(struct file_dest *f, const struct buf *body, size_t done, int64_t deadline_ns)
 {
-	size_t done = 0;
 
 	while (done < body->len) {
 		ssize_t n = write(f->fd, body->data + done, body->len - done);
@@ -181,9 +187,14 @@ static enum dest_result file_send(struct dest_io *io, struct envelope *e, int64_
 	if (f->regular && file_follow(f) < 0)
 		return DEST_RETRY;
 	off_t start = f->regular ? lseek(f->fd, 0, SEEK_END) : 0;
-	int r = file_write(f, &e->body, deadline_ns);
-	if (r == 0)
+	/* Size 0: new, or cut by "copytruncate". */
+	bool begun = (f->begun && !(f->regular && start == 0)) || file_has_header(f->fd, f->path, e);
+	e->skip = begun ? e->header : 0;
+	int r = file_write(f, &e->body, e->skip, deadline_ns);
+	if (r == 0) {
+		f->begun = true;
 		return DEST_SENT;
+	}
 	dest_why(io, -r, "write");
 	if (f->regular && start >= 0 && ftruncate(f->fd, start) < 0)
 		dest_why(io, errno, "write failed (%s), and cutting the file back to %lld bytes",

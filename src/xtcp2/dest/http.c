@@ -6,12 +6,17 @@
  * type of the encoder, over a persistent connection (libcurl). The status of the
  * answer decides:
  *   2xx             sent;
- *   408, 429, 5xx   retried with back-off, as after a network failure. It stays
- *                   the oldest in the queue, until the bound drops it;
+ *   408, 429, 5xx   retried with back-off, or after what Retry-After says, as after
+ *                   a network failure. It stays the oldest in the queue, until
+ *                   the bound drops it;
+ *   413             cut in two and sent as two;
  *   anything else   lost and counted; the first line of the answer is logged.
  *                   Redirects are not followed, because most turn a POST
  *                   into a GET.
  * When an answer is lost, the server receives the envelope twice.
+ *
+ * The name is looked up for each new connection: libcurl's cache would keep the
+ * address of a server that has moved.
  *
  * The multi interface is used for its poll function, which dest_stop() can wake.
  */
@@ -37,6 +42,7 @@ struct http_dest {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct fetch_answer answer;
+	char error[CURL_ERROR_SIZE]; /* libcurl's own words */
 	bool global;
 };
 
@@ -79,6 +85,8 @@ static CURLcode set_options(struct http_dest *h, const char *url)
 	if (r == CURLE_OK)
 		r = curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
+	curl_easy_setopt(h->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+	curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, h->error);
 	/* A hanging name look-up must not delay the end of the thread. */
 	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
 	return r;
@@ -161,16 +169,25 @@ static CURLcode perform(struct http_dest *h, int64_t deadline_ns)
 
 static enum dest_result judge(struct http_dest *h, CURLcode r)
 {
+	curl_off_t pause = 0;
 	long status = 0;
 
+	if (r == CURLE_OPERATION_TIMEDOUT) {
+		dest_why(&h->io, 0, "no answer within -produceTimeout");
+		return DEST_RETRY;
+	}
 	if (r != CURLE_OK) {
-		dest_why(&h->io, 0, "%s", curl_easy_strerror(r));
+		dest_why(&h->io, 0, "%s", h->error[0] ? h->error : curl_easy_strerror(r));
 		return DEST_RETRY;
 	}
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 200 && status < 300)
 		return DEST_SENT;
 	dest_why(&h->io, 0, "HTTP status %ld: %s", status, first_line(h));
+	if (status == 413)
+		return DEST_SPLIT;
+	if (curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &pause) == CURLE_OK)
+		h->io.pause_ns = pause * NS_PER_SEC;
 	return status == 408 || status == 429 || status >= 500 ? DEST_RETRY : DEST_LOST;
 }
 
@@ -179,6 +196,7 @@ static enum dest_result http_send(struct dest_io *io, struct envelope *e, int64_
 	struct http_dest *h = (struct http_dest *)io;
 
 	buf_reset(&h->answer.body);
+	h->error[0] = '\0';
 	fetch_set_body(h->easy, e->body.data, e->body.len);
 	if (curl_multi_add_handle(h->multi, h->easy) != CURLM_OK) {
 		dest_why(io, 0, "libcurl refuses the request");
@@ -206,6 +224,7 @@ const struct dest_ops dest_http_ops = {
     .state_size = sizeof(struct http_dest),
     .whole_spec = true,
     .lazy = true,
+    .splits = true,
     .parse = http_parse,
     .send = http_send,
     .free = http_free,

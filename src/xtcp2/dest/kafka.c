@@ -13,8 +13,11 @@
  * retries forever (message.timeout.ms 0). An envelope that it still reports as
  * failed, because of an unknown topic for example, goes back to the head of the
  * queue, and a new producer takes it after the back-off: a batch whose
- * acknowledgement was lost may then be on the topic twice. Only a message that
- * the broker rejects as too large is lost.
+ * acknowledgement was lost may then be on the topic twice.
+ *
+ * The broker refuses batches that are too large (message.max.bytes), in which
+ * several envelopes may be. After the first refusal each envelope is a batch, and
+ * after the second the core cuts the refused envelope in two.
  *
  * -kafkaCompression auto begins with zstd and steps down the list when a broker
  * does not support it, which shows as an error in the delivery report or as
@@ -45,8 +48,8 @@
 #define MESSAGE_OVERHEAD  1024
 /* Smallest queue of librdkafka: two envelopes of the largest size. */
 #define BUFFER_KBYTES_MIN 2048
-/* Interval between two log lines of librdkafka that are passed on. */
-#define LIBRARY_LOG_NS	  (10 * NS_PER_SEC)
+/* Interval between two log lines of librdkafka of the same text that are passed on. */
+#define LIBRARY_LOG_NS	  (60 * NS_PER_SEC)
 
 /* In the order that "auto" tries; the gauge KAFKA_CODEC is an index into it. */
 static const char *const codecs[] = {"zstd", "lz4", "snappy", "none", NULL};
@@ -112,13 +115,41 @@ static enum dest_result outcome(struct kafka_dest *k, rd_kafka_resp_err_t err)
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
 	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
 	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-		return DEST_LOST;
+		return DEST_SPLIT;
 	case RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE:
 		__atomic_store_n(&k->refused_codec, true, __ATOMIC_RELAXED);
 		return DEST_RETRY;
 	default:
 		return DEST_RETRY;
 	}
+}
+
+/* Set the reason of a failed delivery, with the setting to change where one is known. */
+static void why_failed(struct kafka_dest *k, rd_kafka_resp_err_t err)
+{
+	const char *hint = "";
+
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+		hint = "; raise the broker's message.max.bytes (the topic's max.message.bytes), or lower "
+		       "-envelopeFlushBytes";
+		break;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+		hint = "; create the topic, set the broker's auto.create.topics.enable, or name another with "
+		       "-topic";
+		break;
+	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		hint = "; let the user of sasl.username (-kafkaConfig) write the topic";
+		break;
+	default:
+		break;
+	}
+	dest_why(&k->io, 0, "delivery to topic %.64s failed: %s%s", k->io.config->topic, rd_kafka_err2str(err),
+		 hint);
 }
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -135,11 +166,12 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 	} else if (!k->purging) {
 		stat_add(STAT_KAFKA_FAILED_RECORDS, e->rows);
 		stat_add(STAT_KAFKA_FAILED_BYTES, e->body.len);
-		dest_why(&k->io, 0, "delivery failed: %s", rd_kafka_err2str(m->err));
-		if (result == DEST_LOST)
-			log_warn(SUBSYSTEM, "%s: an envelope of %u records and %zu bytes is lost: %s",
-				 dest_name(&k->io), e->rows, e->body.len, rd_kafka_err2str(m->err));
-		else
+		why_failed(k, m->err);
+		if (result == DEST_SPLIT && !k->alone) {
+			k->alone = true;
+			result = DEST_RETRY;
+		}
+		if (result != DEST_SPLIT)
 			k->failed = true;
 	}
 	dest_complete(&k->io, e, result);
@@ -154,7 +186,15 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 	if (err == RD_KAFKA_RESP_ERR__FATAL)
 		k->failed = true;
 	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-		dest_set_up(&k->io, false);
+		dest_down(&k->io);
+}
+
+/* Return the length of a line of librdkafka's without the time and count at its end, which always differ. */
+static size_t text_length(const char *text)
+{
+	const char *tail = strstr(text, " (after ");
+
+	return tail ? (size_t)(tail - text) : strlen(text);
 }
 
 /* On librdkafka's own threads. */
@@ -167,7 +207,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 		__atomic_store_n(&k->refused_codec, true, __ATOMIC_RELAXED);
 	if (level > LOG_LEVEL_WARN)
 		log_debug(SUBSYSTEM, "%s: %s", facility, text);
-	else if (log_limit_pass(&k->log_limit, LIBRARY_LOG_NS, &suppressed))
+	else if (log_repeat_pass(&k->log_limit, LIBRARY_LOG_NS, text, text_length(text), &suppressed))
 		log_notice(SUBSYSTEM, "%s: %s", facility, text);
 }
 
@@ -273,6 +313,8 @@ static int kafka_connect(struct dest_io *io, int64_t deadline_ns)
 
 	rd_kafka_conf_t *conf = rd_kafka_conf_dup(k->conf);
 	int r = set(io, conf, "compression.codec", codecs[k->codec]);
+	if (r == 0 && k->alone)
+		r = set(io, conf, "batch.num.messages", "1");
 	/* The copy of the configuration lacks the interceptors. */
 	rd_kafka_conf_interceptor_add_on_new(conf, "signals", on_new, NULL);
 	if (r == 0 && !(k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why)))) {
@@ -328,7 +370,7 @@ static enum dest_result kafka_send(struct dest_io *io, struct envelope *e, int64
 	case RD_KAFKA_RESP_ERR__QUEUE_FULL:
 		return DEST_BUSY;
 	default:
-		dest_why(io, 0, "produce: %s", rd_kafka_err2str(err));
+		why_failed(k, err);
 		return outcome(k, err);
 	}
 }
@@ -369,10 +411,12 @@ const struct dest_ops dest_kafka_ops = {
     .state_size = sizeof(struct kafka_dest),
     .grace_ns = DESTROY_MS * NS_PER_MS,
     .lazy = true,
+    .splits = true,
     .parse = kafka_parse,
     .connect = kafka_connect,
     .send = kafka_send,
     .disconnect = kafka_disconnect,
     .service = kafka_service,
+    .explain = kafka_explain,
     .free = kafka_free,
 };

@@ -16,10 +16,14 @@ struct kafka_dest {
 	bool auto_codec;
 	bool refused_codec; /* atomic: librdkafka's threads set it */
 	bool failed;	    /* a new producer is needed */
+	bool alone;	    /* one message per batch: a refusal of its size is about that message */
 	bool purging;	    /* delivery reports come from rd_kafka_purge(), not from the broker */
 	size_t in_flight_records, in_flight_bytes;
-	struct log_limit log_limit;
+	struct log_repeat log_limit;
 };
+
+/* kafka_explain.c: ask the broker why it confirms nothing; the answer is io's why. Blocks for a second. */
+void kafka_explain(struct dest_io *io);
 
 /* Set gauges from the JSON text; librdkafka's stats_cb. Return 0: the library frees the text. */
 int kafka_on_stats(rd_kafka_t *rk, char *text, size_t len, void *opaque);

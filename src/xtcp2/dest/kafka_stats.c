@@ -38,6 +38,6 @@ int kafka_on_stats(rd_kafka_t *rk, char *text, size_t len, void *opaque)
 	/* The library may close idle connections: no open connection does not mean that the broker is
 	 * down. */
 	if (up > 0)
-		dest_set_up(&k->io, true);
+		dest_reached(&k->io);
 	return 0;
 }

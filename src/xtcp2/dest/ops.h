@@ -16,19 +16,22 @@ enum dest_result {
 	DEST_RETRY, /* not accepted, the connection is broken: queue it in front, disconnect, back off */
 	DEST_BUSY,  /* not yet: it stays in hand; retry when dest_wake_fd() fires, or after a short wait */
 	DEST_LOST,  /* will never be accepted: counted as send_failed */
+	DEST_SPLIT, /* refused because of its size: cut in two, or lost when it has one row */
 	DEST_TAKEN, /* the destination owns it until dest_complete() */
 	DEST_ENDED, /* not accepted, and the reader is gone for good (EPIPE of stdout) */
 };
 
 #define DEST_WHY_MAX 320
+_Static_assert(DEST_WHY_MAX < DEST_REASON_MAX, "a reason has a why in it");
 
 /* The first member of every destination's state; filled before parse(). */
 struct dest_io {
 	struct dest *dest;
 	const struct dest_config *config;
-	size_t max_envelope;	/* parse() may set it; 0 for no limit */
+	size_t max_envelope;	/* parse() may set it; 0 for no limit; atomic */
 	bool reopen;		/* atomic: service() is to open files anew */
 	int64_t tick_ns;	/* while above 0, the longest time between two calls of service() */
+	int64_t pause_ns;	/* set before DEST_RETRY: the peer asks for at least this long a pause */
 	char why[DEST_WHY_MAX]; /* reason of the last failure */
 };
 
@@ -37,7 +40,8 @@ struct dest_ops {
 	bool whole_spec;   /* parse() gets "http://..." rather than the text after the scheme's colon */
 	int64_t
 	    grace_ns; /* time for disconnect() beyond the grace that dest_stop() gives every destination */
-	bool lazy;    /* connect() proves nothing: up only after a sent envelope or dest_set_up() */
+	bool lazy;    /* connect() proves nothing: up only after a sent envelope or dest_reached() */
+	bool splits;  /* send() or dest_complete() may have DEST_SPLIT */
 	/* Parse the address, which lives as long as the state; no network, no blocking. Return 0, or -errno
 	 * with a clause ("has no port") in why. */
 	int (*parse)(struct dest_io *io, const char *address);
@@ -58,6 +62,8 @@ struct dest_ops {
 	enum dest_result (*service)(struct dest_io *io);
 	/* Optional: return the fd (or -1) to poll for events while there is nothing to send. */
 	int (*idle_fd)(struct dest_io *io, short *events);
+	/* Optional: find out, with why, the reason that nothing is confirmed; may block for a second. */
+	void (*explain)(struct dest_io *io);
 	/* Handle the events of idle_fd(): DEST_SENT, DEST_RETRY or DEST_ENDED. */
 	enum dest_result (*idle)(struct dest_io *io, short revents);
 	/* Optional: free what parse() allocated; the core frees the struct itself. */
@@ -86,12 +92,15 @@ int64_t dest_deadline(struct dest_io *io, int64_t deadline_ns);
 int dest_wake_fd(struct dest_io *io);
 int dest_stop_fd(struct dest_io *io);
 
-/* End DEST_TAKEN with DEST_SENT, DEST_LOST, or DEST_RETRY to queue it again in front. Sending thread. */
+/* End DEST_TAKEN with DEST_SENT, DEST_LOST, DEST_SPLIT, or DEST_RETRY to queue it again in front. Sending thread. */
 void dest_complete(struct dest_io *io, struct envelope *e, enum dest_result result);
 
-/* Report whether the peer is reachable, for destinations that connect in the background; a change logs
- * why. */
-void dest_set_up(struct dest_io *io, bool up);
+/*
+ * The peer has been reached, which proves something only while nothing waits for a
+ * confirmation; or it has failed, with why. For destinations that connect in the background.
+ */
+void dest_reached(struct dest_io *io);
+void dest_down(struct dest_io *io);
 
 /* Return the row of dest_table for "scheme:...", or NULL; write the error sentence for the latter. */
 const struct dest_scheme *dest_scheme_find(const char *spec);

@@ -51,6 +51,7 @@ int envelope_pool_init(struct envelope_pool *pool)
 static void envelope_free(struct envelope *e)
 {
 	buf_free(&e->body);
+	buf_free(&e->cuts);
 	free(e);
 }
 
@@ -83,7 +84,10 @@ void envelope_pool_put(struct envelope_pool *pool, struct envelope *e)
 	if (!e)
 		return;
 	buf_reset(&e->body);
-	e->rows = 0;
+	buf_reset(&e->cuts);
+	if (e->cuts.cap > ENVELOPE_POOL_CUTS_BYTES)
+		buf_free(&e->cuts);
+	e->rows = e->header = e->skip = e->rows_end = 0;
 	e->copied = false;
 	pthread_mutex_lock(&pool->lock);
 	bool keep = e->body.cap <= ENVELOPE_POOL_BODY_BYTES && pool->count < ENVELOPE_POOL_COUNT &&

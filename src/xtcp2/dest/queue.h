@@ -45,6 +45,8 @@ void envelope_queue_prepend(struct envelope_queue *q, struct envelope_queue *fro
 /* The pool frees a body of larger capacity: twice the default -envelopeFlushBytes, which buf_grow() may
  * reach. */
 #define ENVELOPE_POOL_BODY_BYTES (1536u << 10)
+/* The pool frees a list of cuts of larger capacity: 16,384 rows. */
+#define ENVELOPE_POOL_CUTS_BYTES (64u << 10)
 
 struct envelope_pool {
 	pthread_mutex_t lock;

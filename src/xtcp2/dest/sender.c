@@ -17,18 +17,10 @@
 #define BACKOFF_MAX_NS (10 * NS_PER_SEC)
 /* Longest wait after DEST_BUSY when nothing wakes the thread. */
 #define BUSY_NS	       (100 * NS_PER_MS)
-/* After this long up, the next failure is always logged. */
-#define STEADY_NS      (10 * NS_PER_SEC)
-/* Interval between two log lines about drops or failures. */
+/* Longest pause that a peer may ask for. */
+#define PAUSE_MAX_NS   (60 * NS_PER_SEC)
+/* Interval between two log lines about drops. */
 #define REPORT_NS      (60 * NS_PER_SEC)
-/* " (N failures not shown)" with the longest N */
-#define NOT_SHOWN_SIZE 48
-
-static void set_up(struct dest *d, bool up)
-{
-	__atomic_store_n(&d->up, up, __ATOMIC_RELAXED);
-	stat_set(STAT_DEST_UP, up);
-}
 
 static void count_lost_one(enum stat_id reason, const struct envelope *e)
 {
@@ -51,6 +43,28 @@ static struct envelope *take(struct dest *d)
 	return d->in_hand;
 }
 
+/* Replace e by its halves, which return to the queue. Return false, with nothing done, when it cannot be cut. */
+static bool split(struct dest *d, struct envelope *e)
+{
+	struct envelope_sum whole = {0};
+	struct envelope *halves[2];
+
+	envelope_sum_add(&whole, e);
+	if (dest_split(d, e, halves) < 0)
+		return false;
+	stat_add(STAT_ENVELOPES, 1);
+	pthread_mutex_lock(&d->lock);
+	d->taken.envelopes -= whole.envelopes;
+	d->taken.bytes -= whole.bytes;
+	d->taken.records -= whole.records;
+	for (int i = 0; i < 2; i++) {
+		envelope_sum_add(&d->taken, halves[i]);
+		envelope_queue_push(&d->returned, halves[i]);
+	}
+	pthread_mutex_unlock(&d->lock);
+	return true;
+}
+
 /* End what take() began: count and free e, or keep it for give_back(). */
 static void settle(struct dest *d, struct envelope *e, enum dest_result result)
 {
@@ -58,12 +72,23 @@ static void settle(struct dest *d, struct envelope *e, enum dest_result result)
 		envelope_queue_push(&d->returned, e);
 		return;
 	}
+	size_t bytes = e->body.len;
+	if (result == DEST_SPLIT && split(d, e)) {
+		dest_learn_limit(d, bytes);
+		return;
+	}
+	if (result == DEST_SENT) {
+		d->backoff_ns = BACKOFF_MIN_NS;
+		health_confirmed(d);
+	} else {
+		health_lost(d, e);
+	}
 	pthread_mutex_lock(&d->lock);
 	envelope_sum_sub(&d->taken, e);
 	if (!d->closed && result == DEST_SENT) {
 		stat_add(STAT_DEST_SENT_ENVELOPES, 1);
 		stat_add(STAT_DEST_SENT_RECORDS, e->rows);
-		stat_add(STAT_DEST_SENT_BYTES, e->body.len);
+		stat_add(STAT_DEST_SENT_BYTES, e->body.len - e->skip);
 	} else if (!d->closed) {
 		count_lost_one(STAT_RECORDS_SEND_FAILED, e);
 	}
@@ -155,22 +180,19 @@ static void back_off(struct dest *d)
 {
 	int64_t wait = jitter(d->backoff_ns);
 
+	if (wait < d->io->pause_ns)
+		wait = d->io->pause_ns < PAUSE_MAX_NS ? d->io->pause_ns : PAUSE_MAX_NS;
+	d->io->pause_ns = 0;
 	stat_add(STAT_DEST_ERRORS, 1);
 	d->next_attempt_ns = clock_mono_ns() + wait;
 	d->backoff_ns = d->backoff_ns * 2 > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : d->backoff_ns * 2;
-	dest_set_up(d->io, false);
-}
-
-static void note_success(struct dest *d)
-{
-	d->backoff_ns = BACKOFF_MIN_NS;
-	dest_set_up(d->io, true);
+	dest_down(d->io);
 }
 
 static void end(struct dest *d)
 {
 	log_warn(DEST_SUBSYSTEM, "%s: %s: ending", d->name, d->io->why);
-	set_up(d, false);
+	health_end(d);
 	d->ended = true;
 	dest_signal(d->ended_fd);
 }
@@ -213,23 +235,19 @@ static void try_connect(struct dest *d)
 	d->connected = true;
 	stat_add(STAT_DEST_CONNECTS, 1);
 	if (!d->ops->lazy)
-		dest_set_up(d->io, true);
-}
-
-/* Return the end of a failure's log line that counts the suppressed ones. */
-static const char *not_shown(char text[NOT_SHOWN_SIZE], uint64_t failures)
-{
-	text[0] = '\0';
-	if (failures)
-		snprintf(text, NOT_SHOWN_SIZE, " (%" PRIu64 " failures not shown)", failures);
-	return text;
+		dest_reached(d->io);
 }
 
 static void send_one(struct dest *d, struct envelope *e)
 {
-	char text[NOT_SHOWN_SIZE];
-	uint64_t suppressed;
+	size_t limit = dest_max_envelope(d);
 
+	/* Made before the limit was learned. */
+	if (limit && e->body.len > limit && split(d, e)) {
+		d->in_hand = NULL;
+		give_back(d);
+		return;
+	}
 	if (!e->copied && d->copies < d->config.write_files)
 		dest_copy(&d->config, e, ++d->copies);
 	enum dest_result r = d->ops->send(d->io, e, clock_mono_ns() + d->config.send_timeout_ns);
@@ -242,19 +260,12 @@ static void send_one(struct dest *d, struct envelope *e)
 		return;
 	}
 	d->in_hand = NULL;
-	if (r == DEST_SENT)
-		note_success(d);
-	if (r == DEST_LOST) {
-		stat_add(STAT_DEST_ERRORS, 1);
-		if (log_limit_pass(&d->lost_limit, REPORT_NS, &suppressed))
-			log_warn(DEST_SUBSYSTEM, "%s: an envelope of %u records and %zu bytes is lost: %s%s",
-				 d->name, e->rows, e->body.len, d->io->why, not_shown(text, suppressed));
-	}
 	if (r == DEST_RETRY) {
 		disconnect(d, e);
 		back_off(d);
 	} else if (r != DEST_TAKEN) {
 		settle(d, e, r);
+		give_back(d);
 	}
 }
 
@@ -274,6 +285,7 @@ static bool finished(struct dest *d)
 static void step(struct dest *d)
 {
 	report_drops(d, false);
+	int64_t look_again_ns = health_check(d);
 	if (!d->connected) {
 		try_connect(d);
 		return;
@@ -288,6 +300,8 @@ static void step(struct dest *d)
 	if (finished(d)) /* service() may have completed the last envelope */
 		return;
 	int64_t until = d->io->tick_ns > 0 ? clock_mono_ns() + d->io->tick_ns : INT64_MAX;
+	if (until > look_again_ns)
+		until = look_again_ns;
 	short revents = sleep_until(d, until, true);
 	if (revents)
 		goes_on(d, d->ops->idle(d->io, revents));
@@ -303,7 +317,7 @@ void *dest_sender_run(void *dest)
 	disconnect(d, take_ptr(d->in_hand));
 	report_drops(d, true);
 	d->left = dest_close_queue(d, d->ended ? STAT_RECORDS_SEND_FAILED : STAT_RECORDS_DEADLINE);
-	set_up(d, false);
+	health_end(d);
 	pthread_mutex_lock(&d->lock);
 	d->done = true;
 	pthread_cond_signal(&d->done_cond);
@@ -363,41 +377,7 @@ int dest_stop_fd(struct dest_io *io)
 
 void dest_complete(struct dest_io *io, struct envelope *e, enum dest_result result)
 {
-	if (result == DEST_SENT)
-		note_success(io->dest);
 	settle(io->dest, e, result);
-}
-
-/*
- * Log the first failure after some time of success always, the rest at most once
- * per REPORT_NS; log recovery only when the failure was logged. A flapping peer
- * cannot fill the log.
- */
-void dest_set_up(struct dest_io *io, bool up)
-{
-	struct dest *d = io->dest;
-	int64_t now = clock_mono_ns();
-	uint64_t suppressed;
-	char text[NOT_SHOWN_SIZE];
-
-	bool was_up = __atomic_load_n(&d->up, __ATOMIC_RELAXED);
-	if (up && was_up)
-		return;
-	set_up(d, up);
-	if (up) {
-		if (!d->was_ever_up || d->failure_logged)
-			log_info(DEST_SUBSYSTEM, "%s: up", d->name);
-		d->was_ever_up = true;
-		d->failure_logged = false;
-		d->up_since_ns = now;
-		return;
-	}
-	if (was_up && now - d->up_since_ns >= STEADY_NS)
-		d->failure_limit = (struct log_limit){0};
-	if (!log_limit_pass(&d->failure_limit, REPORT_NS, &suppressed))
-		return;
-	d->failure_logged = true;
-	log_warn(DEST_SUBSYSTEM, "%s: %s; trying again%s", d->name, io->why, not_shown(text, suppressed));
 }
 
 const char *dest_name(struct dest_io *io)

@@ -25,7 +25,7 @@ struct dest {
 	pthread_t thread;
 	bool started;
 	bool abandoned;		  /* the thread hangs in a library and now owns this object */
-	bool up;		  /* atomic */
+	bool up, failing;	  /* atomic: health.c */
 	int64_t stop_deadline_ns; /* atomic; INT64_MAX until dest_stop() */
 
 	pthread_cond_t done_cond;
@@ -33,6 +33,7 @@ struct dest {
 	struct envelope_queue queue;
 	struct envelope_sum taken;   /* in hand, or owned by the destination until dest_complete() */
 	struct envelope_sum dropped; /* since the last report */
+	char reason[DEST_REASON_MAX]; /* of the last failure */
 	bool closed;		     /* the queue is closed: submitted envelopes are lost */
 	enum stat_id closed_reason;
 	bool done; /* the thread has ended; done_cond signals it */
@@ -44,8 +45,11 @@ struct dest {
 	int64_t next_attempt_ns, backoff_ns;
 	int64_t next_drop_report_ns;
 	bool was_ever_up, failure_logged;
+	bool refused;		  /* the peer's last word was that it will never take an envelope */
+	int64_t waiting_since_ns; /* something waits since then without a confirmation; 0 for nothing */
+	int64_t next_stall_ns;	  /* when to look again at a destination that confirms nothing */
 	int64_t up_since_ns;
-	struct log_limit failure_limit, lost_limit;
+	struct log_repeat failures, losses, splits; /* limits of log lines */
 	uint32_t copies; /* of envelopes, made for -destWriteFiles */
 	size_t left;	 /* envelopes unsent at the end */
 };
@@ -83,6 +87,19 @@ static inline void dest_show_queue(const struct dest *d)
 
 /* Close and empty the queue, counting all of it under one reason. Return the envelopes counted. */
 size_t dest_close_queue(struct dest *d, enum stat_id reason);
+
+/* health.c, on the sending thread: an envelope was confirmed; one is lost, with why. */
+void health_confirmed(struct dest *d);
+void health_lost(struct dest *d, const struct envelope *e);
+/* Look whether something waits for too long. Return when to look again, INT64_MAX when nothing waits. */
+int64_t health_check(struct dest *d);
+/* The destination has ended. */
+void health_end(struct dest *d);
+
+/* split.c: cut e in two. Return 0 with both halves and e freed, or -errno with e as it was. */
+int dest_split(struct dest *d, struct envelope *e, struct envelope *halves[2]);
+/* The peer refused so many bytes, with why: make later envelopes smaller. */
+void dest_learn_limit(struct dest *d, size_t bytes);
 
 /* The sending thread. */
 void *dest_sender_run(void *dest);

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dest/header.h"
 #include "dest/ops.h"
 
 struct stdio_dest {
@@ -28,7 +29,8 @@ struct stdio_dest {
 	int fd;	      /* to write to */
 	bool own;     /* fd is the second open file of a pipe: close it */
 	size_t piece; /* most bytes of one write(2) */
-	size_t done;  /* bytes of the envelope in hand that are written */
+	bool begun;   /* the header of csv and tsv is there */
+	size_t done;  /* bytes of the envelope in hand that are written, or to be left out */
 };
 
 static int stdio_parse(struct dest_io *io, const char *address, int fd)
@@ -38,7 +40,7 @@ static int stdio_parse(struct dest_io *io, const char *address, int fd)
 	s->fd = fd;
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
-		dest_why(io, 0, "is closed");
+		dest_why(io, 0, "standard %s is closed", fd == STDOUT_FILENO ? "output" : "error");
 		return -EBADF;
 	}
 	if (address[0]) {
@@ -104,6 +106,8 @@ static enum dest_result stdio_send(struct dest_io *io, struct envelope *e, int64
 {
 	struct stdio_dest *s = (struct stdio_dest *)io;
 
+	if (s->done == 0 && (s->begun || file_has_header(s->fd, NULL, e)))
+		s->done = e->skip = e->header;
 	while (s->done < e->body.len) {
 		int r = dest_wait(io, s->fd, POLLOUT, deadline_ns);
 		if (r == -ETIMEDOUT)
@@ -119,12 +123,18 @@ static enum dest_result stdio_send(struct dest_io *io, struct envelope *e, int64
 			/* A full disk behind a redirection: part is written, so the envelope stays in
 			 * hand. */
 			dest_why(io, errno, "write");
-			dest_set_up(io, false);
+			dest_down(io);
 			return DEST_BUSY;
 		}
 	}
 	s->done = 0;
+	s->begun = true;
 	return DEST_SENT;
+}
+
+static void stdio_explain(struct dest_io *io)
+{
+	dest_why(io, 0, "the reader does not read");
 }
 
 static int stdio_idle_fd(struct dest_io *io, short *events)
@@ -152,7 +162,7 @@ static void stdio_free(struct dest_io *io)
 #define STDIO_OPS(parse_)                                                                                   \
 	{                                                                                                   \
 		.state_size = sizeof(struct stdio_dest), .parse = (parse_), .prepare = stdio_prepare,       \
-		.connect = stdio_connect, .send = stdio_send, .idle_fd = stdio_idle_fd, .idle = stdio_idle, \
-		.free = stdio_free                                                                          \
+		.connect = stdio_connect, .send = stdio_send, .explain = stdio_explain,                     \
+		.idle_fd = stdio_idle_fd, .idle = stdio_idle, .free = stdio_free                            \
 	}
 const struct dest_ops dest_stdout_ops = STDIO_OPS(stdout_parse), dest_stderr_ops = STDIO_OPS(stderr_parse);

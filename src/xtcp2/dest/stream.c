@@ -14,6 +14,9 @@
  * or cut at the end of a connection, but misses none unless it loses data that
  * its kernel had acknowledged.
  *
+ * A connection that breaks before anything was acknowledged leads to the name's
+ * next address: a proxy may accept on the first one and have nobody behind it.
+ *
  * The kernel signals no event for acknowledgements, so while some are
  * outstanding the thread checks every ACK_TICK_NS.
  *
@@ -47,6 +50,7 @@ struct stream_dest {
 	socklen_t path_len;
 	int fd;
 	bool eof;	  /* the peer has shut down its sending side */
+	bool proven;	  /* it has acknowledged an envelope since the connection was made */
 	uint64_t written; /* bytes since the connection was made */
 	struct envelope_queue unacked;
 };
@@ -72,7 +76,7 @@ static int begin(struct stream_dest *s, int fd)
 	if (fd < 0)
 		return fd;
 	s->fd = fd;
-	s->eof = false;
+	s->eof = s->proven = false;
 	s->written = 0;
 	return 0;
 }
@@ -136,8 +140,10 @@ static enum dest_result stream_service(struct dest_io *io)
 		if (poll(&p, 1, 0) == 1 && p.revents & POLLERR)
 			return stream_idle(io, p.revents);
 		uint64_t arrived = s->written > (uint64_t)outstanding ? s->written - outstanding : 0;
-		while (s->unacked.head && s->unacked.head->mark <= arrived)
+		while (s->unacked.head && s->unacked.head->mark <= arrived) {
 			dest_complete(io, envelope_queue_pop(&s->unacked), DEST_SENT);
+			s->proven = true;
+		}
 	}
 	io->tick_ns = s->unacked.head ? ACK_TICK_NS : 0;
 	return DEST_SENT;
@@ -146,7 +152,8 @@ static enum dest_result stream_service(struct dest_io *io)
 static enum dest_result stream_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
 {
 	struct stream_dest *s = (struct stream_dest *)io;
-	size_t done = 0;
+	/* A reader that begins here needs the header. */
+	size_t done = e->skip = s->written > 0 ? e->header : 0;
 
 	while (done < e->body.len) {
 		ssize_t n = send(s->fd, e->body.data + done, e->body.len - done, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -158,6 +165,10 @@ static enum dest_result stream_send(struct dest_io *io, struct envelope *e, int6
 		int err = errno;
 		if (err == EAGAIN || err == EINTR)
 			err = -dest_wait(io, s->fd, POLLOUT, deadline_ns);
+		if (err == ETIMEDOUT) {
+			dest_why(io, 0, "the peer has read nothing within -produceTimeout");
+			return DEST_RETRY;
+		}
 		if (err) {
 			dest_why(io, err, "send");
 			return DEST_RETRY;
@@ -179,6 +190,13 @@ static void stream_disconnect(struct dest_io *io)
 	io->tick_ns = 0;
 	close(s->fd);
 	s->fd = -1;
+	if (!s->proven)
+		s->host.first++;
+}
+
+static void stream_explain(struct dest_io *io)
+{
+	dest_why(io, 0, "the peer does not read");
 }
 
 static int stream_idle_fd(struct dest_io *io, short *events)
@@ -196,6 +214,7 @@ const struct dest_ops dest_tcp_ops = {
     .send = stream_send,
     .disconnect = stream_disconnect,
     .service = stream_service,
+    .explain = stream_explain,
     .idle_fd = stream_idle_fd,
     .idle = stream_idle,
 };
@@ -207,6 +226,7 @@ const struct dest_ops dest_unix_ops = {
     .send = stream_send,
     .disconnect = stream_disconnect,
     .service = stream_service,
+    .explain = stream_explain,
     .idle_fd = stream_idle_fd,
     .idle = stream_idle,
 };

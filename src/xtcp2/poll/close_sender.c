@@ -38,11 +38,15 @@ struct close_sender {
 	struct shipper shipper;
 	struct record record;
 	int64_t flush_at; /* CLOCK_MONOTONIC; 0 while no record waits */
+	const struct config *config; /* borrowed */
+	struct hostname hostname;
 };
 
 /* Read one batch. Return whether there may be more. The caller holds the lock. */
 static bool read_batch(struct close_sender *c)
 {
+	if (c->flush_at == 0)
+		record_hostname(&c->record, c->config, &c->hostname);
 	int n = close_events_read(c->events, &c->record, &c->shipper.sink);
 
 	if (n > 0 && c->flush_at == 0)
@@ -135,9 +139,8 @@ struct close_sender *close_sender_new(const struct config *config, struct close_
 	pthread_mutex_init(&c->lock, NULL);
 	int r = shipper_init(&c->shipper, config, dest, error, sizeof(error));
 	if (r == 0) {
-		/* The first worker sends the header. */
-		shipper_header(&c->shipper, false);
 		record_constants(&c->record, config);
+		c->config = config;
 		/* The number after those of the workers. */
 		c->record.netlinker_id = config->netlinkers;
 		r = start(c);

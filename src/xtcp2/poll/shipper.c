@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "dest/dest.h"
@@ -44,6 +45,7 @@ static void submit(struct shipper *s)
 	if (!s->envelope)
 		return;
 	tap_unseen(s);
+	s->envelope->rows_end = s->envelope->body.len;
 	s->encoder.ops->end(&s->encoder, &s->envelope->body);
 	if (buf_ok(&s->envelope->body)) {
 		s->shipped += s->envelope->rows;
@@ -55,16 +57,30 @@ static void submit(struct shipper *s)
 	s->envelope = NULL;
 }
 
+static bool begin(struct shipper *s)
+{
+	struct envelope *e = dest_envelope_get(s->dest);
+
+	if (!e)
+		return false;
+	s->encoder.header_done = false;
+	s->encoder.ops->begin(&s->encoder, &e->body);
+	e->header = s->encoder.ops->header ? e->body.len : 0;
+	s->envelope = e;
+	s->max_bytes = dest_max_envelope(s->dest);
+	return true;
+}
+
 /* Append the record to the current envelope, or to a new one. false without memory. */
 static bool append(struct shipper *s, const struct record *record)
 {
-	if (!s->envelope) {
-		s->envelope = dest_envelope_get(s->dest);
-		if (!s->envelope)
-			return false;
-		s->encoder.ops->begin(&s->encoder, &s->envelope->body);
-	}
+	if (!s->envelope && !begin(s))
+		return false;
 	s->row_at = s->envelope->body.len;
+	if (s->cuts) {
+		uint32_t at = s->row_at;
+		buf_append(&s->envelope->cuts, &at, sizeof(at));
+	}
 	s->encoder.ops->row(&s->encoder, &s->envelope->body, record);
 	s->envelope->rows++;
 	return true;
@@ -76,8 +92,8 @@ static bool too_large(const struct shipper *s)
 }
 
 /*
- * Datagram destinations limit an envelope: a row that does not fit is removed and
- * begins the next one. A row that is too large for a datagram of its own is dropped.
+ * Some destinations limit an envelope: a row that does not fit is removed and
+ * begins the next one. A row that is too large for an envelope of its own is dropped.
  */
 static void append_within_limit(struct shipper *s, const struct record *record)
 {
@@ -92,6 +108,8 @@ static void append_within_limit(struct shipper *s, const struct record *record)
 		if (!too_large(s))
 			return;
 		s->envelope->rows--;
+		if (s->envelope->cuts.len > 0)
+			s->envelope->cuts.len -= sizeof(uint32_t);
 		if (first) {
 			dest_envelope_put(s->dest, s->envelope);
 			s->envelope = NULL;
@@ -142,10 +160,7 @@ static int shipper_emit(struct record_sink *sink, struct record *record)
 		return 0;
 	}
 	record->record_counter = ++s->counter;
-	if (s->max_bytes)
-		append_within_limit(s, record);
-	else if (!append(s, record))
-		s->oversize++;
+	append_within_limit(s, record);
 	if (s->tap && s->wire_rows && s->envelope)
 		tap_appended(s);
 	else if (s->tap)
@@ -163,35 +178,12 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 	    .modulus = config->modulus,
 	    .flush_rows = config->envelope_flush_rows ? config->envelope_flush_rows : ENVELOPE_FLUSH_ROWS,
 	    .flush_bytes = config->envelope_flush_bytes ? config->envelope_flush_bytes : ENVELOPE_FLUSH_BYTES,
-	    .max_bytes = dest_max_envelope(dest),
+	    .cuts = dest_splits(dest),
 	};
 	int r = encoder_init(&s->encoder, config->marshal, config->columns, error, size);
 	s->encoder.json_names = strcmp(config->names, "json") == 0;
 	s->wire_rows = r == 0 && strcmp(s->encoder.ops->name, "protobufList") == 0;
 	return r;
-}
-
-void shipper_header(struct shipper *s, bool send)
-{
-	struct envelope *e = NULL;
-
-	if (!s->encoder.ops->columns)
-		return;
-	if (send)
-		e = dest_envelope_get(s->dest);
-	if (e) {
-		s->encoder.ops->begin(&s->encoder, &e->body);
-		s->encoder.ops->end(&s->encoder, &e->body);
-		if (!s->max_bytes || e->body.len <= s->max_bytes) {
-			dest_submit(s->dest, e);
-		} else {
-			log_warn("poll",
-				 "the %s header of %zu bytes does not fit into a datagram of %zu: left out",
-				 s->encoder.ops->name, e->body.len, s->max_bytes);
-			dest_envelope_put(s->dest, e);
-		}
-	}
-	s->encoder.header_done = true;
 }
 
 void shipper_free(struct shipper *s)
@@ -218,8 +210,23 @@ void record_constants(struct record *record, const struct config *config)
 	record->sections |= RECORD_HAS(META);
 	record->schema_version = RECORD_SCHEMA_VERSION;
 	record->daemon_version = str_of(XTCP2_VERSION);
-	record->hostname = str_of(config->hostname);
 	record->location = str_of(config->location);
 	record->label = str_of(config->label);
 	record->tag = str_of(config->tag);
+}
+
+void record_hostname(struct record *record, const struct config *config, struct hostname *room)
+{
+	if (config->hostname[0]) {
+		record->hostname = str_of(config->hostname);
+		return;
+	}
+	room->text[sizeof(room->text) - 1] = '\0';
+	if (gethostname(room->text, sizeof(room->text) - 1) < 0)
+		room->text[0] = '\0';
+	/* One byte that is not UTF-8 would make a whole envelope unreadable; RFC 1123 has none beyond ASCII. */
+	for (char *c = room->text; *c; c++)
+		if (*c <= ' ' || (unsigned char)*c > '~')
+			*c = '?';
+	record->hostname = str_of(room->text);
 }

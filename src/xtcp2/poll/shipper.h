@@ -33,7 +33,9 @@ struct shipper {
 	uint64_t modulus, modulus_next;
 	uint64_t counter; /* record_counter: records of this shipper since the start */
 	uint32_t flush_rows;
-	size_t flush_bytes, max_bytes;
+	size_t flush_bytes;
+	size_t max_bytes; /* of the envelope being filled, 0 for no limit */
+	bool cuts;	  /* envelopes note where their rows begin */
 	size_t row_at;	/* where the last record begins in the envelope */
 	bool wire_rows; /* the envelope's bytes are those a tap takes: protobufList */
 	struct poll_tap *tap;
@@ -51,11 +53,6 @@ struct shipper {
 int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size);
 /* Set the tap; NULL removes it and discards the rows it has not got yet. */
 void shipper_set_tap(struct shipper *s, struct poll_tap *tap);
-/*
- * Say whether this shipper sends the header line of csv and tsv. Shippers of one
- * destination share a stream: exactly one of them sends it, ahead of all records.
- */
-void shipper_header(struct shipper *s, bool send);
 /* Free the shipper; its unsubmitted envelope goes back to the destination. A zeroed shipper is fine. */
 void shipper_free(struct shipper *s);
 
@@ -65,5 +62,14 @@ uint64_t shipper_flush(struct shipper *s);
 
 /* Set the META fields that are the same in every record. Borrows config's strings. */
 void record_constants(struct record *record, const struct config *config);
+
+/*
+ * Set the host name: -hostname, or the kernel's, which may change while the daemon
+ * runs, so it is asked at each poll. Borrows config's string or the room.
+ */
+struct hostname {
+	char text[65]; /* the kernel's 64 bytes and a NUL */
+};
+void record_hostname(struct record *record, const struct config *config, struct hostname *room);
 
 #endif

@@ -27,6 +27,8 @@ struct worker {
 	struct source *source;
 	struct shipper shipper;
 	struct record record;
+	const struct config *config; /* borrowed */
+	struct hostname hostname;
 };
 
 struct worker_pool {
@@ -83,6 +85,7 @@ static void cycle_work(struct worker *w, struct poll_result *result)
 {
 	struct worker_pool *pool = w->pool;
 
+	record_hostname(&w->record, w->config, &w->hostname);
 	for (;;) {
 		size_t i = __atomic_fetch_add(&pool->next, 1, __ATOMIC_RELAXED);
 		if (i >= pool->job_count)
@@ -150,9 +153,9 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 		log_err("poll", "%s", error);
 		return r;
 	}
-	shipper_header(&w->shipper, number == 0);
 	w->number = number;
 	record_constants(&w->record, config);
+	w->config = config;
 	w->source = w->pool->ops->create(source_config, number);
 	if (!w->source)
 		return -errno;

@@ -34,6 +34,7 @@
 #include "poll/poll.h"
 #include "run/control.h"
 #include "run/handover.h"
+#include "run/ledger.h"
 #include "run/namespaces.h"
 #include "run/refusal.h"
 #include "run/reload.h"
@@ -43,15 +44,14 @@
 #include "stats/stats.h"
 #include "version.h"
 
-static void log_ledger(const struct daemon *d)
+/* verdict: of ledger_verdict() at the end, "" before. */
+static void log_ledger(const struct daemon *d, const char *verdict)
 {
-	uint64_t lost = stat_get(STAT_RECORDS_QUEUE_FULL) + stat_get(STAT_RECORDS_SEND_FAILED) +
-			stat_get(STAT_RECORDS_DEADLINE) + stat_get(STAT_RECORDS_OVERSIZE);
-
-	log_info("xtcp2", "%llu polls, %llu records, %llu sent to %s, %llu lost",
-		 (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
-		 (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
-		 (unsigned long long)lost);
+	log_at(verdict[0] ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "xtcp2",
+	       "%llu polls, %llu records, %llu sent to %s, %llu lost%s",
+	       (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
+	       (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
+	       (unsigned long long)ledger_lost(), verdict);
 }
 
 static void on_signal(struct loop_watch *w, uint32_t events)
@@ -70,7 +70,7 @@ static void on_signal(struct loop_watch *w, uint32_t events)
 		reload_files(d);
 		break;
 	case SIGUSR2:
-		log_ledger(d);
+		log_ledger(d, "");
 		break;
 	default:
 		log_notice("xtcp2", "%s: stopping", strsignal(signo));
@@ -84,7 +84,6 @@ static void on_dest_ended(struct loop_watch *w, uint32_t events)
 	struct daemon *d = w->data;
 
 	loop_remove(d->loop, w);
-	d->reader_gone = true;
 	loop_stop(d->loop);
 }
 
@@ -158,7 +157,10 @@ bool daemon_ready(void *data, struct buf *why)
 	if (!poll_complete(d->poll, why))
 		ready = false;
 	if (!dest_healthy(d->dest)) {
-		buf_printf(why, "the destination %s cannot be reached\n", dest_public_name(d->dest));
+		char reason[DEST_REASON_MAX];
+		dest_reason(d->dest, reason);
+		buf_printf(why, "the destination %s does not deliver: %s\n", dest_public_name(d->dest),
+			   reason[0] ? reason : "nothing was sent yet");
 		ready = false;
 	}
 	return ready;
@@ -228,10 +230,8 @@ static void stop_capture(struct daemon *d)
 
 static int start_settings(struct daemon *d)
 {
-	int r = setup_hostname(d->config);
+	int r = setup_source(d->config, &d->source);
 
-	if (r == 0)
-		r = setup_source(d->config, &d->source);
 	if (r == 0)
 		r = setup_user(d->config, &d->user);
 	if (r == 0)
@@ -312,9 +312,10 @@ static int start_sender(struct daemon *d)
 
 static void stop_sender(struct daemon *d)
 {
-	d->unsent = dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns) > 0;
+	dest_stop(d->dest, clock_mono_ns() + d->config->flush_timeout_ns);
+	d->undelivered = ledger_status(d->dest);
 	if (d->up)
-		log_ledger(d);
+		log_ledger(d, d->successor ? "" : ledger_verdict(d->dest));
 	/* The next process may lack the rights to open it. A name with a line feed cannot be handed over. */
 	if (d->successor && !strchr(d->config->dest, '\n'))
 		d->dest_fd = dest_kept_fd(d->dest);
@@ -492,8 +493,8 @@ int daemon_run(struct config *config, struct handover *received, char *name)
 	stop(&d);
 	if (d.dest_fd >= 0)
 		handover_leave(&left, config->dest, d.dest_fd);
-	if (status == 0 && d.unsent && !d.reader_gone)
-		status = 1;
+	if (status == 0)
+		status = d.undelivered;
 	if (d.successor) {
 		handover_exec(d.successor, config, &left, name);
 		config_delete(d.successor);

@@ -13,8 +13,8 @@ struct handover;
  * Run until SIGTERM, SIGINT, SIGHUP, -maxLoops, a new configuration from a client
  * (the daemon then restarts in place) or the permanent loss of the destination.
  * `received` is settled after start-up. `name` is argv[0], for the restart. Return
- * the exit status: 0; 1 if something failed while running or records were left
- * unsent at the end; 2 if the configuration cannot be run.
+ * the exit status: 0; 1 if something failed while running; 2 if the configuration
+ * cannot be run; 3 (STATUS_UNDELIVERED) if records were lost or nobody was reached.
  */
 int daemon_run(struct config *config, struct handover *received, char *name);
 

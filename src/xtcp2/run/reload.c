@@ -46,15 +46,8 @@ static bool is_same(const struct daemon *d, const struct config *next)
 
 	if (config_copy(&copy, next) < 0)
 		return false;
-	/* Without -hostname the start has filled in the kernel's. */
-	if (!copy.hostname[0]) {
-		free(copy.hostname);
-		copy.hostname = strdup(d->config->hostname);
-	}
-	if (copy.hostname) {
-		config_to_private_json(d->config, &now);
-		config_to_private_json(&copy, &then);
-	}
+	config_to_private_json(d->config, &now);
+	config_to_private_json(&copy, &then);
 	config_free(&copy);
 	files_look(next, &look);
 	return buf_ok(&now) && buf_ok(&then) && now.len > 0 && now.len == then.len &&

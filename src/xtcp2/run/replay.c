@@ -11,6 +11,7 @@
 #include "base/input.h"
 #include "base/log.h"
 #include "poll/shipper.h"
+#include "run/ledger.h"
 #include "run/setup.h"
 #include "run/syscalls.h"
 #include "source/capture.h"
@@ -54,8 +55,8 @@ static int replay_into(const struct config *config, FILE *f, const struct source
 		log_err("replay", "%s", record ? error : "no memory");
 		return -EINVAL;
 	}
-	shipper_header(&shipper, true);
 	record_constants(record, config);
+	record->hostname = str_of(config->hostname); /* the capture's host is not this one */
 	int r = replay_stream(f, config->replay, &source->decode, record, &shipper.sink, result, error,
 			      sizeof(error));
 	shipper_flush(&shipper);
@@ -106,9 +107,11 @@ int replay_run(const struct config *config)
 		if (left)
 			log_err("replay", "%llu records did not reach %s within -flushTimeout",
 				(unsigned long long)stat_get(STAT_RECORDS_DEADLINE), dest_public_name(dest));
-		/* The intact records of a damaged capture were sent; the exit status reports the missing
-		 * ones. */
-		status = r < 0 || left || is_damaged(&result);
+		if (ledger_verdict(dest)[0])
+			log_warn("replay", "%llu lost%s", (unsigned long long)ledger_lost(),
+				 ledger_verdict(dest));
+		/* The intact records of a damaged capture were sent; the exit status reports the missing ones. */
+		status = r < 0 || is_damaged(&result) ? 1 : ledger_status(dest);
 	}
 	dest_free(dest);
 	return status;

@@ -19,22 +19,6 @@
 #include "run/refusal.h"
 #include "source/source.h"
 
-int setup_hostname(struct config *config)
-{
-	char name[256] = "";
-
-	if (config->hostname[0])
-		return 0;
-	if (gethostname(name, sizeof(name) - 1) < 0)
-		return refuse("hostname", ": %s", strerror(errno));
-	char *copy = strdup(name);
-	if (!copy)
-		return -ENOMEM;
-	free(config->hostname);
-	config->hostname = copy;
-	return 0;
-}
-
 int setup_source(const struct config *config, struct source_config *source)
 {
 	char bad[64];

@@ -8,9 +8,6 @@
 #include "netns/netns.h"
 #include "source/source.h"
 
-/* Set the host name if it is empty. */
-int setup_hostname(struct config *config);
-
 /* Parse -deserializers and -states. */
 int setup_source(const struct config *config, struct source_config *source);
 

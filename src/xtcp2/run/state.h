@@ -46,8 +46,7 @@ struct daemon {
 	size_t started;	  /* number of parts whose start function was called */
 	bool trial_only;  /* -check: has no effect outside this process */
 	bool up;	  /* all parts have started */
-	bool unsent;	  /* records were left when -flushTimeout ended */
-	bool reader_gone; /* the reader of stdout has ended: unsent records are no failure */
+	int undelivered;  /* exit status by the ledger, at the end */
 	bool scan_due;	  /* a directory changed while a cycle ran */
 };
 
