@@ -62,11 +62,12 @@ E2
   [[ "$stderr" == *" 0 lost"* ]]
 }
 
-@test "records left unsent at the end: exit status 1, and the reason is logged" {
+@test "records left unsent at the end: exit status 3, and the reason is logged" {
   run --separate-stderr inside <<'E2'
     "$XTCP2" -dest file:missing/out -maxLoops 1 -flushTimeout 100ms
 E2
-  [ "$status" -eq 1 ]
+  [ "$status" -eq 3 ]
+  [[ "$stderr" == *" lost; exit status 3: records were lost"* ]]
   [[ "$stderr" == *"missing/out: open: No such file or directory"* ]]
   [[ "$stderr" == *" 0 sent to file:missing/out, "* ]]
 }

@@ -31,10 +31,11 @@ expected() {
   [[ "$output" == *'unknown scheme; possible are null, stdout'* ]]
 }
 
-@test "a destination that cannot be opened: the reason, the lost records, status 1" {
-  run -1 "$XTCP2" -replay "$BATS_TEST_DIRNAME/../data/linux-6.18-ipv4.pcap" -dest file:/nonexistent/x -flushTimeout 100ms
+@test "a destination that cannot be opened: the reason, the lost records, status 3" {
+  run -3 "$XTCP2" -replay "$BATS_TEST_DIRNAME/../data/linux-6.18-ipv4.pcap" -dest file:/nonexistent/x -flushTimeout 100ms
   grep -qx 'destination: file:/nonexistent/x: open: No such file or directory; trying again' <<<"$output"
   [[ "$output" == *'replay: 18 records did not reach file:/nonexistent/x within -flushTimeout'* ]]
+  [[ "$output" == *'replay: 18 lost; exit status 3: records were lost'* ]]
 }
 
 @test "stdout, stderr and file carry the envelopes as they are" {

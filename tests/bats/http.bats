@@ -86,7 +86,7 @@ E2
     [ "$(wc -l <err)" -eq 1 ]
 
     start -dest file:nowhere/out
-    away() { [ "$(status_of http://127.0.0.1:9088/readyz)" = 503 ] && grep -q 'file:nowhere/out cannot be reached' body; }
+    away() { [ "$(status_of http://127.0.0.1:9088/readyz)" = 503 ] && grep -q 'file:nowhere/out does not deliver: open: No such file or directory' body; }
     wait_for 20 away
     [ "$(status_of http://127.0.0.1:9088/healthz)" = 200 ]
     status=0

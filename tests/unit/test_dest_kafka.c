@@ -292,8 +292,8 @@ static void an_envelope_too_large_is_split(void **state)
 	enum { ROWS = 100, SIZE = 1000, TOO_LARGE = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE };
 	struct cluster *c = *state;
 	unsigned int seen[2 * ROWS] = {0};
-	struct dest *d = dest_of(
-	    c->spec, &(struct dest_config){.topic = c->topic, .encoder = encoder_find("jsonl")});
+	struct dest *d =
+	    dest_of(c->spec, &(struct dest_config){.topic = c->topic, .encoder = encoder_find("jsonl")});
 
 	assert_true(dest_splits(d));
 	rd_kafka_mock_push_request_errors(c->mock, API_PRODUCE, 3, TOO_LARGE, TOO_LARGE, TOO_LARGE);

@@ -57,8 +57,8 @@ struct dest_config {
 	int64_t send_timeout_ns;	   /* for connecting, and for sending one envelope */
 	uint32_t write_files;		   /* -destWriteFiles: copies of the first N envelopes kept on disk */
 	const char *capture_path;	   /* directory of the copies */
-	int64_t look_up_ns;		   /* interval between look-ups of the name in udp:; 0 for the default */
-	const char *topic;		   /* Kafka */
+	int64_t look_up_ns; /* interval between look-ups of the name in udp:; 0 for the default */
+	const char *topic;  /* Kafka */
 	const char *kafka_compression;
 	const char *kafka_config; /* "key=value;key=value", the form of -kafkaConfig; NULL or "" for none */
 	const char *tls_ca, *tls_cert, *tls_key; /* files, for http and Kafka; NULL or "" for none */

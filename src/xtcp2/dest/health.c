@@ -137,7 +137,8 @@ static void stalled(struct dest *d)
 	snprintf(reason, sizeof(reason), "nothing is confirmed within -produceTimeout%s%s",
 		 d->io->why[0] ? ": " : "", d->io->why);
 	if (go_down(d, reason, &d->failures, &suppressed))
-		log_warn(DEST_SUBSYSTEM, "%s: %s; still waiting%s", d->name, reason, not_shown(text, suppressed));
+		log_warn(DEST_SUBSYSTEM, "%s: %s; still waiting%s", d->name, reason,
+			 not_shown(text, suppressed));
 }
 
 int64_t health_check(struct dest *d)

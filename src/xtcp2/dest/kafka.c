@@ -148,8 +148,8 @@ static void why_failed(struct kafka_dest *k, rd_kafka_resp_err_t err)
 	default:
 		break;
 	}
-	dest_why(&k->io, 0, "delivery to topic %.64s failed: %s%s", k->io.config->topic, rd_kafka_err2str(err),
-		 hint);
+	dest_why(&k->io, 0, "delivery to topic %.64s failed: %s%s", k->io.config->topic,
+		 rd_kafka_err2str(err), hint);
 }
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)

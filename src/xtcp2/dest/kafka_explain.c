@@ -46,10 +46,11 @@ static void explain_topic(struct dest_io *io, const struct rd_kafka_metadata *m)
 	char leader[160];
 
 	if (err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-		dest_why(io, 0,
-			 "topic %.64s does not exist: create it, set the broker's auto.create.topics.enable, or "
-			 "name another with -topic",
-			 topic);
+		dest_why(
+		    io, 0,
+		    "topic %.64s does not exist: create it, set the broker's auto.create.topics.enable, or "
+		    "name another with -topic",
+		    topic);
 		return;
 	}
 	if (err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {

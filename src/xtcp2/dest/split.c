@@ -69,8 +69,9 @@ void dest_learn_limit(struct dest *d, size_t bytes)
 		return;
 	__atomic_store_n(&d->io->max_envelope, limit, __ATOMIC_RELAXED);
 	if (log_repeat_pass(&d->splits, INT64_MAX / 2, d->io->why, strlen(d->io->why), &suppressed))
-		log_warn(DEST_SUBSYSTEM, "%s: an envelope of %zu bytes is too large: %s; smaller ones are sent",
-			 d->name, bytes, d->io->why);
+		log_warn(DEST_SUBSYSTEM,
+			 "%s: an envelope of %zu bytes is too large: %s; smaller ones are sent", d->name,
+			 bytes, d->io->why);
 }
 
 int dest_split(struct dest *d, struct envelope *e, struct envelope *halves[2])

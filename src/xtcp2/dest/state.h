@@ -31,10 +31,10 @@ struct dest {
 	pthread_cond_t done_cond;
 	pthread_mutex_t lock; /* for the members down to the blank line */
 	struct envelope_queue queue;
-	struct envelope_sum taken;   /* in hand, or owned by the destination until dest_complete() */
-	struct envelope_sum dropped; /* since the last report */
+	struct envelope_sum taken;    /* in hand, or owned by the destination until dest_complete() */
+	struct envelope_sum dropped;  /* since the last report */
 	char reason[DEST_REASON_MAX]; /* of the last failure */
-	bool closed;		     /* the queue is closed: submitted envelopes are lost */
+	bool closed;		      /* the queue is closed: submitted envelopes are lost */
 	enum stat_id closed_reason;
 	bool done; /* the thread has ended; done_cond signals it */
 
@@ -50,8 +50,8 @@ struct dest {
 	int64_t next_stall_ns;	  /* when to look again at a destination that confirms nothing */
 	int64_t up_since_ns;
 	struct log_repeat failures, losses, splits; /* limits of log lines */
-	uint32_t copies; /* of envelopes, made for -destWriteFiles */
-	size_t left;	 /* envelopes unsent at the end */
+	uint32_t copies;			    /* of envelopes, made for -destWriteFiles */
+	size_t left;				    /* envelopes unsent at the end */
 };
 
 static inline int64_t dest_stop_deadline(const struct dest *d)

@@ -37,7 +37,7 @@ struct close_sender {
 	pthread_mutex_t lock; /* guards events and what follows */
 	struct shipper shipper;
 	struct record record;
-	int64_t flush_at; /* CLOCK_MONOTONIC; 0 while no record waits */
+	int64_t flush_at;	     /* CLOCK_MONOTONIC; 0 while no record waits */
 	const struct config *config; /* borrowed */
 	struct hostname hostname;
 };

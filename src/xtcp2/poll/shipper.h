@@ -36,8 +36,8 @@ struct shipper {
 	size_t flush_bytes;
 	size_t max_bytes; /* of the envelope being filled, 0 for no limit */
 	bool cuts;	  /* envelopes note where their rows begin */
-	size_t row_at;	/* where the last record begins in the envelope */
-	bool wire_rows; /* the envelope's bytes are those a tap takes: protobufList */
+	size_t row_at;	  /* where the last record begins in the envelope */
+	bool wire_rows;	  /* the envelope's bytes are those a tap takes: protobufList */
 	struct poll_tap *tap;
 	size_t unseen_at;     /* offset of the first row of the envelope that the tap has not got ... */
 	uint32_t unseen_rows; /* ... and the number of rows from there on */

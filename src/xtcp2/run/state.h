@@ -43,11 +43,11 @@ struct daemon {
 	struct reload reload;
 	struct config *successor; /* the configuration for the next process; owned; NULL for none */
 	uint64_t loops;
-	size_t started;	  /* number of parts whose start function was called */
-	bool trial_only;  /* -check: has no effect outside this process */
-	bool up;	  /* all parts have started */
-	int undelivered;  /* exit status by the ledger, at the end */
-	bool scan_due;	  /* a directory changed while a cycle ran */
+	size_t started;	 /* number of parts whose start function was called */
+	bool trial_only; /* -check: has no effect outside this process */
+	bool up;	 /* all parts have started */
+	int undelivered; /* exit status by the ledger, at the end */
+	bool scan_due;	 /* a directory changed while a cycle ran */
 };
 
 #endif
