@@ -159,3 +159,42 @@ broker_missed() { grep -q "Connection refused" "$PIPE/producer.log"; }
 }
 
 status_is() { [ "$(http -o /dev/null -w '%{http_code}' "$URL/replicas_status")" = "$1" ]; }
+
+# unready TEXT: /readyz is 503 and says TEXT, and the alert of docs/metrics.md on xtcp2_destination_up fires.
+unready() {
+  [ "$(inside curl -s -o "$PIPE/body" -w '%{http_code}' http://127.0.0.1:9088/readyz)" = 503 ] && grep -q "$1" "$PIPE/body" &&
+    [ "$(metric xtcp2_destination_up)" -eq 0 ]
+}
+
+lost() { sed -n 's/.* sent to .*, \([0-9]*\) lost.*/\1/p' "$PIPE/daemon.log"; }
+
+@test "a broker whose message.max.bytes is smaller than an envelope: split, nothing lost" {
+  start_broker --override message.max.bytes=50000
+  start_traffic 200
+  start_daemon -dest kafka:127.0.0.1:19092 -marshal protobufList -kafkaCompression none
+  wait_for 60 metric_beyond xtcp2_destination_sent_records_total 2000
+  [ "$(metric xtcp2_kafka_failed_records_total)" -gt 0 ] # the broker has refused some
+  stop "$DAEMON"
+  [ "$(lost)" = 0 ]
+  grep -q 'Message size too large; raise the broker.s message.max.bytes' "$PIPE/daemon.log"
+  [ "$(grep -c 'too large' "$PIPE/daemon.log")" -le 3 ]
+}
+
+@test "a broker whose advertised address is out of reach: not ready, and the setting is named" {
+  start_broker --override advertised.listeners=PLAINTEXT://127.0.0.1:9
+  start_daemon -dest kafka:127.0.0.1:19092 -marshal protobufList -produceTimeout 2s -flushTimeout 1s
+  wait_for 60 unready 'nothing is confirmed within -produceTimeout: the broker sends messages to 127.0.0.1:9, .* advertised.listeners'
+  grep -q 'advertised.listeners.*still waiting' "$PIPE/daemon.log"
+  stop "$DAEMON"
+  [ "$(lost)" -gt 0 ]
+  grep -q 'exit status 3: records were lost' "$PIPE/daemon.log"
+}
+
+@test "a topic that does not exist and is not made: not ready, and the setting is named" {
+  start_broker --override auto.create.topics.enable=false
+  start_daemon -dest kafka:127.0.0.1:19092 -topic absent -marshal protobufList -produceTimeout 2s -flushTimeout 1s
+  wait_for 60 unready 'topic absent does not exist: create it, set the broker.s auto.create.topics.enable'
+  grep -q 'topic absent does not exist.*still waiting' "$PIPE/daemon.log"
+  stop "$DAEMON"
+  [ "$(lost)" -gt 0 ]
+}

@@ -74,8 +74,9 @@ pipe_down() {
   tail -n 20 "$PIPE"/*.log >&2
 }
 
+# start_broker [--override KEY=VALUE]...
 start_broker() {
-  start broker env KAFKA_LIBS="$CACHE/kafka/libs" "$PIPELINE/kafka/run" "$PIPE/kafka"
+  start broker env KAFKA_LIBS="$CACHE/kafka/libs" "$PIPELINE/kafka/run" "$PIPE/kafka" "$@"
   BROKER=$STARTED
   wait_for 60 inside nc -z 127.0.0.1 19092
 }

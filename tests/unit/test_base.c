@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/log.h"
 
 static void duration_reads_go_style(void **state)
 {
@@ -69,9 +70,33 @@ static void buf_grows_consumes_and_fails_once(void **state)
 	buf_free(&b);
 }
 
+/* A line that comes again and again hides no other one. */
+static void a_repeated_line_hides_no_other(void **state)
+{
+	struct log_repeat limit = {0};
+	uint64_t suppressed = 99;
+	char text[16];
+
+	assert_true(log_repeat_pass(&limit, INT64_C(1) << 60, "harmless", 8, &suppressed));
+	assert_int_equal(suppressed, 0);
+	for (int i = 0; i < 10; i++)
+		assert_false(log_repeat_pass(&limit, INT64_C(1) << 60, "harmless", 8, &suppressed));
+	assert_true(log_repeat_pass(&limit, INT64_C(1) << 60, "important", 9, &suppressed));
+	assert_int_equal(suppressed, 10);
+	/* The number of texts is bounded as well. */
+	int passed = 2;
+	for (int i = 0; i < 100; i++) {
+		int n = snprintf(text, sizeof(text), "text %d", i);
+		passed += log_repeat_pass(&limit, INT64_C(1) << 60, text, n, &suppressed);
+	}
+	assert_int_equal(passed, LOG_REPEAT_TEXTS);
+	assert_true(log_repeat_pass(&(struct log_repeat){0}, 1, "important", 9, &suppressed));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_repeated_line_hides_no_other),
 	    cmocka_unit_test(duration_reads_go_style),
 	    cmocka_unit_test(duration_writes_what_it_reads),
 	    cmocka_unit_test(buf_grows_consumes_and_fails_once),

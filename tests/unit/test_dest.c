@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 
 #include "dest/queue.h"
+#include "dest/state.h"
+#include "record/encoder.h"
 
 static int setup(void **state)
 {
@@ -220,6 +222,67 @@ static void a_renamed_file_is_made_anew(void **state)
 	unlink(other);
 }
 
+/* An envelope of records [first, end) as a worker makes it. */
+static struct envelope *encoded(struct dest *d, const struct encoder_ops *ops, int first, int end)
+{
+	struct envelope *e = dest_envelope_get(d);
+	struct encoder encoder = {.ops = ops};
+	static struct record r;
+
+	r.sections = RECORD_HAS(META);
+	r.hostname = str_of("a host, with a comma");
+	ops->begin(&encoder, &e->body);
+	e->header = ops->header ? e->body.len : 0;
+	for (int i = first; i < end; i++) {
+		uint32_t at = e->body.len;
+		buf_append(&e->cuts, &at, sizeof(at));
+		r.record_counter = i;
+		ops->row(&encoder, &e->body, &r);
+	}
+	e->rows = end - first;
+	e->rows_end = e->body.len;
+	ops->end(&encoder, &e->body);
+	return e;
+}
+
+static void assert_same(struct dest *d, struct envelope *got, struct envelope *want)
+{
+	assert_int_equal(got->body.len, want->body.len);
+	assert_memory_equal(got->body.data, want->body.data, want->body.len);
+	assert_int_equal(got->rows, want->rows);
+	assert_int_equal(got->header, want->header);
+	dest_envelope_put(d, got);
+	dest_envelope_put(d, want);
+}
+
+/* The halves of an envelope are what the encoder would have made of half of the records. */
+static void an_envelope_of_any_format_is_cut_in_two(void **state)
+{
+	static const int sizes[] = {2, 3, 7, 100, 1000}; /* with lengths of one to three bytes */
+
+	for (const struct encoder_ops *ops = encoder_table; ops->name; ops++) {
+		struct dest *d = dest_of("null", &(struct dest_config){.encoder = ops});
+		struct envelope *halves[2], *quarters[2];
+
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			int n = sizes[i];
+			assert_int_equal(dest_split(d, encoded(d, ops, 0, n), halves), 0);
+			assert_same(d, halves[0], encoded(d, ops, 0, n / 2));
+			/* And halves of halves. */
+			if (n - n / 2 < 2) {
+				assert_true(dest_split(d, halves[1], quarters) < 0);
+				assert_same(d, halves[1], encoded(d, ops, n / 2, n));
+				continue;
+			}
+			int middle = n / 2 + (n - n / 2) / 2;
+			assert_int_equal(dest_split(d, halves[1], quarters), 0);
+			assert_same(d, quarters[0], encoded(d, ops, n / 2, middle));
+			assert_same(d, quarters[1], encoded(d, ops, middle, n));
+		}
+		dest_free(d);
+	}
+}
+
 /* Replace stdout by the write end of a new pipe. Return the read end. */
 static int pipe_as_stdout(int *saved)
 {
@@ -315,6 +378,7 @@ int main(void)
 	    cmocka_unit_test_setup(the_pool_is_bounded, setup),
 	    cmocka_unit_test_setup(a_file_holds_whole_envelopes_only, setup),
 	    cmocka_unit_test_setup(a_renamed_file_is_made_anew, setup),
+	    cmocka_unit_test_setup(an_envelope_of_any_format_is_cut_in_two, setup),
 	    cmocka_unit_test_setup(stdout_without_reader_ends, setup),
 	    cmocka_unit_test_setup(a_reader_that_stands_still_does_not_hold_the_stop, setup),
 	    cmocka_unit_test_setup(copies_of_the_first_envelopes_are_kept, setup),

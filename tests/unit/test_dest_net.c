@@ -2,7 +2,10 @@
 /* Destinations with a peer, which is the test itself, on real sockets. */
 #include "dest_fixture.h"
 
+#include <arpa/inet.h>
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -270,6 +273,151 @@ static void unixgram_waits_for_its_peer(void **state)
 	dest_free(d);
 }
 
+/* Addresses of *.example, NULL at the end; one after the other as the resolver returns them. */
+static const char *addresses[3];
+
+/* In place of libc's: names that move, and names with several addresses. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **list)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+	    dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (!name || !strstr(name, ".example"))
+		return real(name, service, hints, list);
+	*list = NULL;
+	for (struct addrinfo **end = list; *addresses && end; end = &(*end)->ai_next) {
+		int i = 0;
+		for (struct addrinfo *a = *list; a; a = a->ai_next)
+			i++;
+		if (!addresses[i])
+			break;
+		int r = real(addresses[i], service, hints, end);
+		if (r)
+			return r;
+	}
+	return *list ? 0 : EAI_NONAME;
+}
+
+/* A datagram socket on an address of loopback; the port as asked for (0: any), written back. */
+static int bind_udp(const char *address, uint16_t *port)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(*port)};
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	inet_pton(AF_INET, address, &sa.sin_addr);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	*port = ntohs(sa.sin_port);
+	return fd;
+}
+
+static bool arrived(int fd)
+{
+	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) == 1;
+}
+
+/* The collector moves and its old address swallows everything: the name is looked up now and then. */
+static void udp_follows_its_name(void **state)
+{
+	char spec[64];
+	uint16_t port = 0;
+	_cleanup_close_ int old = bind_udp("127.0.0.2", &port), new = bind_udp("127.0.0.3", &port);
+	int n = 0;
+
+	addresses[0] = "127.0.0.2";
+	addresses[1] = NULL;
+	snprintf(spec, sizeof(spec), "udp:moves.example:%u", port);
+	struct dest *d = dest_of(spec, &(struct dest_config){.look_up_ns = 20 * NS_PER_MS});
+	submit(d, n++, 100, 1);
+	assert_true(readable(old));
+	__atomic_store_n(&addresses[0], "127.0.0.3", __ATOMIC_RELAXED);
+	wait_for((submit(d, n++, 100, 1), arrived(new)));
+	/* A resolver that has no answer for a while changes nothing. */
+	uint64_t connects = stat_get(STAT_DEST_CONNECTS);
+	__atomic_store_n(&addresses[0], NULL, __ATOMIC_RELAXED);
+	nanosleep(&(struct timespec){.tv_nsec = 30 * NS_PER_MS}, NULL);
+	submit(d, n++, 100, 1);
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_int_equal(stat_get(STAT_DEST_CONNECTS), connects);
+	assert_ledger(n, 0, 0, 0);
+	dest_free(d);
+}
+
+static void udp_goes_on_to_the_next_address(void **state)
+{
+	char spec[64];
+	uint16_t port = 0;
+	_cleanup_close_ int second = bind_udp("127.0.0.3", &port);
+
+	addresses[0] = "127.0.0.2"; /* refuses */
+	addresses[1] = "127.0.0.3";
+	snprintf(spec, sizeof(spec), "udp:two.example:%u", port);
+	struct dest *d = dest_of(spec, &(struct dest_config){0});
+	submit(d, 0, 100, 1);
+	assert_true(readable(second));
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_ledger(1, 0, 0, 0);
+	dest_free(d);
+}
+
+/* A proxy accepts on the first address and has nobody behind it. */
+static void tcp_goes_on_to_the_next_address(void **state)
+{
+	char spec[64];
+	uint16_t port = 0;
+	_cleanup_close_ int listener = bind_inet(SOCK_STREAM, &port);
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
+	_cleanup_close_ int proxy = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, "127.0.0.2", &sa.sin_addr);
+	assert_int_equal(bind(proxy, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(proxy, 8), 0);
+	addresses[0] = "127.0.0.2";
+	addresses[1] = "127.0.0.1";
+	snprintf(spec, sizeof(spec), "tcp:two.example:%u", port);
+	struct dest *d = dest_of(spec, &(struct dest_config){0});
+	int fd = accept_one(proxy);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+	close(fd); /* with a reset */
+	submit(d, 0, 100, 1);
+	fd = accept_one(listener);
+	assert_true(readable(fd));
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_ledger(1, 0, 0, 0);
+	dest_free(d);
+	close(fd);
+}
+
+/* Up is what confirms: a peer that accepts, and does not read, is not. */
+static void a_peer_that_does_not_read_is_not_up(void **state)
+{
+	char path[64], spec[80], reason[DEST_REASON_MAX], data[100];
+
+	path_in_dir(path, sizeof(path), "mute");
+	snprintf(spec, sizeof(spec), "unix:%s", path);
+	_cleanup_close_ int listener = bind_unix(SOCK_STREAM, path);
+	struct dest *d = dest_of(spec, &(struct dest_config){.send_timeout_ns = 50 * NS_PER_MS});
+	wait_for(dest_healthy(d)); /* nothing waits */
+	submit(d, 0, 100, 1);
+	wait_for(!dest_healthy(d));
+	dest_reason(d, reason);
+	assert_string_equal(reason, "nothing is confirmed within -produceTimeout: the peer does not read");
+	assert_true(dest_failing(d));
+	int fd = accept_one(listener);
+	assert_int_equal(recv(fd, data, sizeof(data), 0), 100);
+	wait_for(dest_healthy(d));
+	dest_reason(d, reason);
+	assert_string_equal(reason, "");
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_false(dest_failing(d));
+	assert_ledger(1, 0, 0, 0);
+	dest_free(d);
+	close(fd);
+	unlink(path);
+}
+
 static void udp_waits_for_a_peer_that_refuses(void **state)
 {
 	char spec[64], data[100];
@@ -505,6 +653,10 @@ int main(void)
 	    cmocka_unit_test_setup(udp_sends_one_datagram_an_envelope, setup),
 	    cmocka_unit_test_setup(unixgram_sends_one_datagram_an_envelope, setup),
 	    cmocka_unit_test_setup(unixgram_waits_for_its_peer, setup),
+	    cmocka_unit_test_setup(udp_follows_its_name, setup),
+	    cmocka_unit_test_setup(udp_goes_on_to_the_next_address, setup),
+	    cmocka_unit_test_setup(tcp_goes_on_to_the_next_address, setup),
+	    cmocka_unit_test_setup(a_peer_that_does_not_read_is_not_up, setup),
 	    cmocka_unit_test_setup(udp_waits_for_a_peer_that_refuses, setup),
 	    cmocka_unit_test_setup(unix_peer_restarts_lose_nothing, setup),
 	    cmocka_unit_test_setup(tcp_resends_what_was_not_acknowledged, setup),

@@ -134,6 +134,9 @@ static void stalled(struct dest *d)
 
 	if (d->connected && d->ops->explain && !dest_stopping(d))
 		d->ops->explain(d->io);
+	/* The reason of the last attempt says more than none. */
+	if (!d->io->why[0] && __atomic_load_n(&d->failing, __ATOMIC_RELAXED))
+		return;
 	snprintf(reason, sizeof(reason), "nothing is confirmed within -produceTimeout%s%s",
 		 d->io->why[0] ? ": " : "", d->io->why);
 	if (go_down(d, reason, &d->failures, &suppressed))

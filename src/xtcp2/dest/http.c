@@ -144,6 +144,11 @@ static int http_parse(struct dest_io *io, const char *address)
 	return strncmp(address, "https:", 6) == 0 ? set_tls(h) : 0;
 }
 
+static bool stopping(struct http_dest *h)
+{
+	return dest_deadline(&h->io, INT64_MAX) != INT64_MAX;
+}
+
 /* Run the prepared request to its end or the deadline. CURLE_OK means that there is a status. */
 static CURLcode perform(struct http_dest *h, int64_t deadline_ns)
 {
@@ -158,8 +163,7 @@ static CURLcode perform(struct http_dest *h, int64_t deadline_ns)
 		if (wait <= 0)
 			return CURLE_OPERATION_TIMEDOUT;
 		struct curl_waitfd stop = {.fd = dest_stop_fd(&h->io), .events = CURL_WAIT_POLLIN};
-		bool stopping = dest_deadline(&h->io, INT64_MAX) != INT64_MAX;
-		curl_multi_poll(h->multi, &stop, stopping ? 0 : 1, wait / NS_PER_MS + 1, NULL);
+		curl_multi_poll(h->multi, &stop, stopping(h) ? 0 : 1, wait / NS_PER_MS + 1, NULL);
 	}
 	for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left));)
 		if (m->msg == CURLMSG_DONE)
@@ -173,7 +177,7 @@ static enum dest_result judge(struct http_dest *h, CURLcode r)
 	long status = 0;
 
 	if (r == CURLE_OPERATION_TIMEDOUT) {
-		dest_why(&h->io, 0, "no answer within -produceTimeout");
+		dest_why(&h->io, 0, "no answer within %s", stopping(h) ? "-flushTimeout" : "-produceTimeout");
 		return DEST_RETRY;
 	}
 	if (r != CURLE_OK) {

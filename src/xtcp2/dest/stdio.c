@@ -159,10 +159,10 @@ static void stdio_free(struct dest_io *io)
 		close(s->fd);
 }
 
-#define STDIO_OPS(parse_)                                                                                   \
-	{                                                                                                   \
-		.state_size = sizeof(struct stdio_dest), .parse = (parse_), .prepare = stdio_prepare,       \
-		.connect = stdio_connect, .send = stdio_send, .explain = stdio_explain,                     \
-		.idle_fd = stdio_idle_fd, .idle = stdio_idle, .free = stdio_free                            \
+#define STDIO_OPS(parse_)                                                                             \
+	{                                                                                             \
+		.state_size = sizeof(struct stdio_dest), .parse = (parse_), .prepare = stdio_prepare, \
+		.connect = stdio_connect, .send = stdio_send, .explain = stdio_explain,               \
+		.idle_fd = stdio_idle_fd, .idle = stdio_idle, .free = stdio_free                      \
 	}
 const struct dest_ops dest_stdout_ops = STDIO_OPS(stdout_parse), dest_stderr_ops = STDIO_OPS(stderr_parse);
