@@ -312,7 +312,7 @@ static void compare_value(const char *socket, const struct row *r, const struct 
 	} else if (a->moves) {
 		unsigned long long from = strtoull(a->text, NULL, 10), to = strtoull(b->text, NULL, 10);
 		unsigned long long is = strtoull(got, NULL, 10);
-		/* What was counted began anew when the value fell. */
+		/* A value that has fallen was reset in between. */
 		if (!*got || (from <= to && (is < from || is > to)))
 			differ(
 			    "%s of \"%s\", which %s, is %s in the record, %s and %s from getsockopt before and after",
@@ -380,7 +380,7 @@ static void compare_with_ss(void *data, const char *field, const char *want)
 	if (may_lack(l->row, field))
 		return;
 	compared++;
-	/* What nobody owns has no owner in the record, 0 for ss. */
+	/* A socket without an owner has none in the record; ss prints 0. */
 	if (strcmp(got, want) != 0 && !(!*got && !strcmp(want, "0")))
 		differ("%s of a socket in %s (cookie %s) is %s in the record, %s from ss", field, l->what,
 		       cell(l->row, "inet_diag_msg_socket_cookie"), got, want);

@@ -92,7 +92,7 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-/* Where the listener listens, as a client of `family` dials it. */
+/* Set the listener's address, as a client of `family` dials it. */
 static socklen_t address_of(int listener, int family, union address *to)
 {
 	union address own;
@@ -363,7 +363,7 @@ static void lossy(int to)
 	}
 	if (!tc("delete dev lo root"))
 		die("tc qdisc delete");
-	/* What was lost last arrives now. */
+	/* The segment lost last arrives now. */
 	say(both.client, both.server, 4096);
 	say(both.server, both.client, 4096);
 	feature("netem");
