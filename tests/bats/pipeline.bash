@@ -83,7 +83,7 @@ start_broker() {
 
 # start_engine [FLAG]...
 start_engine() {
-  start engine env -u XTCP2_CLICKHOUSE_PASSWORD "$(bin xtcp2-clickhouse)" -data "${ENGINE_DATA:-$PIPE/clickhouse}" -v "$@"
+  start engine env -u XTCP2_CLICKHOUSE_PASSWORD "$(bin xtcp2-clickhouse)" -data "${ENGINE_DATA:-$PIPE/clickhouse}" -verbose "$@"
   ENGINE=$STARTED
   wait_for 60 ping_engine
   PASSWORD_FILE=${ENGINE_DATA:-$PIPE/clickhouse}/password
