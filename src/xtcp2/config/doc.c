@@ -158,6 +158,13 @@ static const char man_head[] =
     "Durations are written as in 10s, 250ms or 1h30m.\n";
 
 static const char man_tail[] =
+    ".SH EXAMPLES\n"
+    "Print every socket of this host and its containers, once:\n.PP\n.nf\n"
+    "    xtcp2 \\-maxLoops 1 \\-marshal jsonl\n.fi\n.PP\n"
+    "Poll every ten seconds and write envelopes to Kafka:\n.PP\n.nf\n"
+    "    xtcp2 \\-dest kafka:broker.example:9092 \\-marshal protobufList \\-frequency 10s\n.fi\n.PP\n"
+    "Start all but the polls with a configuration file, to learn whether it is right:\n.PP\n.nf\n"
+    "    xtcp2 \\-check \\-config /etc/xtcp2.json\n.fi\n"
     ".SH SIGNALS\n"
     "SIGTERM and SIGINT end the daemon: it sends what is queued, for at most\n"
     ".BR \\-flushTimeout .\n"
