@@ -122,3 +122,23 @@ polled() {
     jq -e --arg set "$set" '[.flavors[].contents[]] | index($set)' nix/microvms/flavors.json
   done
 }
+
+# bats test_tags=machine
+@test "the daemon's image reads sockets as the user xtcp2, and its health check follows readiness" {
+  BUILD=$BUILD ci/oci --daemon "$BATS_TEST_TMPDIR/image.tar"
+  tar -C "$BATS_TEST_TMPDIR" -xf "$BATS_TEST_TMPDIR/image.tar"
+  mkdir "$BATS_TEST_TMPDIR/root" && tar -C "$BATS_TEST_TMPDIR/root" -xf "$BATS_TEST_TMPDIR/layer.tar"
+  jq -r '.config | (.Entrypoint | join(" ")), (.Healthcheck.Test[1:] | join(" "))' "$BATS_TEST_TMPDIR"/[0-9a-f]*.json >"$BATS_TEST_TMPDIR/commands"
+  { read -r entrypoint && read -r health; } <"$BATS_TEST_TMPDIR/commands"
+  export BATS_TEST_DIRNAME
+  run -0 timeout 60 unshare -n -m -p -f --mount-proc --propagation private bash -euo pipefail -s "$BATS_TEST_TMPDIR" "$entrypoint" "$health" <<'E2'
+    . "$BATS_TEST_DIRNAME/lib.bash"
+    ip link set lo up && cd "$1" && mount -t proc proc root/proc
+    not chroot root $3
+    chroot root $2 -dest stdout -marshal jsonl -frequency 1h -timeout 1s >records 2>log & pid=$!
+    wait_for 20 chroot root $3
+    wait_for 20 grep -q '"LISTEN"' records
+    [ "$(awk '/^Uid:/ { print $2 }' /proc/$pid/status)" = 64978 ]
+    kill $pid && wait $pid
+E2
+}
