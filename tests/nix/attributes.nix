@@ -18,6 +18,7 @@ let
     "grafanaPlugins"
     "linuxPackages"
     "llvmPackages_21"
+    "python3Packages"
     "testers"
     "unixtools"
   ];
