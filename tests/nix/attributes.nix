@@ -25,5 +25,8 @@ let
 in
 lib.concatMap (
   name:
-  if lib.elem name sets then map (inner: "${name}.${inner}") (lib.attrNames pkgs.${name}) else [ name ]
+  if lib.elem name sets then
+    map (inner: "${name}.${inner}") (lib.attrNames pkgs.${name})
+  else
+    [ name ]
 ) (lib.subtractLists plumbing (lib.attrNames pkgs))

@@ -23,8 +23,13 @@ let
     };
   test = pkgs.callPackage ../../nix/checks/host.nix { testers.runNixOSTest = test: test; };
   systems =
-    lib.concatMap (flavor: map (machine flavor) [ true false ])
-      (lib.importJSON ../../nix/microvms/flavors.json).flavors
+    lib.concatMap (
+      flavor:
+      map (machine flavor) [
+        true
+        false
+      ]
+    ) (lib.importJSON ../../nix/microvms/flavors.json).flavors
     ++ map (modules: lib.nixosSystem { inherit modules; }) [
       [
         ../../nix/modules/xtcp2-service.nix
@@ -85,16 +90,17 @@ let
     else
       [ { unlisted = lib.concatStringsSep "." path; } ];
 
-  set = lib.concatMap (
-    system:
+  set =
     lib.concatMap (
-      option:
-      lib.concatMap (definition: walk option.loc definition.value) (
-        lib.filter ours option.definitionsWithLocations
-      )
-    ) (lib.filter foreign (lib.collect lib.isOption system.options))
-  ) systems
-  ++ walk [ "testers" "runNixOSTest" ] test;
+      system:
+      lib.concatMap (
+        option:
+        lib.concatMap (definition: walk option.loc definition.value) (
+          lib.filter ours option.definitionsWithLocations
+        )
+      ) (lib.filter foreign (lib.collect lib.isOption system.options))
+    ) systems
+    ++ walk [ "testers" "runNixOSTest" ] test;
   names = kind: lib.unique (lib.catAttrs kind set);
 in
 {
