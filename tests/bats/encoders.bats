@@ -69,8 +69,7 @@ unframe() {
 
 @test "csv and tsv: a header, a column for every field of the schema, the same in each line" {
   local fields
-  fields=$(sed -n 's/^  [a-zA-Z0-9]* \([a-z0-9_]*\) = [0-9]*;.*/\1/p' "$ROOT/proto/xtcp_flat_record/v1/xtcp_flat_record.proto" |
-    sed -n '/^schema_version$/,/^ulp_name$/p')
+  fields=$(sed -n '/^message XtcpFlatRecord {/,/^}/s/^  [a-zA-Z0-9]* \([a-z0-9_]*\) = [0-9]*;.*/\1/p' "$ROOT/proto/xtcp_flat_record/v1/xtcp_flat_record.proto")
   replay tsv >table
   [ "$(head -n 1 table | tr '\t' '\n')" = "$fields" ]
   [ "$(wc -l <table)" -eq $((RECORDS + 1)) ]

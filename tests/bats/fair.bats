@@ -74,15 +74,15 @@ E2
   inside <<'E2'
     "$NSTEST" -initial 60 -traffic -conns 1 -loops 0 >made 2>&1 &
     wait_for 20 grep -q READY made
-    "$XTCP2" -dest file:out -marshal csv -columns netns,inet_diag_msg_state -frequency 410ms -timeout 400ms -grpcPort 0 -user root 2>log & daemon=$!
-    wait_for 20 seen 60
+    "$XTCP2" -dest file:out -marshal csv -columns netns,inet_diag_msg_state -frequency 5s -timeout 4900ms -grpcPort 0 -user root 2>log & daemon=$!
+    wait_for 60 seen 60
     # The new limit is below its open descriptors: it can open no more. Only its own user may set the limit.
     prlimit --pid $daemon --nofile=50:50
     "$NSTEST" -initial 20 -traffic -conns 1 -loops 0 >more 2>&1 &
     wait_for 20 grep -q READY more
-    wait_for 20 seen 80
+    wait_for 60 seen 80
     whole() { [ "$(metric xtcp2_namespaces_unread)" -eq 0 ]; }
-    wait_for 20 whole
+    wait_for 60 whole
     [ "$(metric 'xtcp2_namespace_errors_total{kind="limit"}')" -gt 0 ]
     kill $daemon; wait $daemon
 E2

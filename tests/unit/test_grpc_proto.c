@@ -95,7 +95,7 @@ static void gzip_is_read_and_written(void **state)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i % 251);
 	size_t n = gzip_deflate(packed, sizeof(packed), data, sizeof(data));
-	assert_in_range(n, 1, sizeof(data) / 2);
+	assert_true(n >= 1 && n <= sizeof(data) / 2);
 	assert_int_equal(gzip_deflate(packed, n - 1, data, sizeof(data)), 0);
 	assert_int_equal(gzip_deflate(packed, sizeof(packed), data, sizeof(data)), n);
 	assert_int_equal(gzip_inflate(&plain, packed, n, sizeof(data)), 0);
@@ -124,7 +124,7 @@ static void a_gzip_bomb_is_not_unpacked(void **state)
 
 	assert_true(data && packed);
 	size_t n = gzip_deflate(packed, 1 << 20, data, BOMB);
-	assert_in_range(n, 1, 512 << 10);
+	assert_true(n >= 1 && n <= 512 << 10);
 	assert_int_equal(gzip_inflate(&plain, packed, n, MOST), -EMSGSIZE);
 	assert_true(plain.cap <= 2 * MOST);
 	free(data);
