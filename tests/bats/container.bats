@@ -98,10 +98,10 @@ E
     wait_for 20 described '.container_name == "web" and .container_image == "registry/web:1.2" and .container_runtime == "docker"'
     kill "$first"
     wait_for 20 described '.event == 1 and .container_name == "web"'
-    daemon_stop
     # The other runtime's is not Docker's to know.
+    wait_for 20 described '.container_runtime == "containerd" and .container_name == null'
+    daemon_stop
     [ "$(cat /run/requests)" = "GET /containers/$FIRST/json" ]
-    described '.container_runtime == "containerd" and .container_name == null'
 E
 }
 
