@@ -14,8 +14,8 @@ teardown() { pipe_down; }
   start_engine
   start_daemon -marshal protobufList -destPasswordFile "$PASSWORD_FILE" \
     -dest "http://default@127.0.0.1:18123/?query=INSERT+INTO+xtcp.xtcp_flat_records_in+FORMAT+ProtobufList"
-  wait_for 30 rows_beyond 30
-  [ "$(sql "SELECT uniqExact(destination_port) FROM xtcp.sockets WHERE state = 'ESTABLISHED' AND destination_port BETWEEN 4000 AND 4004")" = 5 ]
+  all_five() { [ "$(sql "SELECT uniqExact(destination_port) FROM xtcp.sockets WHERE state = 'ESTABLISHED' AND destination_port BETWEEN 4000 AND 4004")" = 5 ]; }
+  wait_for 60 all_five
   stop "$DAEMON"
   # Its last words name what it sent; all of it is there.
   grep -q ", $(rows) sent to http:.*, 0 lost" "$PIPE/daemon.log"
