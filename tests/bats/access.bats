@@ -18,7 +18,8 @@ setup() {
 
 # Runs the shell text of standard input with network, processes, /run and groups of its own.
 sandbox() {
-  unshare -n -m -p -f --mount-proc -- timeout -k 5 120 bash -euo pipefail -c "
+  # Outside: as the first process of a namespace timeout ends at once, since coreutils 9.10.
+  timeout -k 5 120 unshare -n -m -p -f --kill-child --mount-proc -- bash -euo pipefail -c "
     mount --make-rprivate / && mount -t tmpfs run /run && mkdir /run/netns && ip link set lo up
     . '$BATS_TEST_DIRNAME/lib.bash'; unset XTCP_GRPC_SOCKET; cd /run
     cp /etc/group groups; printf 'xreaders:x:7001:\nxadmins:x:7002:\nxothers:x:7003:\n' >>groups; mount --bind groups /etc/group
