@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Records against this machine's kernel, by the program that the guest's check EQUALS_KERNEL runs.
+# bats file_tags=machine
 load lib
 bats_require_minimum_version 1.5.0
 
