@@ -324,7 +324,7 @@ static void add_congestion(struct oracle *o, int fd, uint8_t state)
 	} else if (!strcmp(name, "bbr")) {
 		add_number(o, "bbr_info_bw_lo", info.bbr.bbr_bw_lo);
 		add_number(o, "bbr_info_bw_hi", info.bbr.bbr_bw_hi);
-		if (info.bbr.bbr_min_rtt == UINT32_MAX)
+		if (info.bbr.bbr_min_rtt == 0 || info.bbr.bbr_min_rtt == UINT32_MAX)
 			add(o, "bbr_info_min_rtt");
 		else
 			add_number(o, "bbr_info_min_rtt", info.bbr.bbr_min_rtt);
