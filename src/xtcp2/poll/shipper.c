@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "dest/dest.h"
+#include "filter/filter.h"
 #include "stats/stats.h"
 #include "version.h"
 
@@ -155,6 +156,10 @@ static int shipper_emit(struct record_sink *sink, struct record *record)
 {
 	struct shipper *s = (struct shipper *)sink;
 
+	if (s->filter && !filter_match(s->filter, record)) {
+		s->filtered++;
+		return 0;
+	}
 	if (s->modulus > 1 && s->modulus_next++ % s->modulus != 0) {
 		s->sampled_out++;
 		return 0;
@@ -182,6 +187,10 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 	};
 	int r = encoder_init(&s->encoder, config->marshal, config->columns, error, size);
 	s->encoder.json_names = strcmp(config->names, "json") == 0;
+	if (r == 0) {
+		s->filter = filter_new(config->filter, error, size);
+		r = *error ? -EINVAL : 0;
+	}
 	s->wire_rows = r == 0 && strcmp(s->encoder.ops->name, "protobufList") == 0;
 	return r;
 }
@@ -190,6 +199,7 @@ void shipper_free(struct shipper *s)
 {
 	dest_envelope_put(s->dest, s->envelope);
 	encoder_free(&s->encoder);
+	filter_free(s->filter);
 	buf_free(&s->tap_batch);
 }
 
@@ -200,8 +210,9 @@ uint64_t shipper_flush(struct shipper *s)
 	uint64_t shipped = s->shipped;
 	stat_add(STAT_RECORDS, shipped);
 	stat_add(STAT_RECORDS_SAMPLED_OUT, s->sampled_out);
+	stat_add(STAT_RECORDS_FILTERED, s->filtered);
 	stat_add(STAT_RECORDS_OVERSIZE, s->oversize);
-	s->shipped = s->sampled_out = s->oversize = 0;
+	s->shipped = s->sampled_out = s->filtered = s->oversize = 0;
 	return shipped;
 }
 

@@ -29,6 +29,7 @@ struct shipper {
 	struct record_sink sink; /* first: the sink is the shipper */
 	struct dest *dest;
 	struct encoder encoder;
+	struct filter *filter;	   /* -filter; NULL for none */
 	struct envelope *envelope; /* being filled; NULL between envelopes */
 	uint64_t modulus, modulus_next;
 	uint64_t counter; /* record_counter: records of this shipper since the start */
@@ -43,11 +44,11 @@ struct shipper {
 	uint32_t unseen_rows; /* ... and the number of rows from there on */
 	struct buf tap_batch; /* rows for the tap when the envelope has another format */
 	uint32_t tap_rows;
-	uint64_t shipped, sampled_out, oversize; /* since shipper_flush() */
+	uint64_t shipped, sampled_out, filtered, oversize; /* since shipper_flush() */
 };
 
 /*
- * Initialise a shipper; dest is borrowed. Return 0, -EINVAL for a bad -marshal or -columns, with one sentence
+ * Initialise a shipper; dest is borrowed. Return 0, -EINVAL for a bad -marshal, -columns or -filter, with one sentence
  * in error (size bytes), or -ENOMEM.
  */
 int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size);

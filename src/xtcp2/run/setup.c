@@ -14,10 +14,20 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "filter/filter.h"
 #include "record/encoder.h"
 #include "record/states.h"
 #include "run/refusal.h"
 #include "source/source.h"
+
+/* A bad -filter ends the start-up here with one line, before each worker needs it. */
+static int check_filter(const struct config *config)
+{
+	char error[512];
+
+	filter_free(filter_new(config->filter, error, sizeof(error)));
+	return *error ? refuse("filter", ": %s", error) : 0;
+}
 
 int setup_source(const struct config *config, struct source_config *source)
 {
@@ -41,6 +51,9 @@ int setup_source(const struct config *config, struct source_config *source)
 			      ": unknown state \"%s\"; possible: default, all, a mask such as 0x1ffe, "
 			      "or a list of names such as established,listen",
 			      bad);
+	if (check_filter(config) < 0)
+		return -EINVAL;
+	source->filter = config->filter;
 	source->recv_size = size;
 	source->recv_timeout_ns = (int64_t)config->nl_timeout_ms * 1000000;
 	source->first_seq = config->nlmsg_seq;

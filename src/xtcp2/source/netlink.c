@@ -43,6 +43,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "filter/filter.h"
 #include "record/nl.h"
 #include "source/capture.h"
 #include "source/known_sockets.h"
@@ -82,6 +83,18 @@ static void netlink_free(struct source *s)
 	free(s);
 }
 
+/* The text has been checked; without memory for the tree the kernel filters nothing, and who reads does. */
+static void set_filter(struct source *s)
+{
+	char error[256];
+	struct filter *f = s->config.filter ? filter_new(s->config.filter, error, sizeof(error)) : NULL;
+
+	bytecode_make(&s->filter, f);
+	s->config.states &= s->filter.states;
+	s->config.filter = NULL;
+	filter_free(f);
+}
+
 static struct source *create_with(const struct netlink_reader *reader, const struct source_config *config,
 				  unsigned worker)
 {
@@ -94,6 +107,7 @@ static struct source *create_with(const struct netlink_reader *reader, const str
 	s->worker = worker;
 	s->size = size < RECV_SIZE_MIN ? RECV_SIZE_MIN : size;
 	s->reader = reader;
+	set_filter(s);
 	int r = reader->open(s);
 	if (r < 0 && reader != &netlink_plain) {
 		if (worker == 0)
@@ -122,18 +136,39 @@ static struct source *netlink_uring_create(const struct source_config *config, u
 	return create_with(&netlink_uring, config, worker);
 }
 
+struct request_message {
+	struct nlmsghdr nlh;
+	union {
+		struct inet_diag_req first;
+		struct inet_diag_req_v2 second;
+	};
+	uint8_t room[NLA_HDRLEN + BYTECODE_MAX]; /* the attribute follows the shorter request, too */
+};
+
+/* Without a filter the request is as short as it can be. */
+static void append_filter(struct request_message *request, const struct bytecode *filter)
+{
+	struct nlattr attribute = {.nla_len = (uint16_t)(NLA_HDRLEN + filter->len),
+				   .nla_type = INET_DIAG_REQ_BYTECODE};
+	uint8_t *end = (uint8_t *)request + request->nlh.nlmsg_len;
+
+	if (filter->len == 0)
+		return;
+	memcpy(end, &attribute, sizeof(attribute));
+	memcpy(end + NLA_HDRLEN, filter->code, filter->len);
+	request->nlh.nlmsg_len += NLMSG_ALIGN(attribute.nla_len);
+}
+
 static int send_request(struct attempt *a, const struct request *q)
 {
 	struct source *s = a->source;
 	struct netlink_socket *socket = a->ns->socket;
 	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct {
-		struct nlmsghdr nlh;
-		union {
-			struct inet_diag_req first;
-			struct inet_diag_req_v2 second;
-		};
-	} request = {.nlh = {.nlmsg_type = q->type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+	struct request_message request;
+
+	memset(&request, 0, offsetof(struct request_message, room));
+	request.nlh.nlmsg_type = q->type;
+	request.nlh.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 
 	if (q->type == TCPDIAG_GETSOCK) {
 		request.nlh.nlmsg_len = NLMSG_LENGTH(sizeof(request.first));
@@ -146,6 +181,7 @@ static int send_request(struct attempt *a, const struct request *q)
 		request.second.idiag_ext = s->config.ext;
 		request.second.idiag_states = s->config.states;
 	}
+	append_filter(&request, &s->filter);
 	socket->seq = socket->seq ? socket->seq + 1 : s->config.first_seq;
 	if (socket->seq == 0) /* 0 stands for "none yet" */
 		socket->seq = 1;

@@ -25,8 +25,10 @@ struct source_config {
 	uint32_t recv_size;	 /* receive buffer in bytes; the source enlarges one too small for a batch */
 	int64_t recv_timeout_ns; /* one receive call waits at most this long (-nltimeout) */
 	uint32_t first_seq;	 /* -nlmsgSeq */
-	uint32_t uring_recv_batch;   /* buffers of a ring */
-	uint32_t uring_cqe_batch;    /* completions taken at once */
+	uint32_t uring_recv_batch; /* buffers of a ring */
+	uint32_t uring_cqe_batch;  /* completions taken at once */
+	const char *
+	    filter; /* the kernel leaves out what it can; NULL or empty for nothing. Checked, borrowed during create() */
 	struct capture *capture;     /* raw bytes go here as well; NULL for none. Not owned */
 	struct known_sockets *known; /* what was read is remembered here; NULL for nothing. Not owned */
 };
