@@ -404,6 +404,11 @@ void grpc_client_free(struct grpc_client *c)
 	free(c);
 }
 
+int grpc_client_fd(const struct grpc_client *c)
+{
+	return c->connection.fd;
+}
+
 const char *grpc_client_peer(const struct grpc_client *c)
 {
 	return c->connection.name;

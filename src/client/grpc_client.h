@@ -47,6 +47,8 @@ struct grpc_client *grpc_client_new(struct loop *loop, const struct grpc_target 
 				    size_t size);
 /* Return the name of the peer for messages: "localhost port 8889", "/run/xtcp2/grpc.sock". */
 const char *grpc_client_peer(const struct grpc_client *c);
+/* Return its socket, borrowed. */
+int grpc_client_fd(const struct grpc_client *c);
 /* Free the client; running calls end with CANCELLED. NULL is fine. */
 void grpc_client_free(struct grpc_client *c);
 /* Set a function to call after each batch of messages, so that output can be flushed; may be NULL. */

@@ -5,6 +5,7 @@
  * or shows them as a live table.
  * Exit status: 0 ended as requested, 1 no daemon, or it ended the call, 2 bad usage.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -12,8 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -21,17 +21,16 @@
 #include "base/log.h"
 #include "base/protowire.h"
 #include "client/grpc_client.h"
-#include "client/top.h"
 #include "control/trailer.h"
+#include "filter/filter.h"
 #include "record/encoder.h"
 #include "record/wire_decode.h"
+#include "view/live.h"
 #include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
 
 #define SERVICE	    "/xtcp_flat_record.v1.XTCPFlatRecordService/"
 #define WORKERS_MAX 64
 #define OUT_BYTES   65536 /* output is written in pieces of about this size */
-/* Lines of the plain table, without a terminal whose height is known. */
-#define PLAIN_LINES 25
 
 enum output { OUTPUT_ENCODER, OUTPUT_NULL, OUTPUT_TOP };
 
@@ -45,7 +44,7 @@ static const struct {
 };
 
 static struct grpc_target target = GRPC_TARGET_INIT;
-static const char *format = "json", *columns = "", *sort = "send_rate";
+static const char *format = "json", *columns = "", *sort = "send_rate", *group = "", *filter = "";
 static uint32_t workers = 1, debug, count;
 static int64_t poll_frequency = 10 * NS_PER_SEC, refresh = NS_PER_SEC;
 static bool poll_mode, as_json;
@@ -59,7 +58,10 @@ static const struct flag flags[] = {
     {"json", FLAG_BOOL, &as_json, "the same as -format json"},
     {"columns", FLAG_STRING, &columns,
      "fields of csv, tsv, humanize and top, comma-separated; empty for the usual"},
+    {"filter", FLAG_STRING, &filter,
+     "records to ask for, as in ss: dport = :443 and not src 10.0.0.0/8; empty for all"},
     {"sort", FLAG_STRING, &sort, "with -format top: the column to sort by"},
+    {"group", FLAG_STRING, &group, "with -format top: one row per remote, container, process or netns"},
     {"refresh", FLAG_DURATION, &refresh, "with -format top: draw this often"},
     {"count", FLAG_U32, &count, "end after this many records; 0 goes on"},
     {"d", FLAG_U32, &debug, "log level: 7 and above for debugging"},
@@ -72,9 +74,9 @@ struct app {
 	struct encoder encoder;
 	struct top *top;
 	struct buf out;
-	struct loop_watch signals, asker, drawer, keys;
-	bool terminal, ended;
-	struct termios saved;
+	struct live *live; /* of top */
+	struct loop_watch signals, asker;
+	bool ended;
 	int status;
 	uint64_t records, damaged;
 	struct stream {
@@ -90,6 +92,17 @@ static void app_end(struct app *app, int status)
 	app->ended = true;
 	app->status = status;
 	loop_stop(app->loop);
+}
+
+static void live_ended(void *data, int status)
+{
+	app_end(data, status);
+}
+
+static void on_signal(struct loop_watch *w, uint32_t events)
+{
+	if (loop_signals_read(w))
+		app_end(w->data, 0);
 }
 
 /* Write the collected output. If its reader has ended (head, less), end normally. */
@@ -180,6 +193,9 @@ static void on_done(struct grpc_client_call *call)
 	s->open = false;
 	if (s->app->ended)
 		return;
+	/* What is said now must not go with the screen. */
+	live_free(s->app->live);
+	s->app->live = NULL;
 	if (*call->trailer_value && strcmp(call->trailer_value, "0") != 0)
 		fprintf(stderr, "xtcp2client: missed %s records: they came faster than they were read\n",
 			call->trailer_value);
@@ -196,6 +212,7 @@ static void ask(struct app *app)
 	XtcpFlatRecord__V1__PollFlatRecordsRequest request =
 	    XTCP_FLAT_RECORD__V1__POLL_FLAT_RECORDS_REQUEST__INIT;
 
+	request.filter = (char *)filter;
 	for (uint32_t i = 0; i < workers; i++) {
 		if (app->streams[i].open)
 			grpc_client_send(&app->streams[i].call, &request.base, false);
@@ -212,6 +229,7 @@ static int stream_open(struct app *app, struct stream *s, char *error, size_t si
 {
 	XtcpFlatRecord__V1__FlatRecordsRequest request = XTCP_FLAT_RECORD__V1__FLAT_RECORDS_REQUEST__INIT;
 
+	request.filter = (char *)filter;
 	s->app = app;
 	s->client = grpc_client_new(app->loop, &target, error, size);
 	if (!s->client)
@@ -233,91 +251,6 @@ static int stream_open(struct app *app, struct stream *s, char *error, size_t si
 	return r;
 }
 
-/* The terminal */
-
-static void draw(struct app *app)
-{
-	struct winsize size = {0};
-
-	if (app->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0) {
-		struct buf table = {0};
-		top_render(app->top, size.ws_col, size.ws_row, &table);
-		/* Overwrite from the top left, erase the rest of each line and all below: no flicker. */
-		buf_str(&app->out, "\033[H");
-		for (size_t i = 0; i < table.len; i++) {
-			if (table.data[i] == '\n')
-				buf_str(&app->out, i + 1 < table.len ? "\033[K\r\n" : "\033[K");
-			else
-				buf_byte(&app->out, table.data[i]);
-		}
-		buf_str(&app->out, "\033[J");
-		buf_free(&table);
-	} else {
-		top_render(app->top, 0, PLAIN_LINES, &app->out);
-		buf_byte(&app->out, '\n');
-	}
-	flush(app);
-}
-
-static void on_draw(struct loop_watch *w, uint32_t events)
-{
-	loop_timer_read(w);
-	draw(w->data);
-}
-
-static void on_key(struct loop_watch *w, uint32_t events)
-{
-	struct app *app = w->data;
-	char key;
-
-	if (read(w->fd, &key, 1) != 1 || key == 'q') {
-		app_end(app, 0);
-	} else if (key == '<' || key == '>') {
-		top_sort_move(app->top, key == '>' ? 1 : -1);
-		draw(app);
-	}
-}
-
-static void on_signal(struct loop_watch *w, uint32_t events)
-{
-	struct app *app = w->data;
-	int signo = loop_signals_read(w);
-
-	if (!signo)
-		return;
-	if (signo != SIGWINCH)
-		app_end(app, 0);
-	else if (app->top)
-		draw(app);
-}
-
-static void terminal_enter(struct app *app)
-{
-	struct termios raw;
-
-	app->terminal =
-	    isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &app->saved) == 0;
-	if (!app->terminal)
-		return;
-	raw = app->saved;
-	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO); /* ISIG stays: Ctrl-C sends SIGINT */
-	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	buf_str(&app->out, "\033[?1049h\033[?25l"); /* the alternate screen, no cursor */
-	flush(app);
-	loop_add(app->loop, &app->keys, EPOLLIN);
-}
-
-static void terminal_leave(struct app *app)
-{
-	if (!app->terminal)
-		return;
-	loop_remove(app->loop, &app->keys);
-	buf_str(&app->out, "\033[?25h\033[?1049l");
-	flush(app);
-	tcsetattr(STDIN_FILENO, TCSANOW, &app->saved);
-	app->terminal = false;
-}
-
 /* Begin and end */
 
 static int output_setup(struct app *app, char *error, size_t size)
@@ -327,7 +260,13 @@ static int output_setup(struct app *app, char *error, size_t size)
 			continue;
 		app->output = formats[i].output;
 		if (app->output == OUTPUT_TOP) {
-			app->top = top_new(columns, sort, error, size);
+			const struct top_options options = {.columns = columns,
+							    .usual = top_columns,
+							    .usual_order = top_order,
+							    .sort = sort,
+							    .group = group,
+							    .what = "xtcp2client"};
+			app->top = top_new(&options, error, size);
 			return app->top ? 0 : -EINVAL;
 		}
 		if (app->output == OUTPUT_NULL)
@@ -341,16 +280,15 @@ static int output_setup(struct app *app, char *error, size_t size)
 
 static int watches_open(struct app *app)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGWINCH, 0};
+	static const int signals[] = {SIGINT, SIGTERM, 0};
 
 	app->signals = (struct loop_watch){.fd = -1, .name = "signals", .fn = on_signal, .data = app};
 	app->asker = (struct loop_watch){.fd = -1, .name = "ask", .fn = on_ask, .data = app};
-	app->drawer = (struct loop_watch){.fd = -1, .name = "draw", .fn = on_draw, .data = app};
-	app->keys = (struct loop_watch){STDIN_FILENO, "keys", on_key, app};
-	int r = loop_signals_open(app->loop, &app->signals, signals);
+	/* The table takes signals itself. */
+	int r = app->top ? 0 : loop_signals_open(app->loop, &app->signals, signals);
 	if (r == 0)
 		r = loop_timer_open(app->loop, &app->asker);
-	return r < 0 ? r : loop_timer_open(app->loop, &app->drawer);
+	return r;
 }
 
 static void app_free(struct app *app)
@@ -359,12 +297,69 @@ static void app_free(struct app *app)
 	for (uint32_t i = 0; i < workers; i++)
 		grpc_client_free(app->streams[i].client);
 	loop_timer_close(app->loop, &app->asker);
-	loop_timer_close(app->loop, &app->drawer);
 	loop_signals_close(app->loop, &app->signals);
+	live_free(app->live);
 	loop_free(app->loop);
 	encoder_free(&app->encoder);
 	top_free(app->top);
 	buf_free(&app->out);
+}
+
+/* Append "src A and dst B" of two ends of a connection. */
+static void ends(struct buf *b, const char *source, const char *destination)
+{
+	buf_printf(b, " or (src %s and dst %s)", source, destination);
+}
+
+/* "10.0.0.1:8889", "[::1]:8889"; "" for a UNIX socket. */
+static void end_text(const struct sockaddr_storage *address, char *text, size_t size)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+	char host[INET6_ADDRSTRLEN];
+
+	*text = '\0';
+	if (address->ss_family == AF_INET)
+		snprintf(text, size, "%s:%u", inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host)),
+			 ntohs(four->sin_port));
+	else if (address->ss_family == AF_INET6)
+		snprintf(text, size, "[%s]:%u", inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host)),
+			 ntohs(six->sin6_port));
+}
+
+/* Listeners, and both ends of the connection to the daemon, which brings a record for each record. */
+static void hide(struct app *app)
+{
+	struct sockaddr_storage own = {0}, peer = {0};
+	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
+	char here[INET6_ADDRSTRLEN + 10], there[INET6_ADDRSTRLEN + 10];
+	int fd = grpc_client_fd(app->streams[0].client);
+	_cleanup_buf_ struct buf b = {0};
+
+	buf_str(&b, top_hide_listeners);
+	if (getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0) {
+		end_text(&own, here, sizeof(here));
+		end_text(&peer, there, sizeof(there));
+		if (*here && *there) {
+			ends(&b, here, there);
+			ends(&b, there, here);
+		}
+	}
+	if (buf_cstr(&b))
+		top_hide(app->top, buf_cstr(&b));
+}
+
+static int live_start(struct app *app)
+{
+	const struct live_options options = {
+	    .loop = app->loop, .top = app->top, .refresh_ns = refresh, .end = live_ended, .data = app};
+
+	hide(app);
+	app->live = live_new(&options);
+	if (!app->live)
+		fprintf(stderr, "xtcp2client: the table cannot start: %s\n", strerror(errno));
+	return app->live ? 0 : -1;
 }
 
 static int run(struct app *app)
@@ -382,19 +377,28 @@ static int run(struct app *app)
 		ask(app);
 		loop_timer_set(&app->asker, poll_frequency, poll_frequency);
 	}
-	if (app->top) {
-		terminal_enter(app);
-		loop_timer_set(&app->drawer, refresh, refresh);
-	}
+	if (app->top && live_start(app) < 0)
+		return 1;
 	loop_run(app->loop);
 	if (app->output == OUTPUT_ENCODER)
 		flush(app);
-	terminal_leave(app);
+	live_free(app->live);
+	app->live = NULL;
 	if (app->output == OUTPUT_NULL)
 		printf("%" PRIu64 " records\n", app->records);
 	if (app->damaged)
 		fprintf(stderr, "xtcp2client: %" PRIu64 " messages could not be read\n", app->damaged);
 	return app->status;
+}
+
+/* A wrong filter is told before the daemon is asked. Leaves an error that is there already. */
+static void check_filter(char *error, size_t size)
+{
+	char reason[400];
+
+	filter_free(filter_new(filter, reason, sizeof(reason)));
+	if (*reason && !*error)
+		snprintf(error, size, "-filter: %s", reason);
 }
 
 int main(int argc, char **argv)
@@ -414,6 +418,7 @@ int main(int argc, char **argv)
 		snprintf(error, sizeof(error), "-pollFrequency and -refresh must be longer than 0");
 	else
 		output_setup(&app, error, sizeof(error));
+	check_filter(error, sizeof(error));
 	if (*error) {
 		fprintf(stderr, "xtcp2client: %s\n", error);
 		return 2;

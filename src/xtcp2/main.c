@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The daemon's main(): reads the configuration and hands it to the mode it asks for. */
+/* The daemon's main(): hands over to a subcommand, or reads the configuration and hands it to the mode it asks for. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +8,7 @@
 #include "base/standard_fds.h"
 #include "config/config.h"
 #include "config/doc.h"
+#include "look/look.h"
 #include "run/daemon.h"
 #include "run/handover.h"
 #include "run/migrate.h"
@@ -80,6 +81,9 @@ int main(int argc, char **argv)
 	standard_fds_fill();
 	if (argc > 1 && (strcmp(argv[1], "-migrate") == 0 || strcmp(argv[1], "--migrate") == 0))
 		return migrate_run(argc - 2, argv + 2);
+	look_fn look = argc > 1 ? look_find(argv[1]) : NULL;
+	if (look)
+		return look(argc - 1, argv + 1);
 	if (config_init(&config) < 0) {
 		fprintf(stderr, "xtcp2: no memory\n");
 		return 1;

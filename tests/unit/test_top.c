@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "../../src/client/top.h"
 #include "base/clock.h"
 #include "record/encoder.h"
+#include "view/top.h"
 
 #define BEGIN_NS (1000 * NS_PER_SEC)
 
@@ -32,16 +32,15 @@ static void take(struct top *t, uint64_t cookie, int seconds, int64_t acked)
 	buf_free(&wire);
 }
 
-/* Return the table with cookie and rates, without its first two lines and with single blanks. */
+/* Return the table with cookie and rates, without its header and with single blanks. */
 static char *rows(struct top *t)
 {
 	static char text[1000];
 	struct buf table = {0};
 	size_t n = 0;
 
-	top_render(t, 0, 50, &table);
-	const char *p = strchr(buf_cstr(&table), '\n') + 1;
-	for (p = strchr(p, '\n') + 1; *p; p++) {
+	top_render(t, &(struct top_paper){.height = 50}, &table);
+	for (const char *p = strchr(buf_cstr(&table), '\n') + 1; *p; p++) {
 		if (*p == '\n' && n > 0 && text[n - 1] == ' ')
 			n--;
 		if (*p != ' ' || (n > 0 && text[n - 1] != ' ' && text[n - 1] != '\n'))
@@ -55,8 +54,9 @@ static char *rows(struct top *t)
 static struct top *table(void)
 {
 	char error[200];
-	struct top *t =
-	    top_new("inet_diag_msg_socket_cookie,send_rate,recv_rate", "send_rate", error, sizeof(error));
+	const struct top_options options = {
+	    .columns = "cookie,send_rate,recv_rate", .usual = top_columns, .sort = "send_rate"};
+	struct top *t = top_new(&options, error, sizeof(error));
 
 	assert_non_null(t);
 	return t;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/duration.h"
 #include "base/standard_fds.h"
 #include "version.h"
@@ -147,7 +148,17 @@ int flags_print_version(const char *program)
 	return 0;
 }
 
-void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary)
+static void print_help(const struct flag *flags, const char *program, const char *summary, const char *usage)
+{
+	printf("%s: %s\n\n", program, summary);
+	if (usage)
+		printf("Usage: %s [FLAG]... %s\n\n", program, usage);
+	flags_print(stdout, flags);
+	exit(0);
+}
+
+static void parse(const struct flag *flags, int argc, char *const *argv, const char *summary,
+		  const char *usage, struct buf *words)
 {
 	const char *program = base_name(argv[0]);
 
@@ -160,9 +171,13 @@ void flags_parse(const struct flag *flags, int argc, char *const *argv, const ch
 		if (flags_wants_version(argv[i]))
 			exit(flags_print_version(program));
 		if (flags_wants_help(argv[i])) {
-			printf("%s: %s\n\n", program, summary);
-			flags_print(stdout, flags);
-			exit(0);
+			print_help(flags, program, summary, usage);
+		}
+		if (words && name == argv[i]) {
+			if (words->len)
+				buf_byte(words, ' ');
+			buf_str(words, argv[i]);
+			continue;
 		}
 		while (f->name && (strlen(f->name) != len || memcmp(f->name, name, len) != 0))
 			f++;
@@ -179,4 +194,15 @@ void flags_parse(const struct flag *flags, int argc, char *const *argv, const ch
 			exit(2);
 		}
 	}
+}
+
+void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary)
+{
+	parse(flags, argc, argv, summary, NULL, NULL);
+}
+
+void flags_parse_words(const struct flag *flags, int argc, char *const *argv, const char *summary,
+		       const char *usage, struct buf *words)
+{
+	parse(flags, argc, argv, summary, usage, words);
 }

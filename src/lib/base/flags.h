@@ -44,6 +44,14 @@ bool flags_wants_version(const char *argument);
 /* Print "NAME VERSION", NAME without its directory, to stdout. Return 0, which is the exit status. */
 int flags_print_version(const char *program);
 
+/*
+ * As flags_parse(), with arguments beside the flags, such as a filter: they are appended to words, with a blank between two.
+ * usage: how they are shown behind the flags, "[FILTER]".
+ */
+struct buf;
+void flags_parse_words(const struct flag *flags, int argc, char *const *argv, const char *summary,
+		       const char *usage, struct buf *words);
+
 /* Print the table with its defaults. */
 void flags_print(FILE *to, const struct flag *flags);
 

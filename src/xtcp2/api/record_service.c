@@ -7,11 +7,13 @@
 #include <sys/eventfd.h>
 #include <sys/queue.h>
 
+#include "api/chunk_filter.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/protowire.h"
 #include "control/trailer.h"
+#include "filter/filter.h"
 #include "poll/poll.h"
 #include "stats/stats.h"
 #include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
@@ -38,9 +40,10 @@ struct listener {
 	struct grpc_call *call;
 	struct record_service *service;
 	enum phase phase;
-	bool polls;	   /* PollFlatRecords */
-	bool half_closed;  /* ends after its last request */
-	uint32_t requests; /* open ones, the running one included */
+	struct filter *filter; /* of its request; NULL for all records */
+	bool polls;	       /* PollFlatRecords */
+	bool half_closed;      /* ends after its last request */
+	uint32_t requests;     /* open ones, the running one included */
 };
 
 struct record_service {
@@ -126,6 +129,29 @@ static void hurry(struct poll_tap *tap)
 
 /* Main thread */
 
+static void listener_miss(struct listener *l, uint64_t records)
+{
+	l->call->missed += records;
+	stat_add(STAT_GRPC_MISSED, records);
+}
+
+/* Send what the listener asked for of a chunk. */
+static void listener_send(struct listener *l, struct grpc_chunk *chunk)
+{
+	uint32_t kept;
+
+	if (!l->filter) {
+		grpc_send_chunk(l->call, chunk);
+		return;
+	}
+	struct grpc_chunk *part = chunk_filter(&l->service->pool, chunk, l->filter, &kept);
+	if (part)
+		grpc_send_chunk(l->call, part);
+	else
+		listener_miss(l, kept);
+	grpc_chunk_unref(part);
+}
+
 /* Send all chunks in the list to the streams. */
 static void distribute(struct record_service *s)
 {
@@ -146,7 +172,7 @@ static void distribute(struct record_service *s)
 		LIST_FOREACH(l, &s->listeners, link)
 		{
 			if (l->phase == PHASE_RUNNING)
-				grpc_send_chunk(l->call, chunk);
+				listener_send(l, chunk);
 		}
 		grpc_chunk_unref(chunk);
 	}
@@ -154,10 +180,8 @@ static void distribute(struct record_service *s)
 		return;
 	LIST_FOREACH(l, &s->listeners, link)
 	{
-		if (l->phase == PHASE_RUNNING) {
-			l->call->missed += missed;
-			stat_add(STAT_GRPC_MISSED, missed);
-		}
+		if (l->phase == PHASE_RUNNING)
+			listener_miss(l, missed);
 	}
 }
 
@@ -213,14 +237,32 @@ static void listener_closed(struct grpc_call *call)
 	LIST_REMOVE(l, link);
 	l->service->listener_count--;
 	tap_update(l->service);
+	filter_free(l->filter);
 	free(l);
+}
+
+/* Take the filter of a request. false: it is wrong, and the call has ended with the reason. */
+static bool take_filter(struct grpc_call *call, struct listener *l, const char *text)
+{
+	char error[512];
+	struct filter *f = filter_new(text, error, sizeof(error));
+
+	if (*error) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT, "filter: %s", error);
+		return false;
+	}
+	filter_free(l->filter);
+	l->filter = f;
+	return true;
 }
 
 static void flat_records(struct grpc_call *call, const ProtobufCMessage *request)
 {
+	const XtcpFlatRecord__V1__FlatRecordsRequest *asked =
+	    (const XtcpFlatRecord__V1__FlatRecordsRequest *)(const void *)request;
 	struct listener *l = listener_new(call, false);
 
-	if (l)
+	if (l && take_filter(call, l, asked->filter))
 		l->phase = PHASE_RUNNING;
 }
 
@@ -238,6 +280,8 @@ static void listener_trigger(struct listener *l)
 
 static void poll_flat_records(struct grpc_call *call, const ProtobufCMessage *request)
 {
+	const XtcpFlatRecord__V1__PollFlatRecordsRequest *asked =
+	    (const XtcpFlatRecord__V1__PollFlatRecordsRequest *)(const void *)request;
 	struct listener *l = call->user ? call->user : listener_new(call, true);
 
 	if (!l || !grpc_costly(call, "polls"))
@@ -247,6 +291,8 @@ static void poll_flat_records(struct grpc_call *call, const ProtobufCMessage *re
 			    RECORD_REQUESTS_MAX);
 		return;
 	}
+	if (!take_filter(call, l, asked->filter))
+		return;
 	l->requests++;
 	if (l->phase == PHASE_IDLE)
 		listener_trigger(l);
