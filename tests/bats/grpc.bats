@@ -321,7 +321,7 @@ E2
     serve -records 30 -frequency 50ms
     "$CLIENT" -format top -columns inet_diag_msg_socket_cookie,tcp_info_rtt -sort tcp_info_rtt -refresh 200ms -count 500 >out
     not grep -q $'\033' out
-    awk '/sockets/ { last = 0 } $2 ~ /^[0-9]+$/ && $1 ~ /^[0-9]+$/ { if (last && $2 > last) bad = 1; last = $2; n++ } END { exit bad || n < 20 }' out
+    awk '/sockets/ { last = 0 } $2 ~ /^[0-9.]+[KMG]?$/ && $1 ~ /^[0-9]+$/ { if (last && $2 > last) bad = 1; last = $2; n++ } END { exit bad || n < 20 }' out
     end
 E2
 }

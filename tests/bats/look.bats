@@ -83,7 +83,7 @@ dst [::1]:7011
 src [::1]
 not src 127.0.0.1
 ( src 127.0.0.1 and dport = :7002 ) or ( src [::1] and sport = :7012 )
-! dport = :7001 and ! sport = :7001
+( ! dport = :7001 ) and ! sport = :7001
 dst 10.0.0.0/8 or not ( dport = :7003 and src 127.0.0.0/9 )
 state established
 state listening
@@ -106,10 +106,12 @@ EOS
 }
 
 @test "a mistake in a filter is one line with its place, in every program" {
-  for command in "$XTCP2 ss dprot = :1" "$XTCP2 top dprot = :1"; do
-    run --separate-stderr $command
+  for command in ss top; do
+    run --separate-stderr "$XTCP2" "$command" dprot = :1
     [ "$status" -eq 2 ]
+    # shellcheck disable=SC2154
     [ "${#stderr_lines[@]}" -eq 1 ]
+    # shellcheck disable=SC2154
     [[ "$stderr" == *': filter: at 1, "dprot": is not a field, but dport is one; `xtcp2 fields` lists them' ]]
   done
   run --separate-stderr "$XTCP2" -filter 'rtt > 50' -dest null
@@ -121,10 +123,10 @@ EOS
 }
 
 @test "xtcp2 fields lists each field with unit and meaning" {
-  "$XTCP2" fields >fields
-  grep -E '^rtt +tcp_info_rtt +uint32 +microseconds +round-trip time, smoothed$' fields
-  [ "$(grep -c . fields)" -gt 180 ]
-  grep -E '^send_rate +bytes acknowledged per second' fields
+  "$XTCP2" fields >list
+  grep -E '^rtt +tcp_info_rtt +uint32 +microseconds +round-trip time, smoothed$' list
+  [ "$(grep -c . list)" -gt 180 ]
+  grep -E '^send_rate +bytes acknowledged per second' list
 }
 
 @test "a table fits, JSON has raw numbers, and a bad option ends with status 2" {
