@@ -39,6 +39,11 @@ static void formats(struct buf *b)
 	doc_markdown_section(b, &help_sections()[1]);
 }
 
+static void subcommands(struct buf *b)
+{
+	doc_markdown_section(b, &help_sections()[2]);
+}
+
 /* Names of the KINDs of fields.def in the documents. */
 #define KIND_U32   "uint32"
 #define KIND_U64   "uint64"
@@ -253,6 +258,7 @@ static const struct {
     {"options", doc_markdown},
     {"destinations", destinations},
     {"formats", formats},
+    {"subcommands", subcommands},
     {"fields", fields},
     {"metrics", metrics},
     {"earlier", migrate_markdown},

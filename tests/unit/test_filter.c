@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/chunk_filter.h"
 #include "base/cleanup.h"
 #include "filter/filter.h"
+#include "grpc/grpc_proto.h"
+#include "record/encoder.h"
 #include "source/bytecode.h"
 
 /* A connection of an ordinary host: 10.1.2.3:40000 to 192.0.2.7:443, 80 ms away. */
@@ -240,6 +243,58 @@ static void the_largest_program_fits(void **state)
 	assert_true(b.len <= BYTECODE_MAX);
 }
 
+/* Append a FlatRecordsResponse with a record that goes to this port. */
+static void response(struct buf *b, uint32_t port)
+{
+	struct record r = connection();
+	struct buf wire = {0};
+	uint8_t prefix[GRPC_PREFIX];
+
+	r.inet_diag_msg_socket_destination_port = port;
+	wire_encode(&wire, &r);
+	assert_in_range(wire.len, 1, 16383); /* a length of two bytes, padded at need */
+	grpc_prefix_put(prefix, (uint32_t)wire.len + 3);
+	buf_append(b, prefix, sizeof(prefix));
+	buf_byte(b, 0x0a);
+	buf_byte(b, (uint8_t)(wire.len | 0x80));
+	buf_byte(b, (uint8_t)(wire.len >> 7));
+	buf_append(b, wire.data, wire.len);
+	buf_free(&wire);
+}
+
+/* A stream with a filter gets the messages that pass, whole and in order, and others nothing. */
+static void a_stream_gets_what_passes(void **state)
+{
+	struct buf all = {0}, some = {0};
+	char error[400];
+	uint32_t kept;
+
+	response(&all, 443);
+	response(&all, 80);
+	response(&all, 443);
+	response(&some, 443);
+	response(&some, 443);
+	struct grpc_chunk *chunk = grpc_chunk_new(NULL, all.len, 3);
+	assert_non_null(chunk);
+	memcpy(chunk->data, all.data, all.len);
+	struct filter *f = filter_new("dport = :443", error, sizeof(error));
+	struct grpc_chunk *part = chunk_filter(NULL, chunk, f, &kept);
+	assert_non_null(part);
+	assert_int_equal(kept, 2);
+	assert_int_equal(part->messages, 2);
+	assert_int_equal(part->len, some.len);
+	assert_memory_equal(part->data, some.data, some.len);
+	grpc_chunk_unref(part);
+	filter_free(f);
+	f = filter_new("dport = :1", error, sizeof(error));
+	assert_null(chunk_filter(NULL, chunk, f, &kept));
+	assert_int_equal(kept, 0);
+	filter_free(f);
+	grpc_chunk_unref(chunk);
+	buf_free(&all);
+	buf_free(&some);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +307,7 @@ int main(void)
 	    cmocka_unit_test(bounds),
 	    cmocka_unit_test(the_kernel_gets_its_part),
 	    cmocka_unit_test(the_largest_program_fits),
+	    cmocka_unit_test(a_stream_gets_what_passes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

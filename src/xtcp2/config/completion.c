@@ -53,6 +53,11 @@ void doc_bash(struct buf *b, const struct doc_section *sections)
 		}
 	}
 	buf_str(b, "  esac\n  mapfile -t COMPREPLY < <(compgen -W '");
+	/* A section of no option is that of the subcommands. */
+	for (const struct doc_section *s = sections; s && s->title; s++) {
+		for (const struct doc_row *row = s->rows; !s->flag && row->name; row++)
+			buf_printf(b, "%s ", row->name);
+	}
 	for (const struct option_info *o = option_table; o->flag; o++)
 		buf_printf(b, "%s-%s", o == option_table ? "" : " ", o->flag);
 	buf_str(b, "' -- \"$cur\")\n}\ncomplete -F _xtcp2 xtcp2\n");
