@@ -47,6 +47,17 @@ theirs() { ss -Htan "$@" | awk '{ n = split($(NF - 1), a, ":"); m = split($NF, b
 EOS
 }
 
+@test "a reader that has enough is a normal end; an output that fails is not" {
+  lab <<'EOS'
+    set +o pipefail
+    { "$XTCP2" ss; echo "$?" >/run/status; } 2>/run/errors | head -n 1 >/dev/null
+    [ "$(cat /run/status)" -eq 0 ]
+    [ ! -s /run/errors ]
+    not "$XTCP2" ss >/dev/full 2>/run/errors
+    [ "$(cat /run/errors)" = 'xtcp2 ss: stdout: No space left on device' ]
+EOS
+}
+
 @test "namespaces are read as the daemon reads them" {
   lab <<'EOS'
     ip netns add other

@@ -39,6 +39,7 @@ struct reader {
 	struct record record;
 	int (*take)(void *data, struct record *record);
 	void *data;
+	bool stopped; /* take() wants no more */
 };
 
 static int emit(struct record_sink *sink, struct record *record)
@@ -48,7 +49,9 @@ static int emit(struct record_sink *sink, struct record *record)
 	if (!filter_match(r->filter, record))
 		return 0;
 	record->record_counter++;
-	return r->take(r->data, record);
+	int error = r->take(r->data, record);
+	r->stopped = error < 0;
+	return error;
 }
 
 /* Splits the text in place. false when there are too many. */
@@ -163,6 +166,8 @@ int reader_poll(struct reader *r, int (*take)(void *data, struct record *record)
 		    source_netlink.dump(r->source, entries[i], &r->record, &r->sink, deadline, &result);
 		bool gone = entries[i]->state == NETNS_GONE;
 
+		if (r->stopped)
+			return failed;
 		read += error == 0;
 		if ((error == 0 && !result.partial) || gone)
 			continue;

@@ -25,7 +25,7 @@ void reader_free(struct reader *r);
 
 /*
  * Read every namespace once and call take() with each record that passes the filter. Return the number of namespaces
- * that could not be read or only in part, or -1 when none could; each is told on stderr.
+ * that could not be read or only in part, or -1 when none could; each is told on stderr. Stop where take() returns less than 0.
  */
 int reader_poll(struct reader *r, int (*take)(void *data, struct record *record), void *data);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* xtcp2 ss: one look at the sockets. Exit status: 0 read, 1 nothing could be read or written, 2 bad usage. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -84,6 +85,7 @@ int look_ss(int argc, char **argv)
 	_cleanup_buf_ struct buf words = {0};
 	char error[512];
 
+	signal(SIGPIPE, SIG_IGN); /* a reader that has enough (head) is a normal end */
 	argv[0] = "xtcp2 ss";
 	flags_parse_words(flags, argc, argv, "prints the TCP sockets of all network namespaces of this host",
 			  "[FILTER]", &words);
