@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "record/encoder.h"
+#include "view/keys.h"
 #include "view/top.h"
 
 #define BEGIN_NS (1000 * NS_PER_SEC)
@@ -104,12 +105,92 @@ static void counters_that_go_back_give_no_rate(void **state)
 	top_free(t);
 }
 
+/* A connection whose texts are as long as texts get, some of them beyond ASCII. */
+static void take_long(struct top *t, uint64_t cookie)
+{
+	static const uint8_t address[16] = {0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0xaa, 0xaa,
+					    0xbb, 0xbb, 0xcc, 0xcc, 0xdd, 0xdd, 0xee, 0xee};
+	struct record r = {.sections =
+			       RECORD_HAS(META) | RECORD_HAS(DIAG) | RECORD_HAS(TCP_INFO) | RECORD_HAS(CONG)};
+	struct buf wire = {0};
+
+	r.timestamp_ns = BEGIN_NS;
+	r.netns = str_of("a-namespace-with-a-rather-long-name-\xc3\xa4\xc3\xb6\xc3\xbc-and-more");
+	r.container_name = str_of("evil\033[2J\xc2\x9b"
+				  "31mname");
+	r.inet_diag_msg_socket_cookie = cookie;
+	r.inet_diag_msg_family = 10;
+	r.inet_diag_msg_state = r.tcp_info_state = 1 + (uint32_t)cookie % 11;
+	r.inet_diag_msg_socket_source = r.inet_diag_msg_socket_destination =
+	    (struct str){(const char *)address, sizeof(address)};
+	r.inet_diag_msg_socket_source_port = r.inet_diag_msg_socket_destination_port = 65535;
+	r.inet_diag_msg_rqueue = r.inet_diag_msg_wqueue = UINT32_MAX;
+	r.tcp_info_len = 240;
+	r.tcp_info_rtt = UINT32_MAX;
+	r.congestion_algorithm_string = str_of("cubic");
+	wire_encode(&wire, &r);
+	top_take(t, (struct str){(char *)wire.data, (uint32_t)wire.len});
+	buf_free(&wire);
+}
+
+static size_t characters(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += ((uint8_t)text[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/* At every size and after every key no line is longer than the screen, none is too many, and nothing is obeyed. */
+static void every_screen_fits(void **state)
+{
+	static const char typed[] = "sssgggg/ state all\rSaph?x/\033p\033[C\033[Dq";
+	const struct top_options options = {.usual = top_columns,
+					    .usual_order = top_order,
+					    .sort = "rtt",
+					    .hide = top_hide_listeners,
+					    .what = "test"};
+	char error[200];
+	struct top *t = top_new(&options, error, sizeof(error));
+	struct keys keys = {0};
+	bool more = true;
+
+	assert_non_null(t);
+	for (uint64_t cookie = 1; cookie <= 30; cookie++)
+		take_long(t, cookie);
+	for (const char *key = typed; *key; key++) {
+		assert_true(more);
+		more = keys_take(&keys, t, key, *key == '\033' && key[1] == '[' ? 3 : 1);
+		key += *key == '\033' && key[1] == '[' ? 2 : 0;
+		for (size_t width = 20; width < 260; width += 7) {
+			struct buf screen = {0};
+			size_t lines = 0;
+
+			keys_screen(&keys, t, width, 10, false, &screen);
+			const char *line = buf_cstr(&screen);
+			for (const char *end; (end = strchr(line, '\n')); line = end + 1, lines++) {
+				const char *mark = memchr(line, '\033', (size_t)(end - line));
+				/* The header is in reverse, between two sequences of four bytes. */
+				size_t marks = mark ? 8 : 0;
+				assert_true(!mark || mark == line);
+				assert_true(characters(line, (size_t)(end - line)) <= width + marks);
+			}
+			assert_true(lines <= 10);
+			buf_free(&screen);
+		}
+	}
+	assert_false(more);
+	top_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rates_are_differences),
 	    cmocka_unit_test(time_wait_has_no_rate),
 	    cmocka_unit_test(counters_that_go_back_give_no_rate),
+	    cmocka_unit_test(every_screen_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

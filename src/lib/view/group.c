@@ -83,7 +83,7 @@ static uint32_t *slot_of(const struct groups *g, const uint8_t *key, size_t len)
 
 	for (; g->slots[i]; i = (i + 1) & (g->slot_count - 1)) {
 		const struct group_row *row = &g->rows[g->slots[i] - 1];
-		if (row->key_len == len && memcmp(g->keys.data + row->key_at, key, len) == 0)
+		if (row->key_len == len && (len == 0 || memcmp(g->keys.data + row->key_at, key, len) == 0))
 			break;
 	}
 	return &g->slots[i];
