@@ -242,7 +242,10 @@ static bool factor_of(const char *suffix, enum field_unit unit, uint64_t *factor
 	return false;
 }
 
-/* A whole number exactly, one with a point through a double. */
+/* Digits behind the point that count: the largest factor times this fits 64 bits. */
+#define FRACTION_OF 1000000
+
+/* A number with its factor. Return false for anything else, and for one beyond 64 bits. */
 static bool scaled(const char *text, enum field_unit unit, uint64_t *value)
 {
 	uint64_t factor;
@@ -255,13 +258,17 @@ static bool scaled(const char *text, enum field_unit unit, uint64_t *value)
 	if (*end != '.')
 		return !errno && factor_of(end, unit, &factor) &&
 		       !__builtin_mul_overflow((uint64_t)whole, factor, value);
-	/* Not strtod(): its point depends on the locale. */
-	double fraction = 0, place = 0.1;
-	for (end++; isdigit((unsigned char)*end); end++, place /= 10)
-		fraction += place * (*end - '0');
+	/* Not strtod(), whose point depends on the locale. Further digits do not matter. */
+	uint64_t part = 0, of = 1;
+	for (end++; isdigit((unsigned char)*end); end++) {
+		if (of < FRACTION_OF) {
+			part = part * 10 + (uint64_t)(*end - '0');
+			of *= 10;
+		}
+	}
 	if (errno || !factor_of(end, unit, &factor) || whole > UINT64_MAX / factor - 1)
 		return false;
-	*value = whole * factor + (uint64_t)(fraction * (double)factor + 0.5);
+	*value = whole * factor + factor * part / of;
 	return true;
 }
 

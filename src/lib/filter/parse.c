@@ -114,7 +114,7 @@ static uint16_t states(struct parser *p, const char *word)
 	return negated(p, exclude != negate, add(p, node));
 }
 
-static uint16_t text(struct parser *p, const struct record_field *field, const struct token *t)
+static uint16_t text_comparison(struct parser *p, const struct record_field *field, const struct token *t)
 {
 	return add(p, (struct filter_node){
 			  .kind = FILTER_TEXT, .field = field, .text = {(uint16_t)t->at, (uint16_t)t->len}});
@@ -124,9 +124,9 @@ static uint16_t text(struct parser *p, const struct record_field *field, const s
 static uint16_t container(struct parser *p, const struct record_field *name, const struct token *t)
 {
 	static const char id_name[] = "container_id";
-	struct filter_node either = {.kind = FILTER_OR, .a = text(p, name, t)};
+	struct filter_node either = {.kind = FILTER_OR, .a = text_comparison(p, name, t)};
 
-	either.b = text(p, record_field_find(id_name, strlen(id_name)), t);
+	either.b = text_comparison(p, record_field_find(id_name, strlen(id_name)), t);
 	return add(p, either);
 }
 
@@ -153,7 +153,7 @@ static uint16_t compare(struct parser *p, const struct record_field *field, enum
 	if (field->kind == FIELD_STR) {
 		bool is_container = strcmp(record_field_short_name(field), "container") == 0;
 		return negated(p, op == FILTER_NE,
-			       is_container ? container(p, field, &t) : text(p, field, &t));
+			       is_container ? container(p, field, &t) : text_comparison(p, field, &t));
 	}
 	if (field->kind == FIELD_ADDR)
 		wrong = operand_host(operand, t.len, &node);
@@ -266,12 +266,12 @@ static uint16_t expression(struct parser *p)
 	return node;
 }
 
-struct filter *filter_new(const char *source, char *error, size_t size)
+struct filter *filter_new(const char *text, char *error, size_t size)
 {
-	size_t len = strlen(source);
+	size_t len = strlen(text);
 
 	*error = '\0';
-	if (strspn(source, " \t\r\n") == len)
+	if (strspn(text, " \t\r\n") == len)
 		return NULL;
 	if (len >= FILTER_TEXT_MAX) {
 		snprintf(error, size, "longer than %d bytes", FILTER_TEXT_MAX - 1);
@@ -282,7 +282,7 @@ struct filter *filter_new(const char *source, char *error, size_t size)
 		snprintf(error, size, "no memory");
 		return NULL;
 	}
-	memcpy(f->text, source, len);
+	snprintf(f->text, sizeof(f->text), "%s", text);
 	/* A message is one line; blanks are blanks. */
 	for (char *c = f->text; *c; c++) {
 		if ((unsigned char)*c < ' ')

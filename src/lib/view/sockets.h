@@ -35,16 +35,16 @@ struct sockets_seen {
 };
 
 /* 0 or -ENOMEM. sockets_seen_free() takes a zeroed one. */
-int sockets_seen_init(struct sockets_seen *s);
-void sockets_seen_free(struct sockets_seen *s);
+int sockets_seen_init(struct sockets_seen *t);
+void sockets_seen_free(struct sockets_seen *t);
 
 /* Take the wire bytes of one record; damaged ones are counted, as are those beyond a million sockets. */
-void sockets_take(struct sockets_seen *s, struct str wire);
+void sockets_take(struct sockets_seen *t, struct str wire);
 /* Say where a poll begins and ends, if that is known. */
-void sockets_begin(struct sockets_seen *s);
-void sockets_end(struct sockets_seen *s);
+void sockets_begin(struct sockets_seen *t);
+void sockets_end(struct sockets_seen *t);
 
 /* Return the next live socket with its record, which points into it; NULL at the end. *at is 0 at the beginning. */
-const struct seen_socket *sockets_next(const struct sockets_seen *s, size_t *at, struct record *r);
+const struct seen_socket *sockets_next(const struct sockets_seen *t, size_t *at, struct record *r);
 
 #endif

@@ -46,8 +46,8 @@ struct top_paper {
 
 /* Append the table as it is now: a line of totals with title, the header, and what fits. */
 void top_render(struct top *t, const struct top_paper *paper, struct buf *b);
-/* Append each row as an object of its columns, a line each, at most rows of them; 0 for all. */
-void top_json(struct top *t, size_t rows, struct buf *b);
+/* Append each row as an object of its columns, a line each; most: how many, 0 for all. */
+void top_json(struct top *t, size_t most, struct buf *b);
 
 /* Replace what is hidden by another filter; a wrong one hides nothing. */
 void top_hide(struct top *t, const char *filter);
