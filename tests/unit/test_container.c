@@ -34,6 +34,14 @@ static void containers_are_found(void **state)
 	    {"0::/lxc/web\n", "lxc", "web"},
 	    {"0::/lxc.payload.web/system.slice/docker-" HEX64 ".scope\n", "docker", HEX64},
 	    {"0::/../" HEX64 "\n", "", HEX64},
+	    /* Under any parent: docker run --cgroup-parent, by both drivers, ECS with Docker and without, a runner's job. */
+	    {"0::/some/parent/" HEX64 "\n", "", HEX64},
+	    {"0::/some.slice/docker-" HEX64 ".scope\n", "docker", HEX64},
+	    {"12:pids:/ecs/0123456789abcdef0123456789abcdef/" HEX64 "\n", "", HEX64},
+	    {"12:pids:/ecs/0123456789abcdef0123456789abcdef/0123456789abcdef0123456789abcdef-2531612879\n",
+	     "containerd", "0123456789abcdef0123456789abcdef-2531612879"},
+	    {"0::/actions_job/" HEX64 "\n", "", HEX64},
+	    {"0::/kubepods/pod1/crio-" HEX64 "\n", "cri-o", HEX64},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -59,7 +67,9 @@ static void what_is_no_container_is_none(void **state)
 	    "0::/machine.slice/libpod-conmon-" HEX64 ".scope\n",
 	    "0::/kubepods.slice/crio-conmon-" HEX64 ".scope\n",
 	    "0::/lxc.monitor.web\n",
-	    "0::/some/" HEX64 "\n",
+	    "0::/some/0123456789abcdef0123456789abcdef\n",
+	    "0::/some/0123456789abcdef0123456789abcdef-1\n",
+	    "0::/0123456789abcdef0123456789abcdef/0123456789abcdef0123456789abcdef-1x\n",
 	    "0::/lxc.payload.a\tb\n",
 	    "0::/docker\n" HEX64 "\n",
 	};

@@ -49,8 +49,12 @@ static const struct parent {
     {"lxc.payload", true, true, "lxc"},
     {"kubepods", false, false, "kubernetes"},
     {"pod", false, false, "kubernetes"},
-    {"..", true, false, ""}, /* seen from within another cgroup namespace */
+    /* Last: docker run --cgroup-parent, ECS, runners of jobs, and a path seen from another cgroup namespace. */
+    {"", false, false, ""},
 };
+
+/* Hexadecimal digits of the identifier of an ECS task. */
+#define TASK_ID_LENGTH 32
 
 struct part {
 	const char *p;
@@ -99,7 +103,7 @@ static bool match_pattern(struct part part, struct container *c)
 
 static bool match_parent(struct part parent, struct part part, struct container *c)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(parents) && parent.p; i++) {
 		const struct parent *p = &parents[i];
 		size_t len = strlen(p->begins);
 		if (parent.len >= len && (!p->whole || parent.len == len) &&
@@ -109,23 +113,36 @@ static bool match_parent(struct part parent, struct part part, struct container 
 	return false;
 }
 
+/* ECS without Docker: the part is the identifier of the task, which is the part before, and a number. */
+static bool match_task(struct part parent, struct part part, struct container *c)
+{
+	size_t digits = parent.len + 1;
+
+	return parent.len == TASK_ID_LENGTH && part.len > digits && part.len <= CONTAINER_ID_MAX &&
+	       !memcmp(parent.p, part.p, parent.len) && part.p[parent.len] == '-' &&
+	       strspn(parent.p, "0123456789abcdef") >= parent.len &&
+	       strspn(part.p + digits, "0123456789") >= part.len - digits &&
+	       take_id(c, part.p, part.len, true, "containerd");
+}
+
 bool container_parse(const char *text, struct container *c)
 {
-	struct part parent = {text, 0};
+	struct part parent = {0}; /* none at the beginning of a line */
 	bool found = false;
 
 	/* A part ends at '/', ':' (containerd writes SLICE:cri-containerd:ID) or the end of the line; the
 	 * innermost match counts. */
 	for (const char *p = text; *p; p++) {
 		struct part part = {p, strcspn(p, "/:\n")};
-		if (part.len > 0 && (match_pattern(part, c) || match_parent(parent, part, c)))
+		if (part.len > 0 &&
+		    (match_pattern(part, c) || match_parent(parent, part, c) || match_task(parent, part, c)))
 			found = true;
 		p += part.len;
 		if (*p != '/' && *p != ':' && found)
 			break;
 		if (!*p)
 			break;
-		parent = *p == '\n' ? (struct part){text, 0} : part;
+		parent = *p == '\n' ? (struct part){0} : part;
 	}
 	return found;
 }
