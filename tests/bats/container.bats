@@ -105,6 +105,18 @@ E
 E
 }
 
+@test "a container in the host's network namespace has a name as well, after one request" {
+  inside <<'E'
+    api_start
+    bash -c 'echo $BASHPID >"$OWN/docker-$FIRST.scope/cgroup.procs" && exec "$SERVER" -count 1' >/run/shared &
+    wait_for 20 grep -q READY /run/shared
+    daemon_start -enrichContainer
+    wait_for 20 described '.netns == "self" and .container_name == "web" and .container_image == "registry/web:1.2"'
+    daemon_stop
+    [ "$(cat /run/requests)" = "GET /containers/$FIRST/json" ]
+E
+}
+
 @test "an API that hangs or is missing costs names, never a poll" {
   inside <<'E'
     container_start "$OWN/docker-$FIRST.scope"
@@ -117,5 +129,60 @@ E
       >/run/out 2>/run/log
     jq -s -e 'length == 2 and all(.container_id != null)' /run/out
     grep -q '^docker: /run/nowhere: no description of container aaaaaaaaaaaa: ' /run/log
+E
+}
+
+@test "containers that share the host's network namespace, or another container's, are told apart by their sockets" {
+  inside <<'E'
+    # In the namespace of the daemon.
+    bash -c 'echo $BASHPID >"$OWN/docker-$FIRST.scope/cgroup.procs" && exec "$SERVER" -count 1 -port 4001' >/run/shared &
+    wait_for 20 grep -q READY /run/shared
+    # In that of another container.
+    container_start "$OWN/docker-$FIRST.scope"
+    mkdir -p "$OWN/ecs/0123456789abcdef0123456789abcdef/$SECOND"
+    nsenter --net="/proc/$CONTAINER_PID/ns/net" bash -c \
+      'echo $BASHPID >"$OWN/ecs/0123456789abcdef0123456789abcdef/$SECOND/cgroup.procs" && exec "$SERVER" -count 1 -port 4001' >/run/guest &
+    wait_for 20 grep -q READY /run/guest
+    "$SERVER" -count 1 >/run/own &
+    wait_for 20 grep -q READY /run/own
+    "$XTCP2" -resolveContainerId -maxLoops 1 -promListen= -grpcPort 0 >/run/out
+    jq -s -e --arg first "$FIRST" --arg second "$SECOND" 'map([.netns == "self", .container_id]) | sort
+      == ([[true, null], [true, $first], [false, $first], [false, $second]] | sort)' /run/out
+E
+}
+
+@test "a socket in a pod has the pod's uid, namespace and name, and a service its unit" {
+  inside <<'E'
+    mount -t tmpfs log /var/log
+    uid=0b1c2d3e-1111-2222-3333-444455556666
+    pod=$OWN/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${uid//-/_}.slice/cri-containerd-$SECOND.scope
+    mkdir -p "$pod" "$OWN/web.service" /var/log/containers
+    container_start "$pod"
+    bash -c 'echo $BASHPID >"$OWN/web.service/cgroup.procs" && exec "$SERVER" -count 1' >/run/service &
+    wait_for 20 grep -q READY /run/service
+    daemon_start -resolveContainerId -closeEvents
+    # The names come when the kubelet's files do.
+    wait_for 20 described ".pod_uid == \"$uid\" and .container_id == \"$SECOND\" and .pod_name == null"
+    mkdir -p "/var/log/pods/shop_cart-0_$uid"
+    ln -s /nowhere "/var/log/containers/cart-0_shop_app-$SECOND.log"
+    wait_for 20 described '.pod_namespace == "shop" and .pod_name == "cart-0" and .container_name == "app"'
+    wait_for 20 described '.unit == "web.service" and .netns == "self" and .container_id == null and .pod_uid == null'
+    kill "$CONTAINER_PID"
+    wait_for 20 described '.event == 1 and .pod_name == "cart-0" and .container_name == "app"'
+    daemon_stop
+E
+}
+
+@test "-owners finds unit and container of a process whose socket was made elsewhere" {
+  inside <<'E'
+    "$SERVER" -count 1 -bind 127.0.0.1 >/run/own &
+    wait_for 20 grep -q READY /run/own
+    port=$(ss -Htnl | awk '{ sub(/.*:/, "", $4); print $4; exit }')
+    mkfifo /run/hold
+    bash -c 'exec 9<>"/dev/tcp/127.0.0.1/$1"; echo $BASHPID >"$OWN/docker-$FIRST.scope/cgroup.procs"; echo >/run/moved; read -r <>/run/hold' - "$port" & holder=$!
+    wait_for 20 test -s /run/moved
+    "$XTCP2" -owners on -maxLoops 1 -promListen= -grpcPort 0 >/run/out
+        jq -s -e --arg first "$FIRST" --argjson port "$port" --argjson pid "$holder" 'map(select(.inet_diag_msg_socket_destination_port == $port))
+      | length == 1 and all(.pid == $pid and .container_id == $first and .container_runtime == "docker")' /run/out
 E
 }

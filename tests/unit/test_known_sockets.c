@@ -26,6 +26,9 @@ static struct record polled(uint64_t cookie, uint32_t second)
 	};
 }
 
+/* Of the last one taken: when a poll saw it first. */
+static int64_t first;
+
 static struct record closed(uint64_t cookie)
 {
 	return (struct record){.sections = RECORD_HAS(DIAG), .inet_diag_msg_socket_cookie = cookie};
@@ -37,7 +40,7 @@ static void what_was_put_is_taken_once(void **state)
 	struct record in = polled(7, 1), out = closed(7), again = closed(7);
 
 	known_sockets_put(k, &in);
-	assert_true(known_sockets_take(k, &out));
+	assert_true(known_sockets_take(k, &out, &first));
 	assert_int_equal(out.sections, in.sections);
 	assert_int_equal(out.inet_diag_msg_uid, 8);
 	assert_int_equal(out.inet_diag_msg_inode, 9);
@@ -49,7 +52,7 @@ static void what_was_put_is_taken_once(void **state)
 	assert_int_equal(out.inet_diag_attributes, UINT64_C(1) << INET_DIAG_CONG |
 						       UINT64_C(1) << INET_DIAG_SKMEMINFO |
 						       UINT64_C(1) << INET_DIAG_CGROUP_ID);
-	assert_false(known_sockets_take(k, &again));
+	assert_false(known_sockets_take(k, &again, &first));
 	assert_int_equal(again.sections, RECORD_HAS(DIAG));
 	known_sockets_free(k);
 }
@@ -61,12 +64,12 @@ static void what_was_absent_stays_absent(void **state)
 
 	in.sections = RECORD_HAS(DIAG);
 	known_sockets_put(k, &in);
-	assert_true(known_sockets_take(k, &out));
+	assert_true(known_sockets_take(k, &out, &first));
 	assert_int_equal(out.sections, RECORD_HAS(DIAG));
 	assert_int_equal(out.inet_diag_attributes, 0);
 	in.inet_diag_msg_state = TCP_TIME_WAIT;
 	known_sockets_put(k, &in);
-	assert_false(known_sockets_take(k, &out));
+	assert_false(known_sockets_take(k, &out, &first));
 	known_sockets_free(k);
 }
 
@@ -83,7 +86,7 @@ static void the_oldest_go_first_and_are_counted(void **state)
 	}
 	for (uint64_t i = 1; i <= sockets; i++) {
 		struct record out = closed(i);
-		bool known = known_sockets_take(k, &out);
+		bool known = known_sockets_take(k, &out, &first);
 		found += known;
 		recent += known && i > sockets - 4096;
 	}

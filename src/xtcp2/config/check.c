@@ -134,6 +134,8 @@ int config_check(const struct config *c, char *error, size_t size)
 	if (c->migrate)
 		return config_error(error, size,
 				    "-migrate: must be the first flag; those of the earlier xtcp2 follow");
+	if (strcmp(c->owners, "on") != 0 && strcmp(c->owners, "auto") != 0 && strcmp(c->owners, "off") != 0)
+		return config_error(error, size, "-owners %.80s: must be on, auto or off", c->owners);
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null discards records");
 	int r = check_tls(c, error, size);

@@ -13,6 +13,7 @@
 #include "base/fetch.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "enrich/cgroups.h"
 #include "enrich/enrichment.h"
 #include "stats/stats.h"
 
@@ -37,6 +38,14 @@ struct answer {
 	char name[CONTAINER_NAME_MAX + 1], image[CONTAINER_NAME_MAX + 1];
 };
 
+/* The state of a container that is known by the cgroup of sockets rather than by a namespace. */
+struct told {
+	char id[CONTAINER_ID_MAX + 1]; /* "": free */
+	bool pending, good;
+	uint8_t attempts;
+	char name[CONTAINER_NAME_MAX + 1], image[CONTAINER_NAME_MAX + 1];
+};
+
 struct docker {
 	char *socket_path;
 	CURL *curl; /* used by the thread alone */
@@ -50,6 +59,8 @@ struct docker {
 	char asked[QUEUE_MAX][CONTAINER_ID_MAX + 1];
 	struct answer answers[QUEUE_MAX];
 	size_t asked_count, answer_count;
+	struct told told[QUEUE_MAX]; /* the next one to replace: told_next */
+	size_t told_next;
 	size_t on_the_way; /* asked, being requested by the thread, or answered */
 };
 
@@ -191,19 +202,115 @@ static void apply(const struct answer *a, struct netns *const *entries, size_t c
 	}
 }
 
+/* "": below a parent of the operator's choice, which Docker's containers may be. */
+static bool is_asked_for(const char *runtime)
+{
+	return !*runtime || strcmp(runtime, "docker") == 0 || strcmp(runtime, "podman") == 0;
+}
+
 static bool wanted(const struct enrichment *e)
 {
 	return e && e->container && !e->name_asked && !e->name_known && e->name_attempts < ATTEMPTS_MAX &&
-	       (strcmp(e->container->runtime, "docker") == 0 || strcmp(e->container->runtime, "podman") == 0);
+	       is_asked_for(e->container->runtime);
 }
 
-void docker_follow(struct docker *d, struct netns *const *entries, size_t count)
+static struct told *told_find(struct docker *d, const char *id)
 {
+	for (size_t i = 0; i < QUEUE_MAX; i++) {
+		if (strcmp(d->told[i].id, id) == 0)
+			return &d->told[i];
+	}
+	return NULL;
+}
+
+/* The place of the one made longest ago, NULL while that is waited for. */
+static struct told *told_make(struct docker *d, const char *id)
+{
+	struct told *t = &d->told[d->told_next];
+
+	if (t->pending)
+		return NULL;
+	d->told_next = (d->told_next + 1) % QUEUE_MAX;
+	*t = (struct told){0};
+	strcpy(t->id, id);
+	return t;
+}
+
+static void tell(struct docker *d, const struct answer *a)
+{
+	struct told *t = told_find(d, a->id);
+
+	if (!t)
+		return;
+	t->pending = false;
+	t->good = a->good;
+	strcpy(t->name, a->name);
+	strcpy(t->image, a->image);
+}
+
+static void ask_for(struct docker *d, const char *id)
+{
+	strcpy(d->asked[d->asked_count++], id);
+	d->on_the_way++;
+}
+
+struct follower {
+	struct docker *d;
+	struct netns *const *entries;
+	size_t count;
+};
+
+/* The container by which a namespace is known, NULL for none: it is asked for already. */
+static const struct container *of_namespace(const struct follower *f, const char *id)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		const struct enrichment *e = f->entries[i]->enrichment;
+		if (e && e->container && strcmp(e->container->id, id) == 0)
+			return e->container;
+	}
+	return NULL;
+}
+
+/* Name the container of a cgroup, or ask for its name. */
+static bool follow_place(void *data, struct place *place)
+{
+	const struct follower *f = data;
+	struct container *c = &place->container;
+
+	if (!is_asked_for(c->runtime))
+		return false;
+	const struct container *same = of_namespace(f, c->id);
+	struct told *t = same ? NULL : told_find(f->d, c->id);
+	if (same || (t && t->good)) {
+		const char *image = same ? same->image : t->image;
+		bool news = strcmp(c->image, image) != 0;
+		strcpy(c->name, same ? same->name : t->name);
+		strcpy(c->image, image);
+		return news || c->name[0];
+	}
+	if (f->d->on_the_way >= QUEUE_MAX || (t && (t->pending || t->attempts >= ATTEMPTS_MAX)))
+		return false;
+	if (!t)
+		t = told_make(f->d, c->id);
+	if (t) {
+		t->pending = true;
+		t->attempts++;
+		ask_for(f->d, c->id);
+	}
+	return false;
+}
+
+void docker_follow(struct docker *d, struct netns *const *entries, size_t count, struct cgroups *cgroups)
+{
+	struct follower f = {d, entries, count};
+
 	if (!d)
 		return;
 	pthread_mutex_lock(&d->lock);
-	for (size_t i = 0; i < d->answer_count; i++)
+	for (size_t i = 0; i < d->answer_count; i++) {
 		apply(&d->answers[i], entries, count);
+		tell(d, &d->answers[i]);
+	}
 	d->on_the_way -= d->answer_count;
 	d->answer_count = 0;
 	for (size_t i = 0; i < count && d->on_the_way < QUEUE_MAX; i++) {
@@ -212,9 +319,10 @@ void docker_follow(struct docker *d, struct netns *const *entries, size_t count)
 			continue;
 		e->name_asked = true;
 		e->name_attempts++;
-		strcpy(d->asked[d->asked_count++], e->container->id);
-		d->on_the_way++;
+		ask_for(d, e->container->id);
 	}
+	if (cgroups)
+		cgroups_each_unnamed(cgroups, follow_place, &f);
 	pthread_cond_signal(&d->wake);
 	pthread_mutex_unlock(&d->lock);
 }

@@ -12,6 +12,7 @@
 #include "enrich/container.h"
 #include "netns/netns.h"
 
+struct cgroups;
 struct docker;
 
 /* Start the thread. socket_path is copied. Return NULL with errno. */
@@ -21,9 +22,9 @@ void docker_free(struct docker *d);
 
 /*
  * Take over the answers that came and ask for the names that are missing. Replaces containers of the
- * namespaces' enrichment. Main thread, not while a poll runs. Never blocks.
+ * namespaces' enrichment, and names those of the cgroups (NULL for none). Main thread, not while a poll runs. Never blocks.
  */
-void docker_follow(struct docker *d, struct netns *const *entries, size_t count);
+void docker_follow(struct docker *d, struct netns *const *entries, size_t count, struct cgroups *cgroups);
 
 /*
  * Read name and image from the API's description of a container; "" for one that is missing or too long to

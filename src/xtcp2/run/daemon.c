@@ -123,6 +123,7 @@ static void on_poll_done(void *data, const struct poll_result *result)
 	struct daemon *d = data;
 
 	d->loops++;
+	daemon_owners_follow(d);
 	/* The poll has opened new namespaces and set their cookies; a client may begin the next one below. */
 	namespaces_follow(d);
 	grpc_server_poll_done(d->grpc);
@@ -395,6 +396,7 @@ static const struct part {
     /* What it remembers of files is compared later, with the same privileges. */
     {"reload", reload_start, .stop = reload_stop},
     {"namespaces", namespaces_start, .stop = namespaces_stop},
+    {"owners", daemon_owners_start, .stop = daemon_owners_stop},
     {"sender", start_sender, .stop = stop_sender, .noticed = true},
     {"poll", start_poll, end_poll, stop_poll},
     {"docker", daemon_docker_start, .stop = daemon_docker_stop},

@@ -17,7 +17,7 @@ static void on_scanned(void *data, struct netns **entries, size_t count)
 
 	if (d->config->resolve_container_id || d->config->enrich_container)
 		containers_resolve(entries, count);
-	docker_follow(d->docker, entries, count);
+	docker_follow(d->docker, entries, count, d->attributor.cgroups);
 	close_sender_follow(d->close_sender, entries, count);
 }
 
@@ -30,6 +30,7 @@ int daemon_events_open(struct daemon *d)
 	    .buffer = d->config->close_events_buffer,
 	    .decode = d->source.decode,
 	    .known = d->known,
+	    .attributor = &d->attributor,
 	};
 	if (d->known)
 		d->close_events = close_events_open(&options);
@@ -63,6 +64,36 @@ int namespaces_start(struct daemon *d)
 	if (d->table && !d->config->reconcile_before_poll)
 		netns_table_scan(d->table);
 	return d->table ? 0 : -errno;
+}
+
+int daemon_owners_start(struct daemon *d)
+{
+	bool owners = strcmp(d->config->owners, "on") == 0;
+
+	if (!owners && !d->config->resolve_container_id && !d->config->enrich_container)
+		return 0;
+	d->attributor.cgroups = cgroups_new();
+	if (!d->attributor.cgroups)
+		return -errno;
+	d->source.attributor = &d->attributor;
+	if (!owners)
+		return 0;
+	d->attributor.owners = owners_new(d->config->owners_sockets, d->attributor.cgroups);
+	return d->attributor.owners ? 0 : refuse("owners", ": %s", strerror(errno));
+}
+
+void daemon_owners_stop(struct daemon *d)
+{
+	owners_free(d->attributor.owners);
+	cgroups_free(d->attributor.cgroups);
+}
+
+void daemon_owners_follow(struct daemon *d)
+{
+	if (d->attributor.owners)
+		owners_poll_begins(d->attributor.owners);
+	if (d->attributor.cgroups)
+		cgroups_poll_begins(d->attributor.cgroups);
 }
 
 int daemon_docker_start(struct daemon *d)

@@ -12,6 +12,11 @@ void daemon_events_close(struct daemon *d);
 /* Start the table, its first scan and its watches. */
 int namespaces_start(struct daemon *d);
 void namespaces_stop(struct daemon *d);
+/* Prepare the tables of owners and cgroups, with the rights that are left; nothing where they are not asked for. */
+int daemon_owners_start(struct daemon *d);
+void daemon_owners_stop(struct daemon *d);
+/* A poll has ended, and its records are encoded. */
+void daemon_owners_follow(struct daemon *d);
 /* Start the thread that looks up names of containers; nothing without -enrichContainer. */
 int daemon_docker_start(struct daemon *d);
 void daemon_docker_stop(struct daemon *d);

@@ -5,6 +5,7 @@
 #include "api/grpc_server.h"
 #include "api/http.h"
 #include "base/loop.h"
+#include "enrich/attribute.h"
 #include "enrich/docker.h"
 #include "poll/close_sender.h"
 #include "poll/poll.h"
@@ -30,7 +31,8 @@ struct daemon {
 	struct close_events *close_events; /* the next three: NULL without -closeEvents */
 	struct known_sockets *known;
 	struct close_sender *close_sender;
-	struct docker *docker; /* NULL without -enrichContainer */
+	struct attributor attributor; /* what is NULL is not asked for */
+	struct docker *docker;	      /* NULL without -enrichContainer */
 	struct http_server *http;
 	struct grpc_server *grpc;
 	struct grpc_backend control; /* the functions that the gRPC server calls */

@@ -34,10 +34,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
-#include "enrich/container.h"
+#include "enrich/attribute.h"
 #include "netns/nsid.h"
 #include "record/kernel_abi.h"
 #include "record/nl.h"
+#include "source/lifetime.h"
 #include "source/nsid_names.h"
 #include "source/source.h"
 #include "stats/stats.h"
@@ -58,6 +59,8 @@ struct close_events {
 	int fd, route_fd; /* route_fd is -1 if events of other namespaces cannot be received */
 	struct decode_options decode;
 	struct known_sockets *known;
+	const struct attributor *attributor;
+	struct attribution room; /* texts that the record borrows */
 	struct nsid_name own;
 	struct nsid_names *names;
 	uint32_t drops; /* SK_MEMINFO_DROPS when it was last read; wraps */
@@ -121,6 +124,7 @@ struct close_events *close_events_open(const struct close_events_options *option
 	c->fd = c->route_fd = -1;
 	c->decode = options->decode;
 	c->known = options->known;
+	c->attributor = options->attributor;
 	for (size_t i = 0; i < CLOSE_BATCH; i++)
 		c->iov[i] = (struct iovec){c->buffer[i].bytes, sizeof(c->buffer[i].bytes)};
 	int r = open_sockets(c, options->buffer);
@@ -166,7 +170,7 @@ static int32_t nsid_of(struct msghdr *m)
 }
 
 /* Set the namespace of the record. An nsid without a name belongs to a namespace newer than the last scan. */
-static void set_netns(struct close_events *c, int32_t nsid, struct record *r)
+static const struct nsid_name *set_netns(struct close_events *c, int32_t nsid, struct record *r)
 {
 	const struct nsid_name *p = nsid >= 0 ? nsid_names_get(c->names, nsid) : &c->own;
 
@@ -177,6 +181,7 @@ static void set_netns(struct close_events *c, int32_t nsid, struct record *r)
 	r->netns_cookie = p->cookie;
 	container_to_record(p->container, r);
 	r->nsid = nsid >= 0 ? (uint32_t)nsid : 0;
+	return p;
 }
 
 /* Handle one datagram, which holds one event. Return 1 for an event, 0 for none, or the error of emit(). */
@@ -202,9 +207,13 @@ static int take_message(struct close_events *c, size_t i, struct record *record,
 		return 0;
 	record->sections |= RECORD_HAS(META);
 	record->event = RECORD_EVENT_CLOSED;
-	set_netns(c, nsid_of(m), record);
+	const struct nsid_name *at = set_netns(c, nsid_of(m), record);
+	int64_t first_ns = 0;
 	if (c->known)
-		stat_add(STAT_CLOSE_JOINED, known_sockets_take(c->known, record));
+		stat_add(STAT_CLOSE_JOINED, known_sockets_take(c->known, record, &first_ns));
+	if (c->attributor)
+		attribute_closed(c->attributor, at->container, &c->room, record);
+	lifetime_to_record(record, first_ns);
 	int r = sink->emit(sink, record);
 	return r < 0 ? r : 1;
 }

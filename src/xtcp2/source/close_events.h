@@ -20,6 +20,8 @@ struct close_events_options {
 	size_t buffer; /* bytes of unread events; beyond them the kernel drops and counts */
 	struct decode_options decode;
 	struct known_sockets *known; /* completes final records; borrowed, may be NULL */
+	/* The same; what it points to may be set until the first event is read. */
+	const struct attributor *attributor;
 };
 
 /*

@@ -30,10 +30,13 @@ struct known {
 	uint64_t cgroup;
 	uint32_t refreshed; /* CLOCK_REALTIME seconds; only orders the entries */
 	uint32_t uid, inode;
+	uint32_t first; /* when it was seen first: seconds of CLOCK_REALTIME ... */
 	uint32_t skmem[ABI_SK_MEMINFO_VARS];
+	uint16_t first_ms; /* ... and milliseconds */
 	uint8_t algorithm;
-	bool owned, has_skmem, has_cgroup;
+	bool owned : 1, has_skmem : 1, has_cgroup : 1;
 };
+_Static_assert(sizeof(struct known) == 64, "one cache line");
 
 struct bucket {
 	uint64_t cookies[WAYS]; /* 0: free */
@@ -153,6 +156,8 @@ void known_sockets_put(struct known_sockets *k, const struct record *r)
 		return;
 	struct known e = {
 	    .refreshed = (uint32_t)(r->timestamp_ns / NS_PER_SEC),
+	    .first = (uint32_t)(r->timestamp_ns / NS_PER_SEC),
+	    .first_ms = (uint16_t)(r->timestamp_ns % NS_PER_SEC / NS_PER_MS),
 	    .uid = r->inet_diag_msg_uid,
 	    .inode = r->inet_diag_msg_inode,
 	    .owned = (r->sections & RECORD_OWNED) != 0,
@@ -172,13 +177,17 @@ void known_sockets_put(struct known_sockets *k, const struct record *r)
 	pthread_mutex_lock(lock);
 	unsigned i = place(b, cookie);
 	bool evicted = b->cookies[i] && b->cookies[i] != cookie;
+	if (b->cookies[i] == cookie) {
+		e.first = b->entries[i].first;
+		e.first_ms = b->entries[i].first_ms;
+	}
 	b->cookies[i] = cookie;
 	b->entries[i] = e;
 	pthread_mutex_unlock(lock);
 	stat_add(STAT_KNOWN_EVICTED, evicted);
 }
 
-bool known_sockets_take(struct known_sockets *k, struct record *r)
+bool known_sockets_take(struct known_sockets *k, struct record *r, int64_t *first_ns)
 {
 	uint64_t cookie = r->inet_diag_msg_socket_cookie;
 	pthread_mutex_t *lock;
@@ -195,6 +204,7 @@ bool known_sockets_take(struct known_sockets *k, struct record *r)
 	pthread_mutex_unlock(lock);
 	if (!found)
 		return false;
+	*first_ns = e.first * NS_PER_SEC + e.first_ms * NS_PER_MS;
 	if (e.owned) {
 		r->inet_diag_msg_uid = e.uid;
 		r->inet_diag_msg_inode = e.inode;

@@ -24,8 +24,9 @@ void known_sockets_put(struct known_sockets *k, const struct record *record);
 /*
  * Add the stored values to the record of a closed socket: sections CONG, SKMEMINFO
  * and CGROUP with their bits in inet_diag_attributes, uid and inode. Remove the
- * entry: there is no second event. Return whether there was one.
+ * entry: there is no second event. *first_ns is when a poll saw the socket first, since
+ * the epoch. Return whether there was one.
  */
-bool known_sockets_take(struct known_sockets *k, struct record *record);
+bool known_sockets_take(struct known_sockets *k, struct record *record, int64_t *first_ns);
 
 #endif

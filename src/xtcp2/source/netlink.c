@@ -43,6 +43,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "enrich/enrichment.h"
 #include "filter/filter.h"
 #include "record/nl.h"
 #include "source/capture.h"
@@ -266,6 +267,9 @@ static int take_socket(struct attempt *a, const struct nlmsghdr *h)
 	}
 	if (decode_inet_diag(h, h->nlmsg_len, &s->config.decode, a->record, &s->decode) < 0)
 		return 0;
+	if (s->config.attributor)
+		attribute(s->config.attributor, enrichment_container(a->ns), a->deadline_ns, &s->room,
+			  a->record);
 	if (s->config.known)
 		known_sockets_put(s->config.known, a->record);
 	return a->sink->emit(a->sink, a->record);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "enrich/attribute.h"
 #include "source/bytecode.h"
 #include "source/cookie_set.h"
 #include "source/source.h"
@@ -41,6 +42,7 @@ struct source {
 	bool ask_by_family; /* the kernel has refused a request for both families */
 	struct bytecode filter;
 	struct cookie_set seen;
+	struct attribution room;     /* texts that the record borrows */
 	struct decode_counts decode; /* of the running dump */
 	uint64_t count[STAT_MAX_];   /* increments of the stats by the running dump */
 };

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* The table and the walk over the real /proc: this process and its children hold the sockets. */
+#include "unit.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "enrich/owners.h"
+#include "stats/stats.h"
+
+static int64_t soon(void)
+{
+	return clock_mono_ns() + 60 * NS_PER_SEC;
+}
+
+static uint32_t inode_of(int fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	return (uint32_t)st.st_ino;
+}
+
+static int make_socket(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* A child with all descriptors of this process and a name of its own. */
+static pid_t make_child(const char *name)
+{
+	int ready[2];
+	char byte = 0;
+
+	assert_int_equal(pipe(ready), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, name);
+		if (write(ready[1], &byte, 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void the_holder_is_found_and_kept(void **state)
+{
+	struct owners *o = owners_new(1024, NULL);
+	int fd = make_socket();
+	struct owner found;
+
+	prctl(PR_SET_NAME, "nam\xff\x01 longer than that");
+	assert_true(owners_find(o, inode_of(fd), soon(), &found));
+	assert_int_equal(found.pid, getpid());
+	assert_int_equal(found.others, 0);
+	assert_string_equal(found.comm, "nam?? longer th");
+	uint64_t rounds = stat_get(STAT_OWNER_ROUNDS);
+	/* No walk for what is known, in this poll and the next one. */
+	assert_true(owners_find(o, inode_of(fd), soon(), &found));
+	owners_poll_begins(o);
+	assert_true(owners_find(o, inode_of(fd), soon(), &found));
+	assert_int_equal(stat_get(STAT_OWNER_ROUNDS), rounds);
+	assert_false(owners_find(o, 0, soon(), &found));
+	close(fd);
+	owners_free(o);
+}
+
+static void a_new_socket_behind_an_old_number_is_found(void **state)
+{
+	struct owners *o = owners_new(1024, NULL);
+	int fd = make_socket();
+	struct owner found;
+
+	assert_true(owners_find(o, inode_of(fd), soon(), &found));
+	for (int i = 0; i < 4; i++) {
+		owners_poll_begins(o);
+		close(fd);
+		int again = make_socket();
+		assert_int_equal(again, fd);
+		assert_true(owners_find(o, inode_of(fd), soon(), &found));
+		assert_int_equal(found.pid, getpid());
+	}
+	close(fd);
+	owners_free(o);
+}
+
+static void several_holders_are_counted_and_the_lowest_named(void **state)
+{
+	struct owners *o = owners_new(1024, NULL);
+	int fd = make_socket(), copy = dup(fd);
+	pid_t first = make_child("first"), second = make_child("second");
+	struct owner found;
+
+	assert_true(owners_find(o, inode_of(fd), soon(), &found));
+	/* Numbers may have wrapped round. */
+	pid_t lowest = first < second ? first : second;
+	if (getpid() < lowest)
+		lowest = getpid();
+	assert_int_equal(found.pid, lowest);
+	assert_int_equal(found.others, 2);
+	end_child(first);
+	end_child(second);
+	close(copy);
+	close(fd);
+	owners_free(o);
+}
+
+static void the_end_of_the_holder_is_seen_in_the_next_poll(void **state)
+{
+	struct owners *o = owners_new(1024, NULL);
+	int fd = make_socket();
+	uint32_t inode = inode_of(fd);
+	pid_t heir = make_child("heir");
+	struct owner found, recalled;
+
+	close(fd);
+	assert_true(owners_find(o, inode, soon(), &found));
+	assert_int_equal(found.pid, heir);
+	assert_string_equal(found.comm, "heir");
+	end_child(heir);
+	owners_poll_begins(o);
+	assert_false(owners_find(o, inode, soon(), &found));
+	owners_free(o);
+
+	/* One of two ends: the other one is named. */
+	o = owners_new(1024, NULL);
+	fd = make_socket();
+	inode = inode_of(fd);
+	pid_t one = make_child("one"), two = make_child("two");
+	close(fd);
+	assert_true(owners_find(o, inode, soon(), &found));
+	pid_t ended = (pid_t)found.pid, left = ended == one ? two : one;
+	/* Of a closed socket what was known is told. */
+	end_child(ended);
+	assert_true(owners_recall(o, inode, &recalled));
+	assert_int_equal(recalled.pid, ended);
+	owners_poll_begins(o);
+	assert_true(owners_find(o, inode, soon(), &found));
+	assert_int_equal(found.pid, left);
+	end_child(left);
+	owners_free(o);
+}
+
+static void a_socket_of_nobody_is_not_looked_for_in_each_poll(void **state)
+{
+	struct owners *o = owners_new(1024, NULL);
+	struct owner found;
+	int fd = make_socket();
+	uint32_t inode = inode_of(fd);
+
+	close(fd);
+	assert_false(owners_find(o, inode, soon(), &found));
+	uint64_t before = stat_get(STAT_OWNER_ROUNDS), unknown = stat_get(STAT_OWNER_UNKNOWN);
+	/* 1, 2, 4 ... 64 polls later: 9 times in 256 polls, with three rounds each at the most. */
+	for (int i = 0; i < 256; i++) {
+		owners_poll_begins(o);
+		assert_false(owners_find(o, inode, soon(), &found));
+	}
+	assert_true(stat_get(STAT_OWNER_ROUNDS) - before <= 9 * 3);
+	assert_int_equal(stat_get(STAT_OWNER_UNKNOWN) - unknown, 256);
+	owners_free(o);
+}
+
+static void a_poll_without_time_walks_nothing(void **state)
+{
+	struct owners *o = owners_new(1024, NULL);
+	int fd = make_socket();
+	struct owner found;
+	uint64_t cut = stat_get(STAT_OWNER_CUT);
+
+	owners_poll_begins(o);
+	assert_false(owners_find(o, inode_of(fd), clock_mono_ns(), &found));
+	assert_int_equal(stat_get(STAT_OWNER_CUT), cut + 1);
+	/* The next poll makes good for it, when the socket is due again. */
+	owners_poll_begins(o);
+	assert_true(owners_find(o, inode_of(fd), soon(), &found));
+	close(fd);
+	owners_free(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_holder_is_found_and_kept),
+	    cmocka_unit_test(a_new_socket_behind_an_old_number_is_found),
+	    cmocka_unit_test(several_holders_are_counted_and_the_lowest_named),
+	    cmocka_unit_test(the_end_of_the_holder_is_seen_in_the_next_poll),
+	    cmocka_unit_test(a_socket_of_nobody_is_not_looked_for_in_each_poll),
+	    cmocka_unit_test(a_poll_without_time_walks_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
