@@ -18,11 +18,17 @@
 /* Buckets of the table of processes, log2: 16,384 processes, more than that many own sockets on few hosts. */
 #define PROCESSES_ORDER 11
 
+/* Descriptors of one bucket. */
+#define DESCRIPTOR_WAYS 4
+
 /* Steps of the walk between two looks at the clock: some 100 us. */
 #define STEPS 32
 
 /* A socket that nobody holds is looked for again after 2 to this many polls at most. */
 #define MISSES_MAX 6
+
+/* Descriptors read again at the most for a socket that took the number of one closed since the last poll: 30 ms. */
+#define STRICT_MAX 4096
 
 /* The bucket's unit is a nanosecond of the walk; it costs this much time. */
 #define BUDGET_COST (100 / OWNERS_PERCENT)
@@ -47,7 +53,7 @@ static size_t held_size(const struct owners *o)
 
 static size_t descriptors_size(const struct owners *o)
 {
-	return sizeof(struct descriptor) << o->descriptors_order;
+	return sizeof(struct descriptor) * DESCRIPTOR_WAYS << o->descriptors_order;
 }
 
 #define PROCESSES_SIZE (sizeof(struct process) * OWNERS_WAYS << PROCESSES_ORDER)
@@ -64,8 +70,8 @@ struct owners *owners_new(size_t sockets, struct cgroups *cgroups)
 	o->held_order = 1;
 	while ((size_t)OWNERS_WAYS << o->held_order < sockets)
 		o->held_order++;
-	/* A few descriptors per socket and less than half of the places in use. */
-	o->descriptors_order = o->held_order + 4;
+	/* Two per socket: a bucket that is full forgets, and what is forgotten is read again. */
+	o->descriptors_order = o->held_order + 2;
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_mutex_init(&o->walk_lock, NULL);
 	o->held = table_new(held_size(o));
@@ -141,7 +147,17 @@ struct process *owners_process(const struct owners *o, uint32_t token, bool make
 
 struct descriptor *owners_descriptor(const struct owners *o, uint32_t token, uint32_t fd)
 {
-	return o->descriptors + hash_slot((uint64_t)token << 32 | fd, o->descriptors_order);
+	struct descriptor *bucket =
+	    o->descriptors + DESCRIPTOR_WAYS * hash_slot((uint64_t)token << 32 | fd, o->descriptors_order);
+	struct descriptor *place = &bucket[fd % DESCRIPTOR_WAYS];
+
+	for (size_t i = 0; i < DESCRIPTOR_WAYS; i++) {
+		if (bucket[i].token == token && bucket[i].fd == fd)
+			return &bucket[i];
+		if (bucket[i].token == 0)
+			place = &bucket[i];
+	}
+	return place;
 }
 
 void owners_note(struct owners *o, uint32_t inode)
@@ -240,6 +256,7 @@ static void begin(struct owners *o, int64_t now, int64_t deadline_ns)
 {
 	o->begun = true;
 	o->strict = false;
+	o->skipped = 0;
 	o->limit_ns = now + (deadline_ns - now) / 2;
 	o->thorough |= __atomic_load_n(&o->due, __ATOMIC_RELAXED);
 	__atomic_store_n(&o->due, false, __ATOMIC_RELAXED);
@@ -252,12 +269,12 @@ static bool in_budget(struct owners *o, int64_t now, int64_t part)
 	return bucket_wait(&o->budget, now, OWNERS_BURST_NS * BUDGET_COST / part) == 0;
 }
 
-/* A round has ended: go on in earnest, if that is affordable, and give up after it. */
+/* A round has ended: go on in earnest, if there is not much to read again, and give up after it. */
 static void next_round(struct owners *o)
 {
 	if (--o->rounds_left > 0)
 		return;
-	if (!o->strict && in_budget(o, clock_mono_ns(), 2)) {
+	if (!o->strict && o->skipped <= STRICT_MAX && in_budget(o, clock_mono_ns(), 2)) {
 		o->strict = true;
 		o->rounds_left = 1;
 		return;

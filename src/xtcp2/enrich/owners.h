@@ -14,7 +14,8 @@
  *   known descriptors  are not read again while the socket behind them is alive: in the
  *                      first round of a poll "alive" means seen since the last poll, in the
  *                      second one seen in this one, because a new socket takes the number of
- *                      one that was closed since
+ *                      one that was closed since. With more than some thousand sockets the
+ *                      second round is left to the next poll, which knows what was closed
  *   ends of processes  The inode of /proc/PID/fd belongs to the process, not to its number:
  *                      it is compared once per poll for each process that owns something
  *   sockets passed on  are found by a full round, at the first poll and then every

@@ -49,7 +49,7 @@ struct owners {
 	struct held *held;
 	struct process *processes;
 	struct descriptor *descriptors;
-	unsigned held_order, descriptors_order; /* log2 of the number of buckets, of descriptors */
+	unsigned held_order, descriptors_order; /* log2 of the number of buckets */
 
 	pthread_mutex_t walk_lock; /* one walker; taken before `lock` */
 	uint32_t round;		   /* changed under both locks */
@@ -58,6 +58,7 @@ struct owners {
 	const char *directory;	   /* "fd" or "fdinfo" */
 	int sockfs;		   /* mnt_id of all sockets, for fdinfo */
 	uint32_t pid, token;	   /* of inner */
+	size_t skipped;		   /* descriptors that this poll did not read again */
 	bool strict;		   /* believe only in what this poll has seen */
 	bool thorough;		   /* the round goes on to its end */
 	unsigned rounds_left;	   /* of this poll; 0 before its first search */
@@ -86,6 +87,7 @@ void owners_note(struct owners *o, uint32_t inode);
 struct held *owners_entry(const struct owners *o, uint32_t inode);
 /* Return the process, made when `make`; NULL for none. */
 struct process *owners_process(const struct owners *o, uint32_t token, bool make);
+/* Return the place of the descriptor: what it holds may be another one. */
 struct descriptor *owners_descriptor(const struct owners *o, uint32_t token, uint32_t fd);
 
 #endif

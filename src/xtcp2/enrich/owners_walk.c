@@ -146,6 +146,7 @@ static void look(struct owners *o, const char *name)
 	if (inode)
 		owners_note(o, inode);
 	pthread_mutex_unlock(&o->lock);
+	o->skipped += inode != 0;
 	if (inode)
 		return;
 	inode = socket_inode(o, dirfd(o->inner), name);
