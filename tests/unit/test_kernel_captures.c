@@ -94,6 +94,7 @@ static void captures_of_each_kernel_agree_with_ss(void **state)
 		const char *kernel;
 		uint32_t info_len;
 	} kernels[] = {
+	    {"5.10", 232},
 	    {"6.1", 232},
 	    {"6.18", 280},
 	};
