@@ -3,15 +3,18 @@
 {
   lib,
   stdenv,
+  bpftools,
   buildPackages,
   callPackage,
   cmocka,
   curl,
   jansson,
+  libbpf,
   libcap_ng,
   libmicrohttpd,
   libmnl,
   liburing,
+  llvmPackages,
   meson,
   mesonEmulatorHook,
   nghttp2,
@@ -26,9 +29,7 @@
 stdenv.mkDerivation (finalAttrs: {
   pname = "xtcp2";
   # The one place of the version is the top meson.build.
-  version = builtins.head (
-    builtins.match ".*\n  version: '([^']*)'.*" (builtins.readFile ../../meson.build)
-  );
+  version = builtins.head (builtins.match ".*\n  version: '([^']*)'.*" (builtins.readFile ../../meson.build));
   src = import ./source.nix lib;
   outputs = [
     "out"
@@ -39,6 +40,8 @@ stdenv.mkDerivation (finalAttrs: {
   depsBuildBuild = [ buildPackages.stdenv.cc ];
   # protobuf and protobufc twice: compilers to run, then a library and .proto files.
   nativeBuildInputs = [
+    bpftools
+    llvmPackages.clang-unwrapped # a wrapper's flags do not fit the kernel's programs
     meson
     ninja
     pkg-config
@@ -49,6 +52,7 @@ stdenv.mkDerivation (finalAttrs: {
   buildInputs = [
     curl
     jansson
+    libbpf
     libcap_ng
     libmicrohttpd
     libmnl

@@ -223,11 +223,9 @@ static struct str address_of(const uint8_t *p, uint8_t family)
 	return (struct str){(const char *)p, 16};
 }
 
-static void decode_base(struct record *r, const uint8_t *p)
+/* The base `v`, whose addresses are borrowed from p, the same bytes where they stay. */
+static inline void expand_base(struct record *r, struct abi_inet_diag_msg v, const uint8_t *p)
 {
-	struct abi_inet_diag_msg v;
-
-	memcpy(&v, p, sizeof(v));
 	RECORD_FIELDS_DIAG(LOAD)
 	r->inet_diag_msg_socket_source_port = ntohs(v.id.idiag_sport);
 	r->inet_diag_msg_socket_destination_port = ntohs(v.id.idiag_dport);
@@ -244,6 +242,11 @@ static void decode_base(struct record *r, const uint8_t *p)
 		r->sections |= RECORD_OWNED;
 }
 
+void decode_base(struct record *record, const struct abi_inet_diag_msg *base)
+{
+	expand_base(record, *base, (const uint8_t *)base);
+}
+
 static void decode_attribute(struct decoder *d, const struct attr *a)
 {
 	if (a->type < 64)
@@ -258,6 +261,14 @@ static void decode_attribute(struct decoder *d, const struct attr *a)
 		return;
 	if (a->len < policy->min || !policy->decode(d, a))
 		d->counts->bad_attributes++;
+}
+
+void decode_value(const struct decode_options *options, uint16_t type, const void *payload, uint16_t len,
+		  struct record *record, struct decode_counts *counts)
+{
+	struct decoder d = {options, record, counts};
+
+	decode_attribute(&d, &(struct attr){type, len, payload});
 }
 
 int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode_options *options,
@@ -284,9 +295,11 @@ int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode
 	}
 	struct decoder d = {options, record, counts};
 	struct nl_walk walk = {p + base, len - base};
+	struct abi_inet_diag_msg v;
 	struct attr a;
 
-	decode_base(record, p + NLMSG_HDRLEN);
+	memcpy(&v, p + NLMSG_HDRLEN, sizeof(v));
+	expand_base(record, v, p + NLMSG_HDRLEN);
 	attr_for_each (a, walk)
 		decode_attribute(&d, &a);
 	if (walk.left)

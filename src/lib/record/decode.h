@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/kernel_abi.h"
 #include "record/record.h"
 
 /* Counts of one or more decode calls; the caller adds them to the stats once per batch. */
@@ -42,6 +43,14 @@ struct decode_options {
  */
 int decode_inet_diag(const struct nlmsghdr *nlh, size_t len, const struct decode_options *options,
 		     struct record *record, struct decode_counts *counts);
+
+/*
+ * The same for a source that has the kernel's structures without a message around them: first the base, which stays
+ * the caller's as long as the record is used, then each attribute. `type` is an INET_DIAG_ number.
+ */
+void decode_base(struct record *record, const struct abi_inet_diag_msg *base);
+void decode_value(const struct decode_options *options, uint16_t type, const void *payload, uint16_t len,
+		  struct record *record, struct decode_counts *counts);
 
 /*
  * Set the options to the layout of the running kernel's tcp_info (it asks uname(2)) and all attributes on;

@@ -32,6 +32,7 @@
 #include "base/loop.h"
 #include "base/notify.h"
 #include "poll/poll.h"
+#include "run/bpf.h"
 #include "run/control.h"
 #include "run/handover.h"
 #include "run/ledger.h"
@@ -48,7 +49,7 @@
 static void log_ledger(const struct daemon *d, const char *verdict)
 {
 	log_at(verdict[0] ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "xtcp2",
-	       "%llu polls, %llu records, %llu sent to %s, %llu lost%s",
+	       "source %s: %llu polls, %llu records, %llu sent to %s, %llu lost%s", d->source_name,
 	       (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
 	       (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
 	       (unsigned long long)ledger_lost(), verdict);
@@ -301,6 +302,16 @@ static int start_privileges(struct daemon *d)
 	return r < 0 ? r : syscalls_restrict(d->config->seccomp, d->config->io_uring);
 }
 
+static int start_bpf(struct daemon *d)
+{
+	return bpf_prepare(d->config, &d->source);
+}
+
+static void stop_bpf(struct daemon *d)
+{
+	bpf_release(&d->source);
+}
+
 static int start_sender(struct daemon *d)
 {
 	int r = dest_start(d->dest);
@@ -325,8 +336,10 @@ static void stop_sender(struct daemon *d)
 
 static int start_poll(struct daemon *d)
 {
-	const struct source_ops *source = source_find(d->config->io_uring ? "netlink-uring" : "netlink");
+	const struct source_ops *source = bpf_choose(d->config, &d->source, d->table, &d->source_name);
 
+	if (!source)
+		return -EINVAL;
 	d->poll = poll_new(d->loop, d->config, source, &d->source, d->table, d->dest);
 	if (d->poll)
 		return 0;
@@ -392,6 +405,7 @@ static const struct part {
     {"gRPC", control_start, .end = control_end},
     {"directories", open_directories, .stop = close_directories},
     {"close events", daemon_events_open, .stop = daemon_events_close},
+    {"BPF", start_bpf, .stop = stop_bpf},
     {"privileges", start_privileges},
     /* What it remembers of files is compared later, with the same privileges. */
     {"reload", reload_start, .stop = reload_stop},
@@ -476,9 +490,10 @@ int daemon_run(struct config *config, struct handover *received, char *name)
 		d.up = true;
 		handover_settle(received);
 		sockets_settle(&d.sockets);
-		log_info("xtcp2", "version %s, %u workers, every %lld ms, -dest %s -marshal %s",
-			 XTCP2_VERSION, config->netlinkers, (long long)(config->frequency_ns / NS_PER_MS),
-			 dest_public_name(d.dest), config->marshal);
+		log_info("xtcp2", "version %s, source %s, %u workers, every %lld ms, -dest %s -marshal %s",
+			 XTCP2_VERSION, d.source_name, config->netlinkers,
+			 (long long)(config->frequency_ns / NS_PER_MS), dest_public_name(d.dest),
+			 config->marshal);
 		notify_send("READY=1");
 		r = loop_run(d.loop);
 		status = r < 0;

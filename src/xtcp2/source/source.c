@@ -5,10 +5,14 @@
 
 #include "enrich/enrichment.h"
 #include "stats/stats.h"
+#include "version.h"
 
 const struct source_row source_table[] = {
     {"netlink", "inet_diag dumps of each namespace, with recvmsg(2)", &source_netlink},
     {"netlink-uring", "inet_diag dumps of each namespace, with io_uring", &source_netlink_uring},
+#if XTCP2_BPF
+    {"bpf", "one walk over the kernel's sockets of all namespaces", &source_bpf},
+#endif
     {NULL},
 };
 
@@ -28,6 +32,15 @@ void source_set_netns(struct record *record, const struct netns *ns)
 	record->netns_cookie = ns->cookie;
 	record->nsid = ns->nsid > 0 ? (uint32_t)ns->nsid : 0;
 	container_to_record(enrichment_container(ns), record);
+}
+
+void source_set_unnamed_netns(struct record *record, uint64_t inode, uint64_t cookie)
+{
+	record->netns = str_of("");
+	record->netns_inode = inode;
+	record->netns_cookie = cookie;
+	record->nsid = 0;
+	container_to_record(NULL, record);
 }
 
 void source_count_decode(const struct decode_counts *counts)

@@ -18,6 +18,7 @@
 struct attributor;
 struct capture;
 struct known_sockets;
+struct walker;
 
 struct source_config {
 	uint8_t ext;	 /* idiag_ext */
@@ -33,6 +34,7 @@ struct source_config {
 	const struct attributor *attributor; /* whose the sockets are; NULL for unasked. Not owned */
 	struct capture *capture;	     /* raw bytes go here as well; NULL for none. Not owned */
 	struct known_sockets *known; /* what was read is remembered here; NULL for nothing. Not owned */
+	struct walker *walker; /* programs in the kernel, for the BPF source; NULL for none. Not owned */
 };
 
 /* What one dump of one namespace did. */
@@ -76,12 +78,17 @@ extern const struct source_row {
 /* Return the source of that name, NULL for none. */
 const struct source_ops *source_find(const char *name);
 
-/* The rows of the table. The second receives through io_uring, and as the first does where the kernel
- * refuses that. */
-extern const struct source_ops source_netlink, source_netlink_uring;
+/*
+ * The rows of the table. The last one is there when the build has it (-Dbpf) and needs source_config.walker
+ * (source/bpf/walker.h). The second receives through io_uring, and as the first does where the kernel refuses that.
+ */
+extern const struct source_ops source_netlink, source_netlink_uring, source_bpf;
 
 /* Set the fields netns, netns_inode, netns_cookie, nsid and those of the container. They borrow from ns. */
 void source_set_netns(struct record *record, const struct netns *ns);
+
+/* The same for a namespace that is not in the table: of it, inode and cookie are known. */
+void source_set_unnamed_netns(struct record *record, uint64_t inode, uint64_t cookie);
 
 /* Add the counts of the decoder to the stats. */
 void source_count_decode(const struct decode_counts *counts);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "source/bpf/names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first size; it doubles when it is half full. */
+#define NAMES_MIN 64
+
+static struct name *slot_of(struct name *slots, size_t size, uint64_t cookie)
+{
+	size_t i = (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+
+	while (slots[i & (size - 1)].cookie && slots[i & (size - 1)].cookie != cookie)
+		i++;
+	return &slots[i & (size - 1)];
+}
+
+static int grow(struct names *n)
+{
+	size_t size = n->size ? 2 * n->size : NAMES_MIN;
+	struct name *slots = calloc(size, sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < n->size; i++) {
+		if (n->slots[i].cookie)
+			*slot_of(slots, size, n->slots[i].cookie) = n->slots[i];
+	}
+	free(n->slots);
+	n->slots = slots;
+	n->size = size;
+	return 0;
+}
+
+int names_reset(struct names *n)
+{
+	n->used = 0;
+	if (!n->slots)
+		return grow(n);
+	memset(n->slots, 0, n->size * sizeof(*n->slots));
+	return 0;
+}
+
+void names_free(struct names *n)
+{
+	free(n->slots);
+	*n = (struct names){0};
+}
+
+static struct netns *find(struct netns_table *table, uint64_t cookie, uint32_t inode)
+{
+	struct netns *ns = netns_table_find_by_inode(table, inode);
+
+	if (!ns || ns->cookie == cookie)
+		return ns;
+	if (ns->cookie && ns->state != NETNS_SEEN)
+		return NULL;
+	ns->cookie = cookie;
+	return ns;
+}
+
+const struct name *names_find(struct names *n, struct netns_table *table, uint64_t cookie, uint32_t inode)
+{
+	struct name *slot = slot_of(n->slots, n->size, cookie);
+
+	if (slot->cookie)
+		return slot;
+	if (2 * (n->used + 1) > n->size) {
+		if (grow(n) < 0)
+			return NULL;
+		slot = slot_of(n->slots, n->size, cookie);
+	}
+	*slot = (struct name){cookie, inode, find(table, cookie, inode)};
+	n->used++;
+	return slot;
+}

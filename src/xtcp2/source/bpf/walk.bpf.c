@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: (MIT OR GPL-2.0-only) */
+/*
+ * Theory of operation: the kernel's side of the BPF source
+ *
+ * Two programs, run by BPF_PROG_TEST_RUN and attached to nothing. `walk` goes
+ * through one hash table of sockets and copies a few ranges of each socket's
+ * memory; `nets` goes through the list of namespaces to find tables that a
+ * namespace has for itself. Nothing is computed here, so that the verifier of
+ * every kernel can follow; tcp_info is made of the bytes in tcp_info.c.
+ *
+ * A run is one RCU read section. No lock is taken: sockets are in slabs of type
+ * SLAB_TYPESAFE_BY_RCU, so that a chain that was entered leads from socket to
+ * socket even while these are freed and used again. A socket that moves takes
+ * the walk into another chain; the marker at the end of a chain tells, and the
+ * chain is read again. All reads go through bpf_probe_read_kernel(), which
+ * fails instead of faulting.
+ *
+ * A run ends at a bucket's boundary when its budget of time is spent or the
+ * slots are full, and tells where to go on. Only a chain longer than all slots
+ * is cut, and continued with some overlap.
+ */
+#include "walk_abi.h"
+
+/* walk_abi.h has the types that these need. */
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* linux/bpf.h */
+#define BPF_MAP_TYPE_ARRAY 2
+#define BPF_F_MMAPABLE	   (1U << 10)
+
+#define NULL ((void *)0)
+
+#define AF_INET6 10
+
+#define TCP_TIME_WAIT	 6
+#define TCP_CLOSE	 7
+#define TCP_SYN_RECV	 3
+#define TCP_NEW_SYN_RECV 12
+
+/* net/inet_hashtables.h: the markers of listening chains are the bucket's number above this. */
+#define LISTENING_NULLS_BASE (1U << 29)
+
+/* All offsets of struct sock_common and of small sockets are below; for the verifier, which knows numbers by their bits. */
+#define OFFSET_MASK 1023
+
+/* Bytes of bucket heads read at once. */
+#define HEADS	      1024
+/* Sockets of one chain, at most: a guard against a ring of freed memory. */
+#define CHAIN_MAX     65536
+/* Attempts at a chain whose sockets move while it is read. */
+#define ATTEMPTS      4
+/* Sockets read between two looks at the clock. */
+#define CLOCK_MASK    15
+/* Inode numbers of namespaces begin here (PROC_DYNAMIC_FIRST in fs/proc/generic.c; initial ones lie below the end). */
+#define NET_INODE_MIN 0xE0000000u
+
+/* The parts of the kernel's structures that are followed here; offsets are relocated when the program is loaded. */
+#define KERNEL __attribute__((preserve_access_index))
+
+struct list_head {
+	struct list_head *next;
+} KERNEL;
+
+struct ns_common {
+	unsigned int inum;
+} KERNEL;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct inet_ehash_bucket;
+struct inet_listen_hashbucket;
+struct inet_bind_hashbucket;
+
+struct inet_hashinfo {
+	struct inet_ehash_bucket *ehash;
+	unsigned int ehash_mask;
+	struct inet_listen_hashbucket *lhash2;
+	unsigned int lhash2_mask;
+	struct inet_bind_hashbucket *bhash2;
+	unsigned int bhash_size;
+	_Bool pernet;
+} KERNEL;
+
+struct inet_timewait_death_row {
+	struct inet_hashinfo *hashinfo;
+} KERNEL;
+
+struct netns_ipv4 {
+	struct inet_timewait_death_row tcp_death_row;
+} KERNEL;
+
+struct net_device {
+	possible_net_t nd_net;
+} KERNEL;
+
+struct net {
+	struct list_head list;
+	struct ns_common ns;
+	struct net_device *loopback_dev;
+	struct netns_ipv4 ipv4;
+	unsigned long long net_cookie;
+} KERNEL;
+
+struct nsproxy {
+	struct net *net_ns;
+} KERNEL;
+
+struct task_struct {
+	struct nsproxy *nsproxy;
+} KERNEL;
+
+struct kernfs_node {
+	unsigned long long id;
+} KERNEL;
+
+struct cgroup {
+	struct kernfs_node *kn;
+} KERNEL;
+
+struct tcp_congestion_ops {
+	char name[WALK_NAME];
+} KERNEL;
+
+struct tcp_ulp_ops {
+	char name[WALK_NAME];
+} KERNEL;
+
+struct inode {
+	unsigned long i_ino;
+} KERNEL;
+
+struct socket_alloc {
+	struct inode vfs_inode;
+} KERNEL;
+
+const volatile struct walk_layout layout;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WALK_SLOTS);
+	__type(key, __u32);
+	__type(value, struct walk_slot);
+} slots SEC(".maps");
+
+/* In .bss, which the daemon maps. */
+struct walk_request request;
+struct walk_answer answer;
+struct walk_nets nets;
+
+/* What lies behind a pointer that many sockets share; kept for one run, in which no such object is freed. */
+#define CACHE 256
+struct cached {
+	__u64 key, run;
+	__u64 value[2];
+};
+static struct cached net_cache[CACHE], cgroup_cache[CACHE], cong_cache[CACHE];
+static __u64 run;
+static __u8 heads[2 * HEADS]; /* the second half is for the verifier, which knows lengths by their bits */
+
+struct walk {
+	__u64 base;  /* first bucket */
+	__u64 begin; /* of the run */
+	__u64 at;    /* the next link of the chain */
+	__u64 bind_net, bind_node;
+	__u32 group; /* first bucket of the heads */
+	__u32 bucket, end;
+	__u32 first;   /* slot of the bucket's first socket */
+	__u32 skipped; /* sockets of the chain not read because the last run had them */
+	__u32 stride, head, marker;
+	__u32 reads;
+	__u8 attempt, full, moved, late, done;
+};
+/* Not on the stack: the verifier would follow each value there, and each round of a loop would be a case of its own. */
+static struct walk state;
+
+static struct cached *cache_find(struct cached *cache, __u64 key, int *hit)
+{
+	struct cached *c = &cache[(key ^ key >> 6 ^ key >> 14) & (CACHE - 1)];
+
+	*hit = c->key == key && c->run == run;
+	c->key = key;
+	c->run = run;
+	return c;
+}
+
+static __always_inline void read_net(struct walk_slot *slot, __u64 address)
+{
+	struct net *net = (struct net *)address;
+	int hit;
+	struct cached *c = cache_find(net_cache, address, &hit);
+
+	if (!hit) {
+		c->value[0] = BPF_CORE_READ(net, net_cookie);
+		c->value[1] = BPF_CORE_READ(net, ns.inum);
+	}
+	slot->net_cookie = c->value[0];
+	slot->net_inode = c->value[1];
+}
+
+static __always_inline void read_cgroup(struct walk_slot *slot, __u64 address)
+{
+	struct cgroup *cgroup = (struct cgroup *)address;
+	int hit;
+
+	if (!address) {
+		slot->cgroup_id = 0;
+		return;
+	}
+	struct cached *c = cache_find(cgroup_cache, address, &hit);
+	if (!hit)
+		c->value[0] = BPF_CORE_READ(cgroup, kn, id);
+	slot->cgroup_id = c->value[0];
+}
+
+static __always_inline void read_cong(struct walk_slot *slot, __u64 address)
+{
+	struct tcp_congestion_ops *ops = (struct tcp_congestion_ops *)address;
+	int hit;
+	struct cached *c = cache_find(cong_cache, address, &hit);
+
+	if (!hit) {
+		c->value[0] = c->value[1] = 0;
+		if (address)
+			bpf_core_read(c->value, WALK_NAME, &ops->name);
+	}
+	__builtin_memcpy(slot->cong, c->value, WALK_NAME);
+}
+
+/* The names whose private data holds nothing that the kernel would tell. */
+static __always_inline int is_plain(const struct walk_slot *slot)
+{
+	const char *n = slot->cong;
+
+	return (n[0] == 'c' && n[1] == 'u' && n[2] == 'b') || (n[0] == 'r' && n[1] == 'e' && n[2] == 'n');
+}
+
+static __always_inline __u64 raw64(const struct walk_slot *slot, __u32 at)
+{
+	return at <= WALK_RAW - 8 ? *(const __u64 *)(slot->raw + (at & ~7u)) : 0;
+}
+
+static __always_inline void read_range(struct walk_slot *slot, __u64 address,
+				       const volatile struct walk_range *r)
+{
+	__u32 len = r->len, to = r->to;
+
+	if (len == 0 || len > WALK_RAW || to > WALK_RAW - WALK_SPARE || to + len > WALK_RAW - WALK_SPARE)
+		return;
+	if (bpf_probe_read_kernel(slot->raw + to, len, (void *)(address + r->from)) < 0)
+		answer.faults++;
+}
+
+/* All of a socket that has gone through its handshake, or listens. */
+static __always_inline void read_full(struct walk_slot *slot, __u64 address)
+{
+#pragma unroll
+	for (int i = 1; i < WALK_RANGES; i++)
+		read_range(slot, address, &layout.ranges[i]);
+	if (*(const __u16 *)(slot->raw + (layout.family & OFFSET_MASK)) == AF_INET6)
+		read_range(slot, address, &layout.v6);
+	read_cgroup(slot, raw64(slot, layout.cgroup));
+	read_cong(slot, raw64(slot, layout.ca_ops));
+	if (!is_plain(slot))
+		read_range(slot, address, &layout.ca_priv);
+	__u64 ulp = raw64(slot, layout.ulp_ops);
+	if (ulp)
+		bpf_core_read(slot->ulp, WALK_NAME, &((struct tcp_ulp_ops *)ulp)->name);
+	else
+		slot->ulp[0] = 0;
+	slot->inode = 0;
+	if (layout.socket) {
+		__u64 socket = raw64(slot, layout.socket);
+		if (socket)
+			slot->inode = BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
+	}
+}
+
+/* Whether the socket is one to report; fills the slot. */
+static __always_inline int read_socket(struct walk_slot *slot, __u64 address)
+{
+	__u32 states = request.states;
+	__u32 state = slot->raw[layout.state & OFFSET_MASK];
+	struct walk_range all = {0, 0, 0};
+
+	slot->address = address;
+	slot->bound = request.kind == WALK_BHASH;
+	if (state == TCP_TIME_WAIT) {
+		all.len = layout.time_wait_len;
+		read_range(slot, address, &all);
+		state = slot->raw[layout.time_wait_state & OFFSET_MASK];
+		slot->kind = WALK_TIME_WAIT;
+	} else if (state == TCP_NEW_SYN_RECV) {
+		all.len = layout.request_len;
+		state = TCP_SYN_RECV;
+		slot->kind = WALK_REQUEST;
+	} else {
+		slot->kind = WALK_FULL;
+	}
+	if (!slot->bound && !(states >> (state & 31) & 1))
+		return 0;
+	if (slot->kind == WALK_FULL)
+		read_full(slot, address);
+	else if (slot->kind == WALK_REQUEST)
+		read_range(slot, address, &all);
+	read_net(slot, raw64(slot, layout.net));
+	slot->jiffies = bpf_jiffies64();
+	return 1;
+}
+
+static __always_inline int is_late(struct walk *w)
+{
+	if (!(++w->reads & CLOCK_MASK))
+		w->late = bpf_ktime_get_ns() - w->begin > request.budget_ns;
+	return w->late;
+}
+
+/* The next socket of a chain of hlist_nulls; 1 ends the chain. */
+static long on_socket(__u32 i, void *unused)
+{
+	struct walk *w = &state;
+	__u64 node = w->at;
+	__u32 index = answer.count;
+
+	if (!node || node & 1) {
+		w->moved = node >> 1 != w->marker;
+		w->done = 1;
+		return 1;
+	}
+	struct walk_slot *slot = bpf_map_lookup_elem(&slots, &index);
+	if (!slot) {
+		w->full = 1;
+		return 1;
+	}
+	__u64 address = node - layout.node;
+	__u32 faults = answer.faults;
+	read_range(slot, address, &layout.ranges[0]);
+	if (answer.faults != faults) {
+		w->moved = w->done = 1;
+		return 1;
+	}
+	w->at = raw64(slot, layout.node_next);
+	if (w->bucket == request.bucket && w->skipped < request.skip) {
+		w->skipped++;
+		return 0;
+	}
+	/* Only a chain that fills the slots may go on so long that time matters. */
+	if (is_late(w) && w->first == 0 && index >= WALK_SLOTS / 2) {
+		w->full = 1;
+		return 1;
+	}
+	if (read_socket(slot, address)) {
+		slot->mono_ns = w->begin;
+		answer.count = index + 1;
+	}
+	return 0;
+}
+
+/* A chain that did not fit: go on with it in the next run, from its front unless it fills the slots alone. */
+static __always_inline void stop_in_chain(struct walk *w)
+{
+	answer.bucket = w->bucket;
+	answer.skip = 0;
+	if (w->first > 0)
+		answer.count = w->first;
+	else
+		answer.skip = w->skipped + answer.count;
+}
+
+static __always_inline __u64 head_of(struct walk *w)
+{
+	return *(__u64 *)(heads + (((w->bucket - w->group) * w->stride + w->head) & (HEADS - 8)));
+}
+
+/* The next bucket with a chain of hlist_nulls; 1 ends the group. */
+static long on_bucket(__u32 i, void *unused)
+{
+	struct walk *w = &state;
+	__u64 node;
+
+	if (w->bucket >= w->end)
+		return 1;
+	node = head_of(w);
+	if (node & 1 || !node) {
+		w->bucket++;
+		return 0;
+	}
+	if (w->late || (is_late(w) && answer.count > 0)) {
+		answer.bucket = w->bucket;
+		answer.skip = 0;
+		w->full = 1;
+		return 1;
+	}
+	w->first = answer.count;
+	w->marker = w->bucket + (request.kind == WALK_LHASH ? LISTENING_NULLS_BASE : 0);
+	w->done = w->moved = 0;
+	w->skipped = 0;
+	if (w->attempt) /* what was read with the heads is old by now */
+		bpf_probe_read_kernel(&node, sizeof(node),
+				      (void *)(w->base + (__u64)w->bucket * w->stride + w->head));
+	w->at = node;
+	bpf_loop(CHAIN_MAX, on_socket, NULL, 0);
+	if (w->full) {
+		stop_in_chain(w);
+		return 1;
+	}
+	if (!w->done || w->moved) {
+		answer.moved++;
+		if (++w->attempt < ATTEMPTS) {
+			answer.count = w->first;
+			return 0; /* the same bucket once more */
+		}
+		answer.lost++;
+	}
+	w->attempt = 0;
+	w->bucket++;
+	return 0;
+}
+
+/* --- bound sockets: a chain of buckets, each with its owners --- */
+
+static long on_owner(__u32 i, void *unused)
+{
+	struct walk *w = &state;
+	__u32 index = answer.count;
+	struct walk_slot *slot;
+
+	if (!w->at)
+		return 1;
+	slot = bpf_map_lookup_elem(&slots, &index);
+	if (!slot) {
+		w->full = 1;
+		return 1;
+	}
+	__u64 address = w->at - layout.bind_node;
+	__u32 faults = answer.faults;
+	w->at = 0;
+	read_range(slot, address, &layout.ranges[0]);
+	if (answer.faults != faults)
+		return 1;
+	w->at = raw64(slot, layout.bind_node);
+	/* No lock and no slab that keeps its type: take what belongs to the bucket's namespace. */
+	if (raw64(slot, layout.net) != w->bind_net || slot->raw[layout.state & OFFSET_MASK] != TCP_CLOSE)
+		return 0;
+	if (w->bucket == request.bucket && w->skipped < request.skip) {
+		w->skipped++;
+		return 0;
+	}
+	if (read_socket(slot, address)) {
+		slot->mono_ns = w->begin;
+		answer.count = index + 1;
+	}
+	return 0;
+}
+
+struct inet_bind2_bucket {
+	possible_net_t ib_net;
+} KERNEL;
+
+/* The next bucket of one port and address. */
+static long on_bind_bucket(__u32 i, void *unused)
+{
+	struct walk *w = &state;
+	__u64 node = w->bind_node;
+
+	if (!node)
+		return 1;
+	__u64 bucket = node - layout.bind2_node;
+	w->bind_net = (__u64)BPF_CORE_READ((struct inet_bind2_bucket *)bucket, ib_net.net);
+	w->bind_node = w->at = 0;
+	bpf_probe_read_kernel(&w->bind_node, sizeof(w->bind_node), (void *)node);
+	bpf_probe_read_kernel(&w->at, sizeof(w->at), (void *)(bucket + layout.bind2_owners));
+	bpf_loop(CHAIN_MAX, on_owner, NULL, 0);
+	return w->full ? 1 : 0;
+}
+
+static long on_bound(__u32 i, void *unused)
+{
+	struct walk *w = &state;
+	if (w->bucket >= w->end)
+		return 1;
+	w->bind_node = head_of(w);
+	if (w->bind_node && is_late(w) && answer.count > 0) {
+		answer.bucket = w->bucket;
+		answer.skip = 0;
+		w->full = 1;
+		return 1;
+	}
+	w->first = answer.count;
+	w->skipped = 0;
+	bpf_loop(CHAIN_MAX, on_bind_bucket, NULL, 0);
+	if (w->full) {
+		stop_in_chain(w);
+		return 1;
+	}
+	w->bucket++;
+	return 0;
+}
+
+/* The next group of buckets; 1 ends the run. */
+static long on_group(__u32 i, void *unused)
+{
+	struct walk *w = &state;
+	__u32 size = w->stride ? HEADS / w->stride : 1;
+
+	if (w->bucket >= answer.buckets) {
+		answer.bucket = answer.buckets;
+		return 1;
+	}
+	if (bpf_ktime_get_ns() - w->begin > request.budget_ns && i > 0) {
+		answer.bucket = w->bucket;
+		return 1;
+	}
+	w->group = w->bucket;
+	w->end = w->bucket + size < answer.buckets ? w->bucket + size : answer.buckets;
+	__u32 len = (w->end - w->group) * w->stride;
+	if (bpf_probe_read_kernel(heads, len & (2 * HEADS - 1),
+				  (void *)(w->base + (__u64)w->group * w->stride)) < 0) {
+		answer.faults++;
+		w->bucket = w->end;
+	}
+	if (request.kind == WALK_BHASH)
+		bpf_loop(HEADS, on_bound, NULL, 0);
+	else
+		bpf_loop(HEADS, on_bucket, NULL, 0);
+	if (w->full)
+		return 1;
+	answer.bucket = w->bucket;
+	return 0;
+}
+
+/* --- namespaces --- */
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct refcount_struct {
+	atomic_t refs;
+} refcount_t;
+
+/* Linux 6.18 renamed the counter. */
+struct ns_common___new {
+	refcount_t __ns_ref;
+} KERNEL;
+
+struct ns_common___old {
+	refcount_t count;
+} KERNEL;
+
+/* While the counter of a namespace is not 0 in a read section, its parts are there until the section ends. */
+static __always_inline int is_alive(__u64 net)
+{
+	__u64 ns = net + bpf_core_field_offset(struct net, ns);
+
+	if (bpf_core_field_exists(struct ns_common___new, __ns_ref))
+		return BPF_CORE_READ((struct ns_common___new *)ns, __ns_ref.refs.counter) > 0;
+	return BPF_CORE_READ((struct ns_common___old *)ns, count.refs.counter) > 0;
+}
+
+static __always_inline int is_same(__u64 net, __u64 cookie)
+{
+	return BPF_CORE_READ((struct net *)net, net_cookie) == cookie && is_alive(net);
+}
+
+/* The list's head looks like a namespace, too, but has no loopback device that refers back to it. */
+static __always_inline int is_net(__u64 net)
+{
+	struct net *n = (struct net *)net;
+
+	return (__u64)BPF_CORE_READ(n, loopback_dev, nd_net.net) == net &&
+	       BPF_CORE_READ(n, ns.inum) >= NET_INODE_MIN;
+}
+
+static __always_inline int is_private(struct inet_hashinfo *hashinfo)
+{
+	if (bpf_core_field_exists(struct inet_hashinfo, pernet))
+		return BPF_CORE_READ(hashinfo, pernet);
+	return 0;
+}
+
+struct nets_walk {
+	__u64 net, own, begin;
+	int common; /* the host's table has been reported */
+};
+
+static long on_net(__u32 i, struct nets_walk *w)
+{
+	struct net *net = (struct net *)w->net;
+	__u64 next = (__u64)BPF_CORE_READ(net, list.next) - bpf_core_field_offset(struct net, list);
+
+	if (is_net(w->net) && is_alive(w->net)) {
+		struct inet_hashinfo *hashinfo = BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
+		int private = is_private(hashinfo);
+		__u32 count = nets.count;
+
+		nets.nets++;
+		if (private || !w->common) {
+			if (count >= WALK_TABLES)
+				return 1;
+			struct walk_table *t = &nets.tables[count & (WALK_TABLES - 1)];
+			t->net = w->net;
+			t->net_cookie = BPF_CORE_READ(net, net_cookie);
+			t->hashinfo = (__u64)hashinfo;
+			t->private = private;
+			nets.count = count + 1;
+			w->common |= !private;
+		}
+		nets.after = w->net;
+		nets.after_cookie = BPF_CORE_READ(net, net_cookie);
+	}
+	w->net = next;
+	if (next == w->own) {
+		nets.done = 1;
+		return 1;
+	}
+	return !(i & 63) && i > 0 && bpf_ktime_get_ns() - w->begin > request.budget_ns;
+}
+
+SEC("raw_tp")
+int list_nets(void *ctx)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct nets_walk w = {.begin = bpf_ktime_get_ns(), .common = nets.after != 0};
+
+	w.own = nets.own = (__u64)BPF_CORE_READ(task, nsproxy, net_ns);
+	nets.count = nets.nets = nets.done = nets.lost = 0;
+	w.net = w.own;
+	if (nets.after) {
+		struct net *after = (struct net *)nets.after;
+		if (!is_same((__u64)after, nets.after_cookie)) {
+			nets.lost = 1;
+			return 0;
+		}
+		w.net = (__u64)BPF_CORE_READ(after, list.next) - bpf_core_field_offset(struct net, list);
+		if (w.net == w.own) {
+			nets.done = 1;
+			return 0;
+		}
+	}
+	bpf_loop(CHAIN_MAX, on_net, &w, 0);
+	nets.ns = bpf_ktime_get_ns() - w.begin;
+	return 0;
+}
+
+/* --- the walk --- */
+
+/* Sets where the table is. 0 when it is no more. */
+static __always_inline int find_table(struct walk *w)
+{
+	struct inet_hashinfo *h = (struct inet_hashinfo *)request.hashinfo;
+	struct net *net = (struct net *)request.net;
+
+	if (net && (!is_same((__u64)net, request.net_cookie) ||
+		    BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo) != h))
+		return 0;
+	w->head = 0;
+	switch (request.kind) {
+	case WALK_EHASH:
+		w->base = (__u64)BPF_CORE_READ(h, ehash);
+		answer.buckets = BPF_CORE_READ(h, ehash_mask) + 1;
+		w->stride = layout.ehash_stride;
+		break;
+	case WALK_LHASH:
+		w->base = (__u64)BPF_CORE_READ(h, lhash2);
+		answer.buckets = BPF_CORE_READ(h, lhash2_mask) + 1;
+		w->stride = layout.lhash_stride;
+		w->head = layout.lhash_head;
+		break;
+	default:
+		w->base = (__u64)BPF_CORE_READ(h, bhash2);
+		answer.buckets = BPF_CORE_READ(h, bhash_size);
+		w->stride = layout.bhash_stride;
+		w->head = layout.bhash_head;
+	}
+	return w->base != 0;
+}
+
+SEC("raw_tp")
+int walk(void *ctx)
+{
+	struct walk *w = &state;
+
+	__builtin_memset(w, 0, sizeof(*w));
+	w->bucket = request.bucket;
+	run = w->begin = bpf_ktime_get_ns();
+	__builtin_memset(&answer, 0, sizeof(answer));
+	answer.bucket = request.bucket;
+	if (!find_table(w)) {
+		answer.gone = 1;
+		return 0;
+	}
+	bpf_loop(1 << 22, on_group, NULL, 0);
+	answer.ns = bpf_ktime_get_ns() - w->begin;
+	return 0;
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The BPF source against the real kernel and against netlink.
+load lib
+bats_require_minimum_version 1.5.0
+
+setup() {
+  client_setup
+  COMPARE=$(bin equals_kernel)
+  SERVER=$(bin tcp_server)
+  BOUND=$(bin bound)
+  POPULATE=$(bin populate)
+  SHORT=$(bin short_connections)
+  export COMPARE SERVER BOUND POPULATE SHORT
+  can_bpf
+}
+
+# shellcheck source=tests/bats/drive.bash
+. "$BATS_TEST_DIRNAME/drive.bash"
+
+# The build and this kernel have all that the source needs; a test that has nothing to test says so.
+can_bpf() {
+  grep -q '^#define XTCP2_BPF 1' "$BUILD/src/version.h" || skip "this build has no BPF source"
+  [ -e /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
+}
+
+# The sandbox with these verbs.
+kernel() {
+  sandbox < <(
+    declare -f poll keys
+    cat
+  )
+}
+
+# poll SOURCE FILE [FLAG]...: one poll into the file.
+poll() {
+  "$XTCP2" -source "$1" -maxLoops 1 -frequency 2h -timeout 1h -user root -promListen= -grpcPort 0 -dest "file:$2" -marshal jsonl "${@:3}" 2>>/run/log
+}
+
+# keys FILE: a line per socket of this sandbox, by what names it. A walk brings those of all the machine, unnamed.
+keys() {
+  jq -r 'select(.netns // "" != "") | [.netns_inode, .inet_diag_msg_state, .inet_diag_msg_family, .inet_diag_msg_socket_source, .inet_diag_msg_socket_source_port,
+    .inet_diag_msg_socket_destination, .inet_diag_msg_socket_destination_port, .inet_diag_msg_socket_cookie,
+    .inet_diag_msg_inode // 0] | join(" ")' "$1" | sort
+}
+
+@test "every field of every record of one walk is what getsockopt and ss say" {
+  run -0 sandbox <<'EOT'
+    for ns in a b; do
+      ip netns add $ns
+      ip -n $ns link set lo up
+    done
+    mkdir /run/compare && chmod 711 /run/compare
+    "$COMPARE" -netns a,b -xtcp2 "$XTCP2" -args "-source bpf" -dir /run/compare -limit 120s
+    grep -q 'source bpf: 1 polls' /run/compare/log
+EOT
+  [[ ${lines[-1]} =~ ^kernel=$(uname -r)\ tcp_info=[0-9]+\ unknown=[^\ ]+\ records=[0-9]+\ values=[0-9]{4,}: ]]
+}
+
+@test "one walk and a dump of each namespace find the same sockets, cookies included, whoever asks first" {
+  kernel <<'EOT'
+    for ns in a b c; do
+      ip netns add $ns
+      ip -n $ns link set lo up
+      mkfifo /run/$ns
+      nsenter --net=/run/netns/$ns "$POPULATE" 40 <>/run/$ns >>/run/ready &
+      nsenter --net=/run/netns/$ns "$SHORT" 20 4
+      nsenter --net=/run/netns/$ns "$SHORT" 20 6
+    done
+    wait_for 20 eval '[ "$(grep -c READY /run/ready)" = 3 ]'
+    poll bpf /run/first
+    poll netlink /run/second
+    poll bpf /run/third
+    keys /run/first | grep -v ' SYN_SENT ' >/run/first.keys
+    keys /run/second >/run/second.keys
+    keys /run/third >/run/third.keys
+    [ "$(grep -c TIME_WAIT /run/first.keys)" -ge 60 ]
+    [ "$(grep -c ESTABLISHED /run/first.keys)" -ge 240 ]
+    diff /run/first.keys /run/second.keys
+    diff /run/second.keys /run/third.keys
+    for file in second third; do
+      jq -r 'select(.netns // "" != "") | [.netns, .netns_cookie] | join(" ")' "/run/$file" | sort -u >"/run/$file.names"
+    done
+    diff /run/second.names /run/third.names
+EOT
+}
+
+@test "a namespace with a table of its own is read, and bound sockets where -states asks" {
+  kernel <<'EOT'
+    sysctl -qw net.ipv4.tcp_child_ehash_entries=64 || exit 77
+    ip netns add own
+    sysctl -qw net.ipv4.tcp_child_ehash_entries=0
+    ip -n own link set lo up
+    mkfifo /run/pipe
+    nsenter --net=/run/netns/own "$POPULATE" 200 <>/run/pipe >>/run/ready &
+    nsenter --net=/run/netns/own "$BOUND" 7000 <>/run/pipe >>/run/ready &
+    wait_for 20 eval '[ "$(grep -c READY /run/ready)" = 2 ]'
+    poll netlink /run/netlink -states all
+    poll bpf /run/bpf -states all
+    keys /run/netlink >/run/netlink.keys
+    keys /run/bpf >/run/bpf.keys
+    [ "$(grep -c ESTABLISHED /run/bpf.keys)" -ge 400 ]
+    diff /run/netlink.keys /run/bpf.keys
+EOT
+}
+
+@test "no socket that lives is missed or doubled while others come and go" {
+  kernel <<'EOT'
+    mkfifo /run/pipe
+    "$POPULATE" 100 <>/run/pipe >/run/ready &
+    wait_for 20 grep -q READY /run/ready
+    poll bpf /run/before
+    jq -r 'select(.netns == "self" and .inet_diag_msg_state == "ESTABLISHED") | .inet_diag_msg_socket_cookie' /run/before | sort >/run/living
+    [ "$(wc -l </run/living)" = 200 ]
+    while :; do "$SHORT" 200 4 >/run/churn; done &
+    churn=$!
+    wait_for 20 test -s /run/churn
+    "$XTCP2" -source bpf -frequency 2h -timeout 1h -user root -promListen= -grpcPort 0 -grpcSocket /run/grpc.sock \
+      -dest file:/run/many -marshal csv -columns inet_diag_msg_socket_cookie,record_counter 2>/run/log &
+    daemon=$!
+    wait_for 60 grep -q 'workers, every' /run/log
+    # As many as 20 s allow, one after the other: a walk is as long as the machine has sockets.
+    until [ "$SECONDS" -ge 20 ]; do "$CTL" trigger-poll -socket /run/grpc.sock >>/run/trigger.log 2>&1 || :; done
+    kill "$daemon"
+    wait "$daemon"
+    kill "$churn"
+    polls=$(sed -n 's/.* source bpf: \([0-9]*\) polls.*/\1/p' /run/log)
+    [ "$polls" -ge 3 ]
+    cut -d, -f1 /run/many | sort | uniq -c | awk '{ print $2, $1 }' | sort >/run/counts
+    join /run/living /run/counts | awk -v polls="$polls" '$2 != polls { print; bad = 1 } END { exit bad }'
+    [ "$(join /run/living /run/counts | wc -l)" = 200 ]
+EOT
+}
+
+@test "auto reads through BPF where it agrees with netlink, and keeps no capability for it" {
+  kernel <<'EOT'
+    "$XTCP2" -source auto -user root -promListen= -grpcPort 0 -dest null 2>/run/log &
+    daemon=$!
+    wait_for 60 grep -q 'version .* source bpf' /run/log
+    # CAP_PERFMON is 38, CAP_BPF 39.
+    for set in Eff Prm Bnd Amb; do
+      have=$(awk -v name="Cap$set:" '$1 == name { print $2 }' "/proc/$daemon/status")
+      [ $(((0x$have >> 38) & 3)) = 0 ]
+    done
+    kill "$daemon"
+    wait "$daemon"
+EOT
+}
+
+@test "without CAP_BPF or CAP_PERFMON auto reads through netlink and says why, and -source bpf refuses to start" {
+  for missing in bpf perfmon; do
+    CAP=$missing kernel <<'EOT'
+      without() { setpriv --bounding-set="-$CAP,-sys_admin" --inh-caps=-all --ambient-caps=-all "$XTCP2" -user root -promListen= -grpcPort 0 -dest null -maxLoops 1 "$@"; }
+      without -source auto 2>/run/log
+      grep -q -- '-source auto reads through netlink: the kernel refuses the program (Operation not permitted): CAP_BPF and CAP_PERFMON are needed' /run/log
+      grep -q 'source netlink: 1 polls' /run/log
+      status=0
+      without -source bpf 2>/run/log || status=$?
+      [ "$status" = 2 ]
+      grep -q -- '-source bpf: the kernel refuses the program' /run/log
+EOT
+  done
+}
+
+@test "an unknown source ends the start with the names of those there are" {
+  run -2 "$XTCP2" -source ebpf -check
+  [[ $output == *'-source: unknown source "ebpf"; possible: auto, netlink, bpf'* ]]
+}
