@@ -103,9 +103,14 @@ hold_netns() {
   read -r _ <&"$fd"
 }
 
-# bin NAME: the path of one of the tree's programs, or a failure that says so.
+# bin NAME: the path of one of the tree's programs, or a failure that says so. The list has files; a second name
+# is a link beside the first of them.
 bin() {
-  grep -m1 "/$1\$" "$XTCP2_BINARIES" || { echo "the program $1 is not installed" >&2; return 1; }
+  local first
+  grep -m1 "/$1\$" "$XTCP2_BINARIES" && return
+  read -r first <"$XTCP2_BINARIES" && [ -x "${first%/*}/$1" ] && echo "${first%/*}/$1" && return
+  echo "the program $1 is not installed" >&2
+  return 1
 }
 
 # main_pid: the daemon's process.
