@@ -47,6 +47,18 @@ theirs() { ss -Htan "$@" | awk '{ n = split($(NF - 1), a, ":"); m = split($NF, b
 EOS
 }
 
+@test "each socket has its owner; filters and groups know it; without the right to look there is none" {
+  lab <<'EOS'
+    "$XTCP2" ss 'comm = tcp_client' | jq -r '"\(.pid) \(.inet_diag_msg_socket_destination_port)"' | sort >/run/ours
+    ss -Htnp state established | sed -n 's/.*:\([0-9]*\) *users:(("tcp_client",pid=\([0-9]*\),.*/\2 \1/p' | sort >/run/theirs
+    [ "$(wc -l </run/ours)" -eq 10 ]
+    diff /run/theirs /run/ours
+    "$XTCP2" ss -format table -group process >/run/table
+    [ "$(grep -cE '^tcp_(client|server)/[0-9]+ +[0-9]+ ' /run/table)" -eq 6 ]
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$XTCP2" ss 2>/run/errors | jq -es 'length == 20 and all(.[]; has("pid") | not)'
+EOS
+}
+
 @test "a reader that has enough is a normal end; an output that fails is not" {
   lab <<'EOS'
     set +o pipefail

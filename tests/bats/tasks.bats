@@ -74,7 +74,9 @@ EOS
     ahead() { task 'The process with the biggest send queue' | tee /run/out | grep -E '10\.9\.0\.1:[0-9]+ +10\.9\.0\.2:443'; }
     wait_for 20 ahead
     [ "$(wc -l </run/out)" -eq 2 ]
-    grep -E '^SENDQ .*LOCAL +REMOTE' /run/out
+    grep -E '^SENDQ +OWNER .*LOCAL +REMOTE' /run/out
+    # The shell that opened it, and how many others hold it.
+    grep -E " bash/[0-9]+[+][0-9]+ " /run/out
 EOS
 }
 

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "enrich/attribute.h"
 #include "enrich/container.h"
 #include "filter/filter.h"
 #include "netns/hidden.h"
@@ -26,6 +27,9 @@
 /* A look takes no longer than this; a namespace that is not read by then is told. */
 #define READ_LIMIT_NS (60 * NS_PER_SEC)
 
+/* Sockets whose owners are remembered from one look to the next, some 70 bytes each. */
+#define OWNERS_MAX 131072
+
 struct reader {
 	struct record_sink sink; /* first: the sink is the reader */
 	const char *program;
@@ -35,6 +39,7 @@ struct reader {
 	char directories_text[DIRECTORIES_TEXT_MAX];
 	char hostname[256];
 	struct netns_table *table;
+	struct attributor attributor; /* without CAP_SYS_PTRACE it tells of own processes alone */
 	struct source *source;
 	struct record record;
 	int (*take)(void *data, struct record *record);
@@ -101,8 +106,11 @@ static bool open_all(struct reader *r, const struct reader_options *o)
 	r->netns.scan_proc = true;
 	r->netns.hidden = hidden_new(false, false);
 	r->table = netns_table_new(NULL, &r->netns, NULL, NULL);
+	r->attributor.cgroups = cgroups_new();
+	r->attributor.owners = owners_new(OWNERS_MAX, r->attributor.cgroups);
+	config.attributor = &r->attributor;
 	r->source = source_netlink.create(&config, 0);
-	return r->table && r->source;
+	return r->table && r->attributor.owners && r->source;
 }
 
 struct reader *reader_new(const struct reader_options *options)
@@ -141,6 +149,8 @@ void reader_free(struct reader *r)
 		return;
 	if (r->source)
 		source_netlink.free(r->source);
+	owners_free(r->attributor.owners);
+	cgroups_free(r->attributor.cgroups);
 	netns_table_free(r->table);
 	hidden_free(r->netns.hidden);
 	filter_free(r->filter);
@@ -157,6 +167,9 @@ int reader_poll(struct reader *r, int (*take)(void *data, struct record *record)
 	r->data = data;
 	if (r->netns.hidden)
 		hidden_look(r->netns.hidden);
+	owners_poll_begins(r->attributor.owners);
+	if (r->attributor.cgroups)
+		cgroups_poll_begins(r->attributor.cgroups);
 	netns_table_scan(r->table);
 	struct netns **entries = netns_table_entries(r->table, &count);
 	containers_resolve(entries, count);
