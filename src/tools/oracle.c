@@ -334,14 +334,12 @@ static void add_congestion(struct oracle *o, int fd, uint8_t state)
 }
 
 /* One end; an IPv4-mapped address is IPv4. */
-static void add_end(struct oracle *o, const struct sockaddr_storage *end, const char *address,
-		    const char *port)
+static void add_end(struct oracle *o, const struct sockaddr_in6 *v6, const char *address, const char *port)
 {
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)end;
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)end;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)v6;
 	struct oracle_value *v = add(o, address);
 
-	if (end->ss_family == AF_INET)
+	if (v6->sin6_family == AF_INET)
 		inet_ntop(AF_INET, &v4->sin_addr, v->text, sizeof(v->text));
 	else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
 		inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], v->text, sizeof(v->text));
@@ -352,7 +350,7 @@ static void add_end(struct oracle *o, const struct sockaddr_storage *end, const 
 
 static void add_identity(struct oracle *o, int fd)
 {
-	struct sockaddr_storage end;
+	struct sockaddr_in6 end = {0}; /* room for either family */
 	socklen_t len = sizeof(end);
 	struct stat st;
 

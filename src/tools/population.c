@@ -95,7 +95,7 @@ union address {
 /* Set the listener's address, as a client of `family` dials it. */
 static socklen_t address_of(int listener, int family, union address *to)
 {
-	union address own;
+	union address own = {0};
 	socklen_t len = sizeof(own);
 
 	if (getsockname(listener, &own.any, &len) < 0)
@@ -204,9 +204,9 @@ static struct pair stuck(int to, const char *name)
 
 static void stuck_states(int to)
 {
-	struct pair both = stuck(to, "sender at a closed window");
+	stuck(to, "sender at a closed window");
 
-	both = stuck(to, "FIN behind data");
+	struct pair both = stuck(to, "FIN behind data");
 	shutdown(both.client, SHUT_WR);
 	becomes(both.client, "FIN behind data", TCP_FIN_WAIT1);
 	becomes(both.server, "peer of FIN behind data", TCP_ESTABLISHED);
@@ -342,7 +342,7 @@ static bool tc(const char *verb)
 
 	/* The shell is asked for its redirection only. */
 	snprintf(command, sizeof(command), "tc qdisc %s 2>/dev/null", verb);
-	return system(command) == 0;
+	return system(command) == 0; // NOLINT(cert-env33-c)
 }
 
 /* A connection that has lost and repeated segments, where the kernel can lose some on purpose. */
@@ -423,9 +423,9 @@ static void prepare(void)
 	choose("tcp_syn_linear_timeouts", none, ARRAY_SIZE(none));
 }
 
-void population_make(struct population *into)
+void population_make(struct population *population)
 {
-	p = into;
+	p = population;
 	memset(p, 0, sizeof(*p));
 	prepare();
 	int v4 = listener(AF_INET, false, 64, 0, "IPv4 listener");

@@ -29,6 +29,6 @@ struct population {
  * each socket is in its state, 20 s at most. Ends the process with one line when something that each kernel
  * has fails. The sockets stay until the process ends.
  */
-void population_make(struct population *p);
+void population_make(struct population *population);
 
 #endif

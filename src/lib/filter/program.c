@@ -156,7 +156,7 @@ bool filter_match(const struct filter *f, const struct record *r)
 	if (!f)
 		return true;
 	uint16_t at = f->start;
-	while (at < FILTER_FAIL) {
+	while (at < f->step_count) {
 		const struct filter_step *step = &f->steps[at];
 		const struct filter_node *n = &f->nodes[step->node];
 

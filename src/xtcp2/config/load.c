@@ -60,7 +60,7 @@ static int not_a_flag(const char *arg, const struct given *before, char *error, 
 	static const char rule[] = "not a flag; flags begin with a dash and are followed by their value, "
 				   "true or false after = (see -help)";
 
-	if (before && !option_shows_value(before->option))
+	if (before && before->option && !option_shows_value(before->option))
 		return config_error(error, size, "the argument after the value of -%s: %s",
 				    before->option->flag, rule);
 	return config_error(error, size, "%.80s: %s", arg, rule);

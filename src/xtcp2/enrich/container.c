@@ -142,7 +142,9 @@ bool container_parse(const char *text, struct container *c)
 			break;
 		if (!*p)
 			break;
-		parent = *p == '\n' ? (struct part){0} : part;
+		parent = part;
+		if (*p == '\n')
+			parent = (struct part){0};
 	}
 	return found;
 }
