@@ -99,3 +99,22 @@ targets() { jq -r --arg key "$2" '.panels[] | .title as $t | .targets[] | [$t, .
   http http://127.0.0.1:9088/metrics | promtool check metrics
   [ "$(promql 'up' | jq '[.data.result[] | select(.value[1] == "1")] | length')" = 2 ]
 }
+
+@test "the alerts fire on a daemon in trouble and on no other; the page of metrics shows their expressions" {
+  promtool check rules "$PIPELINE/prometheus/xtcp2.rules.yml"
+  promtool test rules "$PIPELINE/prometheus/xtcp2.rules.test.yml"
+  # What Prometheus knows of this daemon, which delivers, must not fire; and each metric of a rule is one that it has.
+  local expr metric
+  while read -r expr; do
+    [ "$(promql "$expr" | jq '.data.result | length')" -eq 0 ] || { echo "fires: $expr"; return 1; }
+    metric=$(grep -oE 'xtcp2_[a-z_]+|up\b' <<<"$expr" | head -n 1)
+    [ "$(promql "$metric" | jq '.data.result | length')" -ge 1 ] || { echo "no such metric: $metric"; return 1; }
+  done < <(sed -n 's/^ *expr: //p' "$PIPELINE/prometheus/xtcp2.rules.yml")
+  local shown=0
+  while read -r expr; do
+    grep -qF "expr: $expr" "$PIPELINE/prometheus/xtcp2.rules.yml" || { echo "not in the rules: $expr"; return 1; }
+    shown=$((shown + 1))
+  done < <(awk '/Alerts/ { begun = 1 } begun && /^```$/ { n++; next } n == 1 { sub(/ *#.*/, ""); print } n == 2 { exit }' \
+    "$BATS_TEST_DIRNAME/../../docs/metrics.md")
+  [ "$shown" -ge 4 ]
+}
