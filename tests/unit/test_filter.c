@@ -252,7 +252,7 @@ static void response(struct buf *b, uint32_t port)
 
 	r.inet_diag_msg_socket_destination_port = port;
 	wire_encode(&wire, &r);
-	assert_in_range(wire.len, 1, 16383); /* a length of two bytes, padded at need */
+	assert_true(wire.len >= 1 && wire.len <= 16383); /* a length of two bytes, padded at need */
 	grpc_prefix_put(prefix, (uint32_t)wire.len + 3);
 	buf_append(b, prefix, sizeof(prefix));
 	buf_byte(b, 0x0a);

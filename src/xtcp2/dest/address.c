@@ -150,7 +150,7 @@ int host_port_connect(struct dest_io *io, const struct host_port *hp, int type, 
 		count++;
 	left = count;
 	struct addrinfo *a = list;
-	for (unsigned int i = hp->first % count; i > 0; i--)
+	for (unsigned int i = count ? hp->first % count : 0; i > 0; i--)
 		a = a->ai_next;
 	for (; left > 0 && fd < 0; a = a->ai_next ? a->ai_next : list) {
 		/* A silent first address must not use up the time of the others. */

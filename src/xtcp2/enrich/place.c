@@ -20,7 +20,7 @@ static bool is_containers(const char *p, size_t len, const struct container *c)
 {
 	size_t n = strlen(c->id);
 
-	return n > 0 && memmem(p, len, c->id, n) != NULL;
+	return p && n > 0 && memmem(p, len, c->id, n) != NULL;
 }
 
 static void look_for_unit(const char *p, size_t len, struct place *place)

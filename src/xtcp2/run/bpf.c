@@ -2,12 +2,15 @@
 #include "run/bpf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "run/handover.h"
 #include "run/refusal.h"
 #include "version.h"
 #if XTCP2_BPF
@@ -34,19 +37,73 @@ static int fall_back(const struct config *config, const char *why)
 	return 0;
 }
 
-int bpf_prepare(const struct config *config, struct source_config *source)
+#if XTCP2_BPF
+/* No path is like these. */
+static const char *const fd_names[WALKER_FDS] = {[WALKER_SLOTS] = "bpf:slots",
+						 [WALKER_SHARED] = "bpf:shared",
+						 [WALKER_WALK] = "bpf:walk",
+						 [WALKER_NETS] = "bpf:nets"};
+
+/* The programs of the process before, which this one has no capability to load. false when it left none. */
+static bool take(const struct handover *received, int fds[WALKER_FDS])
 {
+	for (int i = 0; i < WALKER_FDS; i++) {
+		fds[i] = handover_take(received, fd_names[i]);
+		if (fds[i] >= 0)
+			continue;
+		while (i-- > 0)
+			close(fds[i]);
+		return false;
+	}
+	return true;
+}
+
+static struct walker *prepare(const struct handover *received, char *error, size_t size)
+{
+	int fds[WALKER_FDS];
+
+	return take(received, fds) ? walker_adopt(fds, error, size) : walker_new(error, size);
+}
+
+void bpf_lend(const struct source_config *source, struct handover *left)
+{
+	for (int i = 0; source->walker && i < WALKER_FDS; i++)
+		handover_leave(left, fd_names[i], source->walker->fds[i]);
+}
+
+void bpf_give(const struct source_config *source, struct handover *left)
+{
+	for (int i = 0; source->walker && i < WALKER_FDS; i++) {
+		int copy = fcntl(source->walker->fds[i], F_DUPFD_CLOEXEC, 3);
+		if (copy >= 0)
+			handover_leave(left, fd_names[i], copy);
+	}
+}
+#else
+static struct walker *prepare(const struct handover *received, char *error, size_t size)
+{
+	snprintf(error, size, "this build has no BPF source (-Dbpf=enabled)");
+	return NULL;
+}
+
+void bpf_lend(const struct source_config *source, struct handover *left)
+{
+}
+
+void bpf_give(const struct source_config *source, struct handover *left)
+{
+}
+#endif
+
+int bpf_prepare(const struct config *config, struct source_config *source, const struct handover *received)
+{
+	char error[256];
 	int r = check(config);
 
 	if (r < 0 || strcmp(config->source, "netlink") == 0)
 		return r;
-#if XTCP2_BPF
-	char error[256];
-	source->walker = walker_new(error, sizeof(error));
+	source->walker = prepare(received, error, sizeof(error));
 	return source->walker ? 0 : fall_back(config, error);
-#else
-	return fall_back(config, "this build has no BPF source (-Dbpf=enabled)");
-#endif
 }
 
 void bpf_release(struct source_config *source)
@@ -79,9 +136,9 @@ static int check_reading(const struct config *config, struct source_config *sour
 #endif
 
 const struct source_ops *bpf_choose(const struct config *config, struct source_config *source,
-				    struct netns_table *table, const char **name)
+				    struct netns_table *table, bool trial, const char **name)
 {
-	int r = check_reading(config, source, table);
+	int r = trial ? 0 : check_reading(config, source, table);
 
 	*name = source->walker ? "bpf" : config->io_uring ? "netlink-uring" : "netlink";
 	return r < 0 ? NULL : source_find(*name);

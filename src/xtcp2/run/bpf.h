@@ -5,20 +5,25 @@
 #include "source/source.h"
 
 struct config;
+struct handover;
 
 /*
- * Load the programs of the BPF source where -source asks for it, while the process has the capabilities for that.
- * Sets source->walker. 0, or -EINVAL (logged) where -source bpf cannot be had.
+ * Load the programs of the BPF source where -source asks for it, while the process has the capabilities for that; or
+ * take those of the process before. Set source->walker. Return 0, or -EINVAL (logged) where -source bpf cannot run.
  */
-int bpf_prepare(const struct config *config, struct source_config *source);
+int bpf_prepare(const struct config *config, struct source_config *source, const struct handover *received);
+/* Add the programs' descriptors, which stay the walker's, to those for a trial; or copies to those for the next process. */
+void bpf_lend(const struct source_config *source, struct handover *left);
+void bpf_give(const struct source_config *source, struct handover *left);
 /* NULL is fine. */
 void bpf_release(struct source_config *source);
 
 /*
  * Decide which source reads from now on, with its name: BPF where its programs are loaded and read what netlink does,
- * else netlink. NULL (logged) where -source bpf does not. Before the first poll, on the main thread.
+ * else netlink. NULL (logged) where -source bpf does not. A trial reads nothing: the daemon that waits for it may be
+ * in the middle of a walk. Before the first poll, on the main thread.
  */
 const struct source_ops *bpf_choose(const struct config *config, struct source_config *source,
-				    struct netns_table *table, const char **name);
+				    struct netns_table *table, bool trial, const char **name);
 
 #endif

@@ -9,6 +9,8 @@
 #include "api/config_message.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "run/bpf.h"
+#include "run/handover.h"
 #include "run/refusal.h"
 #include "run/state.h"
 
@@ -71,6 +73,7 @@ int control_reconfigure(struct daemon *d, struct config *config, struct backend_
 	if (d->trial || d->successor)
 		return -EBUSY;
 	sockets_lend(&d->sockets, &left);
+	bpf_lend(&d->source, &left);
 	d->trial = trial_start(d->loop, config, &left, d->name, on_tried, d);
 	if (!d->trial)
 		return -errno;

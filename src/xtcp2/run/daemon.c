@@ -304,7 +304,7 @@ static int start_privileges(struct daemon *d)
 
 static int start_bpf(struct daemon *d)
 {
-	return bpf_prepare(d->config, &d->source);
+	return bpf_prepare(d->config, &d->source, d->received);
 }
 
 static void stop_bpf(struct daemon *d)
@@ -336,7 +336,8 @@ static void stop_sender(struct daemon *d)
 
 static int start_poll(struct daemon *d)
 {
-	const struct source_ops *source = bpf_choose(d->config, &d->source, d->table, &d->source_name);
+	const struct source_ops *source =
+	    bpf_choose(d->config, &d->source, d->table, d->trial_only, &d->source_name);
 
 	if (!source)
 		return -EINVAL;
@@ -503,10 +504,11 @@ int daemon_run(struct config *config, struct handover *received, char *name)
 	}
 	struct handover left = HANDOVER_NOTHING;
 	left.origin = received->origin;
-	if (d.successor)
+	if (d.successor) {
 		sockets_give(&d.sockets, &left);
-	if (d.successor)
 		directories_give(&d.directories, &left);
+		bpf_give(&d.source, &left);
+	}
 	stop(&d);
 	if (d.dest_fd >= 0)
 		handover_leave(&left, config->dest, d.dest_fd);

@@ -44,7 +44,7 @@ static int ask_send(struct netns *ns, uint16_t type, uint16_t flags, const void 
 /* Receive one batch from the kernel: its length or -errno. */
 static ssize_t ask_receive(struct netns *ns, void *buffer, size_t size)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = {0};
 	socklen_t from_len = sizeof(from);
 	struct pollfd p = {.fd = ns->socket->fd, .events = POLLIN};
 	ssize_t n = recvfrom(p.fd, buffer, size, MSG_DONTWAIT, (struct sockaddr *)&from, &from_len);

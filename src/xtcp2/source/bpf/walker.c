@@ -8,14 +8,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "walk.skel.h"
 
 /* libbpf explains failures in lines of text; they help whoever debugs, one line of ours tells the operator. */
-static int print(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int print(enum libbpf_print_level level, const char *format,
+						       va_list args)
 {
 	_cleanup_free_ char *text = NULL;
 	char *save = NULL;
@@ -29,14 +32,21 @@ static int print(enum libbpf_print_level level, const char *format, va_list args
 
 static int map_slots(struct walker *w)
 {
-	struct bpf_map *map = w->skeleton->maps.slots;
+	size_t size = sizeof(struct walk_slot) * WALK_SLOTS;
+	void *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, w->fds[WALKER_SLOTS], 0);
 
-	w->slots_size = (size_t)bpf_map__value_size(map) * bpf_map__max_entries(map);
-	void *memory = mmap(NULL, w->slots_size, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	w->slots = memory;
+	w->slots_size = size;
 	return 0;
+}
+
+static void point_into(struct walker *w, struct walk__bss *shared)
+{
+	w->request = &shared->request;
+	w->answer = &shared->answer;
+	w->nets = &shared->nets;
 }
 
 /* Say what a failure to load means. */
@@ -61,21 +71,38 @@ static int load(struct walker *w, char *error, size_t size)
 	}
 	memcpy((void *)&w->skeleton->rodata->layout, &w->layout.walk, sizeof(w->layout.walk));
 	int r = walk__load(w->skeleton);
-	if (r == 0)
-		r = map_slots(w);
 	if (r < 0) {
 		explain(r, error, size);
 		return r;
 	}
-	w->request = &w->skeleton->bss->request;
-	w->answer = &w->skeleton->bss->answer;
-	w->nets = &w->skeleton->bss->nets;
-	w->walk_fd = bpf_program__fd(w->skeleton->progs.walk);
-	w->nets_fd = bpf_program__fd(w->skeleton->progs.list_nets);
+	w->fds[WALKER_SLOTS] = bpf_map__fd(w->skeleton->maps.slots);
+	w->fds[WALKER_SHARED] = bpf_map__fd(w->skeleton->maps.bss);
+	w->fds[WALKER_WALK] = bpf_program__fd(w->skeleton->progs.walk);
+	w->fds[WALKER_NETS] = bpf_program__fd(w->skeleton->progs.list_nets);
+	point_into(w, w->skeleton->bss);
+	r = map_slots(w);
+	if (r < 0)
+		snprintf(error, size, "the memory of the program cannot be mapped: %s", strerror(-r));
+	return r;
+}
+
+/* The memory that libbpf maps for a loaded program, mapped by hand. */
+static int map_shared(struct walker *w)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t size = (sizeof(struct walk__bss) + page - 1) / page * page;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, w->fds[WALKER_SHARED], 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	w->shared = memory;
+	w->shared_size = size;
+	point_into(w, memory);
 	return 0;
 }
 
-struct walker *walker_new(char *error, size_t size)
+/* With its layout; NULL with errno and a clause. */
+static struct walker *begin(char *error, size_t size)
 {
 	struct walker *w = calloc(1, sizeof(*w));
 
@@ -83,19 +110,50 @@ struct walker *walker_new(char *error, size_t size)
 		snprintf(error, size, "no memory");
 		return NULL;
 	}
-	libbpf_set_print(print);
 	int r = layout_read(&w->layout);
-	if (r < 0)
-		snprintf(error, size, "%s", w->layout.error);
-	else
-		r = load(w, error, size);
+	if (r == 0)
+		return w;
+	snprintf(error, size, "%s", w->layout.error);
+	free(w);
+	errno = -r;
+	return NULL;
+}
+
+/* The walker, or NULL with errno when r tells of an error. Memory that only the start needed goes back. */
+static struct walker *finish(struct walker *w, int r)
+{
 	malloc_trim(0);
-	if (r < 0) {
-		walker_free(w);
-		errno = -r;
+	if (r == 0)
+		return w;
+	walker_free(w);
+	errno = -r;
+	return NULL;
+}
+
+struct walker *walker_new(char *error, size_t size)
+{
+	libbpf_set_print(print);
+	struct walker *w = begin(error, size);
+
+	return w ? finish(w, load(w, error, size)) : NULL;
+}
+
+struct walker *walker_adopt(const int fds[WALKER_FDS], char *error, size_t size)
+{
+	struct walker *w = begin(error, size);
+
+	if (!w) {
+		for (int i = 0; i < WALKER_FDS; i++)
+			close(fds[i]);
 		return NULL;
 	}
-	return w;
+	memcpy(w->fds, fds, sizeof(w->fds));
+	int r = map_shared(w);
+	if (r == 0)
+		r = map_slots(w);
+	if (r < 0)
+		snprintf(error, size, "the memory of the program cannot be mapped: %s", strerror(-r));
+	return finish(w, r);
 }
 
 void walker_free(struct walker *w)
@@ -104,6 +162,10 @@ void walker_free(struct walker *w)
 		return;
 	if (w->slots)
 		munmap((void *)w->slots, w->slots_size);
+	if (w->shared)
+		munmap(w->shared, w->shared_size);
+	for (int i = 0; i < WALKER_FDS && !w->skeleton; i++)
+		close(w->fds[i]);
 	walk__destroy(w->skeleton);
 	free(w);
 }
@@ -118,10 +180,10 @@ static int run(int fd)
 
 int walker_run(struct walker *w)
 {
-	return run(w->walk_fd);
+	return run(w->fds[WALKER_WALK]);
 }
 
 int walker_run_nets(struct walker *w)
 {
-	return run(w->nets_fd);
+	return run(w->fds[WALKER_NETS]);
 }

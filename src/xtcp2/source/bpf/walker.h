@@ -3,11 +3,15 @@
 #define SOURCE_BPF_WALKER_H
 /*
  * The programs of walk.bpf.c in the kernel, and the memory shared with them. Loading needs CAP_BPF and
- * CAP_PERFMON; running needs no capability. One thread at a time.
+ * CAP_PERFMON; running needs no capability, nor does adopting what another process has loaded, by its
+ * descriptors. One thread of one process at a time.
  */
 #include <stddef.h>
 
 #include "source/bpf/layout.h"
+
+/* The descriptors of a walker. */
+enum { WALKER_SLOTS, WALKER_SHARED, WALKER_WALK, WALKER_NETS, WALKER_FDS };
 
 struct walker {
 	struct layout layout;
@@ -15,10 +19,11 @@ struct walker {
 	const struct walk_answer *answer;
 	struct walk_nets *nets;
 	const struct walk_slot *slots; /* WALK_SLOTS, of which answer->count are filled */
+	int fds[WALKER_FDS];
 	/* Private to walker.c. */
-	struct walk *skeleton;
-	size_t slots_size;
-	int walk_fd, nets_fd;
+	struct walk *skeleton; /* owns the descriptors and the shared memory; NULL after adoption */
+	void *shared;
+	size_t shared_size, slots_size;
 };
 
 /*
@@ -26,6 +31,11 @@ struct walker {
  * needs the capabilities and some 30 MB, which it gives back.
  */
 struct walker *walker_new(char *error, size_t size);
+/*
+ * Make a walker of the descriptors of another process's, of this program and the same kernel; they are the walker's
+ * from then on, or closed. NULL as with walker_new(). Until the other process has ended, run nothing.
+ */
+struct walker *walker_adopt(const int fds[WALKER_FDS], char *error, size_t size);
 /* NULL is fine. */
 void walker_free(struct walker *w);
 
