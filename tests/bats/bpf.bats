@@ -166,3 +166,19 @@ EOT
   run -2 "$XTCP2" -source ebpf -check
   [[ $output == *'-source: unknown source "ebpf"; possible: auto, netlink, bpf'* ]]
 }
+
+@test "a restart in place goes on with the programs that were loaded before the capabilities were given up" {
+  run -0 sandbox <<'EOT'
+    "$XTCP2" -source bpf -dest file:/run/out -marshal jsonl -frequency 300ms -timeout 200ms -promListen= -grpcSocket /run/grpc.sock 2>/run/log & daemon=$!
+    wait_for 20 grep -q 'workers, every' /run/log
+    "$CTL" get -socket /run/grpc.sock >/run/config
+    jq '.tag = "new"' /run/config >/run/changed
+    "$CTL" reconfigure -socket /run/grpc.sock -file /run/changed >/run/answer
+    wait_for 20 grep -q '"tag":"new"' /run/out
+    kill $daemon
+    wait $daemon
+    # Both of its lives read by BPF.
+    [ "$(grep -c 'version .* source bpf' /run/log)" -eq 2 ]
+    [ "$(grep -c 'source bpf: [0-9]* polls' /run/log)" -eq 2 ]
+EOT
+}

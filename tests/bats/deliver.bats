@@ -201,6 +201,7 @@ E2
 E2
 }
 
+# bats test_tags=machine
 @test "the host's name is that of the moment of the poll; -hostname stays" {
   inside <<'E2'
     hostname before

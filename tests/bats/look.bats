@@ -47,6 +47,7 @@ theirs() { ss -Htan "$@" | awk '{ n = split($(NF - 1), a, ":"); m = split($NF, b
 EOS
 }
 
+# bats test_tags=machine
 @test "each socket has its owner; filters and groups know it; without the right to look there is none" {
   lab <<'EOS'
     "$XTCP2" ss 'comm = tcp_client' | jq -r '"\(.pid) \(.inet_diag_msg_socket_destination_port)"' | sort >/run/ours
@@ -70,6 +71,7 @@ EOS
 EOS
 }
 
+# bats test_tags=machine
 @test "namespaces are read as the daemon reads them" {
   lab <<'EOS'
     ip netns add other

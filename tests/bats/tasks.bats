@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # docs/tasks.md: each command of the page, run as it stands there, against sockets whose answer is known.
+# bats file_tags=machine
 
 load lib
 bats_require_minimum_version 1.5.0

@@ -50,7 +50,7 @@ rows() { grep -cE '^ESTAB ' "$1"; }
       [ "$(rows /run/$columns)" -eq 6 ] || grep -E '127.0.0.1' /run/$columns
       grep -E 'REMOTE.* SEND/S' /run/$columns
     done
-    grep -E '^STATE +NETNS +LOCAL +REMOTE +SEND/S +RECV/S +RTT_MS +RETR/S +RETRANS +SENDQ +RECVQ +CWND +CC$' /run/200
+    grep -E '^STATE +OWNER +NETNS +LOCAL +REMOTE +SEND/S +RECV/S +RTT_MS +RETR/S +RETRANS +SENDQ +RECVQ +CWND +CC$' /run/200
     # Each row ends with a whole value of the last heading.
     awk '/^STATE/ { n = NF } /^ESTAB/ { if (NF != n) bad = 1 } END { exit bad || !n }' /run/80 /run/200
 EOS

@@ -7,7 +7,7 @@
  *	wait TEXT	until the screen has the text; WAIT_NS at most
  *	gone TEXT	until it has not
  *	send TEXT	type it; \r, \e, \t and \\ are understood
- *	screen		write the screen, a line each, before "ok"
+ *	screen		write the screen, a line each, before "ok", when it has not changed for SETTLE_MS
  *	colours		write how many cells have a colour
  *	resize C R	change the size, as a window does
  *	signal NAME	TERM INT HUP QUIT TSTP CONT STOP to the program
@@ -35,6 +35,7 @@
 #define WAIT_NS	    (30 * NS_PER_SEC)
 #define ROWS_MAX    100
 #define COLUMNS_MAX 400
+#define SETTLE_MS   60 /* of silence end a picture; programs draw less often */
 #define SLICE_MS    20 /* of a wait for output, after which the program's state is looked at */
 
 static struct terminal {
@@ -164,6 +165,15 @@ static void listen_for(int ms)
 	t.closed = n <= 0 && errno != EINTR && errno != EAGAIN; /* EIO: nobody has the other side open */
 	for (ssize_t i = 0; i < n; i++)
 		take(bytes[i]);
+}
+
+/* Take the rest of a picture whose beginning is on the screen: until nothing more comes for a while. */
+static void settle(void)
+{
+	struct pollfd p = {.fd = t.fd, .events = POLLIN};
+
+	while (!t.closed && poll(&p, 1, SETTLE_MS) > 0)
+		listen_for(0);
 }
 
 static bool on_screen(const char *text)
@@ -309,6 +319,7 @@ static bool command(const char *name, const char *rest)
 	if (strcmp(name, "send") == 0)
 		return send_text(rest);
 	if (strcmp(name, "screen") == 0) {
+		settle();
 		print_screen();
 		return true;
 	}
