@@ -213,8 +213,8 @@ members() {
     sed -n 's/^SystemCallFilter=\([a-z].*\)/\1/p' "$unit" | tr ' ' '\n'
   } | sort -u >"$BATS_TEST_TMPDIR/let"
   sed -nE 's/^SYSCALL(_IF|_URING)?\(([a-z0-9_]+),.*/\2/p' src/xtcp2/run/syscalls.def | sort -u >"$BATS_TEST_TMPDIR/list"
-  # capset and pidfd_getfd: with a drop-in (docs/permissions.md). setrlimit: old C libraries. The rest is newer than some systemd that knows no name for it.
-  missing=$(comm -23 "$BATS_TEST_TMPDIR/list" "$BATS_TEST_TMPDIR/let" | grep -vxE 'capset|pidfd_getfd|setrlimit|futex_(wait|wake|requeue)|map_shadow_stack|mseal' || :)
+  # bpf, capset and pidfd_getfd: with a drop-in (docs/permissions.md). setrlimit: old C libraries. The rest is newer than some systemd that knows no name for it.
+  missing=$(comm -23 "$BATS_TEST_TMPDIR/list" "$BATS_TEST_TMPDIR/let" | grep -vxE 'bpf|capset|pidfd_getfd|setrlimit|futex_(wait|wake|requeue)|map_shadow_stack|mseal' || :)
   [ -z "$missing" ] || { echo "$missing" >&2; false; }
 }
 
