@@ -167,7 +167,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 		stat_add(STAT_KAFKA_FAILED_RECORDS, e->rows);
 		stat_add(STAT_KAFKA_FAILED_BYTES, e->body.len);
 		why_failed(k, m->err);
-		if (result == DEST_SPLIT && !k->alone) {
+		/* The whole batch was refused, small envelopes in it as well. */
+		if (result == DEST_SPLIT && !k->sends_alone) {
 			k->alone = true;
 			result = DEST_RETRY;
 		}
@@ -313,6 +314,7 @@ static int kafka_connect(struct dest_io *io, int64_t deadline_ns)
 
 	rd_kafka_conf_t *conf = rd_kafka_conf_dup(k->conf);
 	int r = set(io, conf, "compression.codec", codecs[k->codec]);
+	k->sends_alone = k->alone;
 	if (r == 0 && k->alone)
 		r = set(io, conf, "batch.num.messages", "1");
 	/* The copy of the configuration lacks the interceptors. */

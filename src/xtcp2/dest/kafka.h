@@ -16,7 +16,8 @@ struct kafka_dest {
 	bool auto_codec;
 	bool refused_codec; /* atomic: librdkafka's threads set it */
 	bool failed;	    /* a new producer is needed */
-	bool alone;	    /* one message per batch: a refusal of its size is about that message */
+	bool alone;	    /* the next producer puts one message into a batch */
+	bool sends_alone;   /* the present one does: a refusal of its size is about that message */
 	bool purging;	    /* delivery reports come from rd_kafka_purge(), not from the broker */
 	size_t in_flight_records, in_flight_bytes;
 	struct log_repeat log_limit;
