@@ -286,6 +286,23 @@ static void a_message_too_large_is_lost_and_counted(void **state)
 	dest_free(d);
 }
 
+/* A batch is refused as a whole: none of its envelopes is too large by itself. */
+static void a_batch_too_large_is_sent_one_by_one(void **state)
+{
+	struct cluster *c = *state;
+	unsigned int seen[10] = {0};
+	struct dest *d = dest_of(c->spec, &(struct dest_config){.topic = c->topic});
+
+	rd_kafka_mock_push_request_errors(c->mock, API_PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+	for (int i = 0; i < 10; i++)
+		submit(d, i, 1000, 1);
+	wait_for(stat_get(STAT_DEST_SENT_RECORDS) == 10);
+	assert_int_equal(dest_stop(d, seconds_from_now(30)), 0);
+	assert_ledger(10, 0, 0, 0);
+	dest_free(d);
+	consume(c, seen, 10, 1000);
+}
+
 /* message.max.bytes of the broker: cut between rows until it fits, and the next envelopes are smaller. */
 static void an_envelope_too_large_is_split(void **state)
 {
@@ -386,6 +403,7 @@ int main(void)
 	    cmocka_unit_test_setup(errors_of_the_broker_are_tried_again, setup),
 	    cmocka_unit_test_setup(a_fatal_error_makes_a_new_producer, setup),
 	    cmocka_unit_test_setup(a_message_too_large_is_lost_and_counted, setup),
+	    cmocka_unit_test_setup(a_batch_too_large_is_sent_one_by_one, setup),
 	    cmocka_unit_test_setup(an_envelope_too_large_is_split, setup),
 	    cmocka_unit_test_setup(a_broker_that_confirms_nothing_is_not_up, setup),
 	    cmocka_unit_test_setup(auto_compression_steps_down_on_an_error, setup),
