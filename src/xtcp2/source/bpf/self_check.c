@@ -186,7 +186,7 @@ static int read_and_compare(const struct source_config *config, struct netns_tab
 			    const uint64_t *cookies, char *why, size_t size)
 {
 	struct source_config plain = *config;
-	struct reading before, bpf, after;
+	struct reading before = {0}, bpf = {0}, after = {0};
 
 	/* Nothing of this is part of a poll. */
 	plain.capture = NULL;
