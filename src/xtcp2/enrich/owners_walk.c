@@ -12,28 +12,8 @@
 #include "base/log.h"
 #include "base/privilege.h"
 #include "enrich/owners_internal.h"
+#include "netns/fdinfo.h"
 #include "stats/stats.h"
-
-/* Room for the first lines of a file in fdinfo: pos, flags, mnt_id, ino. */
-#define FDINFO_HEAD 256
-
-/* The inode that a file of fdinfo tells, 0 for none; *mount is the mount of whatever it is. */
-static uint32_t fdinfo_inode(int dir_fd, const char *name, int *mount)
-{
-	char text[FDINFO_HEAD];
-	_cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	*mount = -1;
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	const char *mnt = strstr(text, "mnt_id:"), *ino = strstr(text, "\nino:");
-	if (!mnt || !ino)
-		return 0;
-	*mount = atoi(mnt + strlen("mnt_id:"));
-	return (uint32_t)strtoull(ino + strlen("\nino:"), NULL, 10);
-}
 
 /* The inode of the socket that the descriptor is, 0 for anything else. */
 static uint32_t socket_inode(const struct owners *o, int dir_fd, const char *name)
@@ -42,7 +22,7 @@ static uint32_t socket_inode(const struct owners *o, int dir_fd, const char *nam
 	int mount;
 
 	if (strcmp(o->directory, "fdinfo") == 0) {
-		uint32_t inode = fdinfo_inode(dir_fd, name, &mount);
+		uint32_t inode = (uint32_t)fdinfo_inode(dir_fd, name, &mount);
 		return mount == o->sockfs ? inode : 0;
 	}
 	ssize_t n = readlinkat(dir_fd, name, text, sizeof(text) - 1);

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "netns/fdinfo.h"
 #include "netns/hidden_internal.h"
 #include "stats/stats.h"
 
@@ -27,9 +28,6 @@
 
 /* Links of a directory that are not subdirectories: "." and its name. */
 #define OWN_LINKS 2
-
-/* Room for the first lines of a file in fdinfo: pos, flags, mnt_id, ino. */
-#define FDINFO_HEAD 256
 
 /* Return the namespace that a link such as PID/ns/net names, 0 for none. */
 static ino_t link_ns(int dir_fd, const char *path)
@@ -44,28 +42,10 @@ static ino_t link_ns(int dir_fd, const char *path)
 	return sscanf(text, "net:[%llu]", &ino) == 1 ? ino : 0;
 }
 
-/* Return the inode of the socket behind a file of fdinfo, 0 for none; set *mount to the mount of the file. */
-static ino_t fdinfo_read(int dir_fd, const char *path, int *mount)
-{
-	char text[FDINFO_HEAD];
-	_cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	*mount = -1;
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	const char *mnt = strstr(text, "mnt_id:"), *ino = strstr(text, "\nino:");
-	if (!mnt || !ino)
-		return 0;
-	*mount = atoi(mnt + strlen("mnt_id:"));
-	return strtoull(ino + strlen("\nino:"), NULL, 10);
-}
-
 static ino_t socket_of(const struct hidden *h, int dir_fd, const char *path)
 {
 	int mount;
-	ino_t ino = fdinfo_read(dir_fd, path, &mount);
+	ino_t ino = fdinfo_inode(dir_fd, path, &mount);
 
 	return mount == h->sockfs ? ino : 0;
 }
@@ -312,7 +292,7 @@ int hidden_walk_init(struct hidden *h)
 		return -errno;
 	h->nsfs_dev = own.st_dev;
 	snprintf(path, sizeof(path), "self/fdinfo/%d", sock);
-	fdinfo_read(dirfd(h->proc), path, &h->sockfs);
+	fdinfo_inode(dirfd(h->proc), path, &h->sockfs);
 	return h->sockfs < 0 ? -EOPNOTSUPP : 0;
 }
 
