@@ -9,6 +9,7 @@
 #include "dest/dest.h"
 #include "filter/filter.h"
 #include "stats/stats.h"
+#include "tally/tally.h"
 #include "version.h"
 
 /* Key of Envelope.row (10, length-delimited). */
@@ -152,11 +153,23 @@ void shipper_set_tap(struct shipper *s, struct poll_tap *tap)
 	buf_reset(&s->tap_batch);
 }
 
+static void add_to_tally(struct tally_part *tally, const struct record *record, bool wanted)
+{
+	if (record->event == 0)
+		tally_add(tally, record, wanted);
+	else if (wanted)
+		tally_add_closed(tally, record);
+}
+
 static int shipper_emit(struct record_sink *sink, struct record *record)
 {
 	struct shipper *s = (struct shipper *)sink;
 
-	if (s->filter && !filter_match(s->filter, record)) {
+	bool wanted = !s->filter || filter_match(s->filter, record);
+
+	if (s->tally)
+		add_to_tally(s->tally, record, wanted);
+	if (!wanted) {
 		s->filtered++;
 		return 0;
 	}

@@ -15,6 +15,7 @@
 #include "netns/files.h"
 #include "poll/shipper.h"
 #include "poll/turns.h"
+#include "tally/tally.h"
 
 /* A worker's stack holds no buffers: those are on the heap. */
 #define WORKER_STACK_BYTES (256 * 1024)
@@ -278,6 +279,19 @@ void worker_pool_result(struct worker_pool *pool, struct poll_result *result)
 	*result = pool->result;
 	turns_count(pool->jobs, pool->job_count, pool->begin_ns, result);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+int worker_pool_set_tally(struct worker_pool *pool, struct tally *tally)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	for (unsigned i = 0; i < pool->count && r == 0; i++) {
+		pool->workers[i].shipper.tally = tally_part_new(tally);
+		r = pool->workers[i].shipper.tally ? 0 : -errno;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return r;
 }
 
 void worker_pool_set_tap(struct worker_pool *pool, struct poll_tap *tap)
