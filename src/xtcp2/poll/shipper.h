@@ -32,8 +32,8 @@ struct shipper {
 	struct encoder encoder;
 	struct filter *filter;	   /* -filter; NULL for none */
 	struct envelope *envelope; /* being filled; NULL between envelopes */
-	uint64_t modulus, modulus_next;
-	uint64_t counter; /* record_counter: records of this shipper since the start */
+	uint64_t modulus;
+	uint64_t counter; /* record_counter: records of this shipper in this run */
 	uint32_t flush_rows;
 	size_t flush_bytes;
 	size_t max_bytes;	  /* of the envelope being filled, 0 for no limit */
@@ -62,6 +62,13 @@ void shipper_free(struct shipper *s);
 /* Submit the current envelope, add the counts to the stats and return the records shipped since the last
  * flush. */
 uint64_t shipper_flush(struct shipper *s);
+
+/*
+ * The run of this process: microseconds since the epoch at the first call, which is small enough a number for
+ * readers with double precision. record_counter begins anew with it: at a start, and at a restart in place
+ * (SIGHUP, reconfigure), which is a new process image. Call it first before threads start.
+ */
+uint64_t run_id(void);
 
 /* Set the META fields that are the same in every record. Borrows config's strings. */
 void record_constants(struct record *record, const struct config *config);

@@ -25,6 +25,7 @@ struct worker {
 	unsigned number;
 	pthread_t thread;
 	bool started;
+	uint64_t seen; /* number of the last cycle */
 	struct source *source;
 	struct shipper shipper;
 	struct record record;
@@ -87,6 +88,7 @@ static void cycle_work(struct worker *w, struct poll_result *result)
 	struct worker_pool *pool = w->pool;
 
 	record_hostname(&w->record, w->config, &w->hostname);
+	w->record.poll = w->seen;
 	for (;;) {
 		size_t i = __atomic_fetch_add(&pool->next, 1, __ATOMIC_RELAXED);
 		if (i >= pool->job_count)
@@ -114,15 +116,14 @@ static void *worker_main(void *data)
 {
 	struct worker *w = data;
 	struct worker_pool *pool = w->pool;
-	uint64_t seen = 0;
 
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
-		while (pool->cycle == seen && !pool->stop)
+		while (pool->cycle == w->seen && !pool->stop)
 			pthread_cond_wait(&pool->wake, &pool->lock);
-		if (pool->cycle == seen)
+		if (pool->cycle == w->seen)
 			break;
-		seen = pool->cycle;
+		w->seen = pool->cycle;
 		if (w->number >= pool->taking_part)
 			continue;
 		shipper_set_tap(&w->shipper, pool->tap);
