@@ -14,30 +14,7 @@ let
   cfg = config.services.xtcp2;
   inherit (lib) mkOption types;
 
-  bound = text: if text == "" then null else lib.toInt text;
-  # "" is no limit; what is above 2^63 - 1 does not fit into Nix's integers.
-  number =
-    row:
-    let
-      min = if row.min == "" then 0 else bound row.min;
-    in
-    if row.max == "" then
-      types.addCheck types.int (n: n >= min)
-    else
-      types.ints.between min (bound row.max);
-  typeOf =
-    row:
-    {
-      BOOL = types.bool;
-      DURATION = types.strMatching "0|([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+";
-      STRING = types.str;
-      LIST = types.str;
-      FILE = types.str;
-      PROPERTIES = types.str;
-      U32 = number row;
-      U64 = number row;
-    }
-    .${row.type};
+  typeOf = import ../lib/option-type.nix { inherit lib; };
   settingOf =
     row:
     lib.nameValuePair row.flag (mkOption {

@@ -25,7 +25,6 @@
   protobufc,
   rdkafka,
   zlib,
-  zstd,
 }:
 stdenv.mkDerivation (finalAttrs: {
   pname = "xtcp2";
@@ -64,7 +63,6 @@ stdenv.mkDerivation (finalAttrs: {
     protobufc
     rdkafka
     zlib
-    zstd
   ];
   checkInputs = [ cmocka ];
   doCheck = true;

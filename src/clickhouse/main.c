@@ -315,9 +315,8 @@ static void parse(struct options *o, int argc, char **argv)
 		o->password = password;
 	if (reader_password)
 		o->reader_password = reader_password;
-	flags_parse(
-	    flags, argc, argv,
-	    "xtcp2-clickhouse -data DIR [FLAGS]: the ClickHouse engine with the tables of xtcp2, over HTTP.");
+	flags_parse(flags, argc, argv,
+		    "the ClickHouse engine with the tables of xtcp2, over HTTP; -data is needed");
 	if (!*o->data) {
 		fprintf(stderr, "xtcp2-clickhouse: -data DIR is needed: where is the database to be kept?\n");
 		exit(EXIT_USAGE);
@@ -434,6 +433,7 @@ int main(int argc, char **argv)
 	make_absolute(&o.engine_log, engine_log);
 	make_absolute(&o.allow_files, files);
 	log_init(o.verbose ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE);
+	log_times(LOG_TIME_AUTO);
 	/* Blocked before the engine starts its threads, so that sigwait() gets them. */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);

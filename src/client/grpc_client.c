@@ -25,6 +25,7 @@ struct grpc_client {
 	struct buf out;
 	size_t sent;
 	uint32_t armed;
+	bool heard;   /* the peer has sent something */
 	bool settled; /* the peer has sent SETTINGS: it speaks HTTP/2 */
 	bool gone;
 	void (*idle)(void *data);
@@ -70,6 +71,11 @@ static void client_lost(struct grpc_client *c, const char *reason)
 	else if (c->connection.tls && *tls_reason(c->connection.tls))
 		snprintf(text, sizeof(text), "no TLS with %s: %s", c->connection.name,
 			 tls_reason(c->connection.tls));
+	else if (!c->heard && !c->connection.tls)
+		snprintf(
+		    text, sizeof(text),
+		    "%s closed the connection without an answer: a daemon that restarts or ends does so, or one with -grpcTls",
+		    c->connection.name);
 	else
 		snprintf(
 		    text, sizeof(text),
@@ -121,6 +127,7 @@ static int client_read(struct grpc_client *c)
 		return -ECONNRESET;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	c->heard = true;
 	n = nghttp2_session_mem_recv(c->session, data, (size_t)n);
 	return n < 0 ? -EPROTO : 0;
 }

@@ -34,7 +34,7 @@ struct grpc_target {
 	{"socket", FLAG_STRING, &(t).socket,                                                                   \
 	 "the daemon's -grpcSocket; empty for the usual one or, where there is none, this machine's -port"},    \
 	{"target", FLAG_STRING, &(t).host, "host of the daemon, over TCP"},                                     \
-	{"port", FLAG_U32, &(t).port, "its -grpcPort, over TCP"},                                             \
+	{"port", FLAG_PORT, &(t).port, "its -grpcPort, over TCP"},                                             \
 	{"tls", FLAG_BOOL, &(t).tls, "TLS, over TCP"},                                                        \
 	{"tlsCa", FLAG_STRING, &(t).tls_ca, "whose certificate of the daemon to believe, PEM; empty for the system's authorities"}, \
 	{"tlsCert", FLAG_STRING, &(t).tls_cert, "client certificate, PEM"},                                   \

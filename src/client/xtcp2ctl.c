@@ -15,6 +15,7 @@
 #include "base/duration.h"
 #include "base/flags.h"
 #include "base/input.h"
+#include "base/suggest.h"
 #include "client/config_json.h"
 #include "client/grpc_client.h"
 #include "control/message.h"
@@ -357,8 +358,13 @@ int main(int argc, char **argv)
 	if (!*command)
 		return usage(stderr, 2);
 	fprintf(stderr, "xtcp2ctl: no command \"%s\"; possible:", command);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
+	suggest_begin(&s, command, strlen(command));
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		fprintf(stderr, " %s", commands[i].name);
-	fputc('\n', stderr);
+		suggest_offer(&s, commands[i].name);
+	}
+	fprintf(stderr, "%s\n", suggest_text(&s, near));
 	return 2;
 }

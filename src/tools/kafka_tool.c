@@ -134,6 +134,24 @@ static void on_signal(int number)
 	stopped = 1;
 }
 
+/* The library's own lines repeat what on_error() says. */
+static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+}
+
+/* Run within rd_kafka_consumer_poll(). Errors come again with every attempt: each kind is told once. */
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+	static bool told_down, told_other;
+	bool down = code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
+		    code == RD_KAFKA_RESP_ERR__RESOLVE;
+	bool *told = down ? &told_down : &told_other;
+
+	if (!*told)
+		fprintf(stderr, "kafka: %s%s\n", reason, down ? "; trying again, -idle gives up" : "");
+	*told = true;
+}
+
 /* Store a new consumer. Return 0, or exit status 1 with a sentence on stderr. */
 static int subscribe(const struct kafka_consume *c, rd_kafka_t **client)
 {
@@ -152,6 +170,8 @@ static int subscribe(const struct kafka_consume *c, rd_kafka_t **client)
 
 	if (!conf)
 		return EXIT_FAILURE;
+	rd_kafka_conf_set_log_cb(conf, on_log);
+	rd_kafka_conf_set_error_cb(conf, on_error);
 	*client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, sizeof(error));
 	if (!*client) {
 		fprintf(stderr, "kafka: %s\n", error);

@@ -41,8 +41,7 @@ static int print_message(void *arg, const struct kafka_message *m)
 
 int main(int argc, char **argv)
 {
-	flags_parse(flags, argc, argv,
-		    "kafka_topic_reader [FLAGS]: prints the raw messages of a Kafka topic.");
+	flags_parse(flags, argc, argv, "prints the raw messages of a Kafka topic.");
 	const struct kafka_consume c = {broker, topic, group, offset, count, idle, print_message, NULL};
 	return kafka_consume(&c);
 }

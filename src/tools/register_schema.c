@@ -101,7 +101,7 @@ static int get_it(void)
 int main(int argc, char **argv)
 {
 	flags_parse(flags, argc, argv,
-		    "register_schema -register -filename FILE | -get: the schema at a registry.");
+		    "registers the schema at a registry (-register -filename FILE) or prints it (-get)");
 	if (do_register == do_get || (do_register && !*filename)) {
 		fprintf(stderr,
 			"register_schema: one of -register (with -filename FILE) and -get is needed\n");

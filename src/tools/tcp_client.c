@@ -35,7 +35,7 @@ static const char *host = "127.0.0.1";
 static const struct flag flags[] = {
     {"count", FLAG_U32, &count, "connections, each to its own port"},
     {"connect", FLAG_STRING, &host, "server: a name or an address, IPv4 or IPv6"},
-    {"port", FLAG_U32, &first_port, "port of the first connection; the others follow"},
+    {"port", FLAG_PORT, &first_port, "port of the first connection; the others follow"},
     {"sleep", FLAG_DURATION, &sleep_ns, "pause between two messages of a connection"},
     {"pads", FLAG_U32, &pads, "bytes of a message"},
     {"startsleep", FLAG_DURATION, &start_sleep_ns, "pause between the starts of two connections"},

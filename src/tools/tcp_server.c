@@ -25,7 +25,7 @@ static const char *address_text = "0.0.0.0";
 static const struct flag flags[] = {
     {"count", FLAG_U32, &count, "listeners"},
     {"bind", FLAG_STRING, &address_text, "address, IPv4 or IPv6"},
-    {"port", FLAG_U32, &first_port, "port of the first listener; the others follow"},
+    {"port", FLAG_PORT, &first_port, "port of the first listener; the others follow"},
     {0},
 };
 

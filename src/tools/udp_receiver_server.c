@@ -19,7 +19,7 @@ static uint32_t port = 13000, wanted;
 static const char *address_text = "127.0.0.1";
 
 static const struct flag flags[] = {
-    {"port", FLAG_U32, &port, "UDP port"},
+    {"port", FLAG_PORT, &port, "UDP port"},
     {"bind", FLAG_STRING, &address_text, "address, IPv4 or IPv6"},
     {"count", FLAG_U32, &wanted, "end after this many datagrams; 0 runs until SIGTERM"},
     {0},

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/input.h"
+#include "base/suggest.h"
 #include "vmrun/result_line.h"
 
 static int refuse(char error[static FLAVOR_ERROR_MAX], const struct flavor *f, const char *what)
@@ -27,13 +28,20 @@ static const json_t *find_row(const json_t *root, const char *name, char error[s
 		if (row_name && strcmp(row_name, name) == 0)
 			return row;
 	}
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
+	suggest_begin(&s, name, strlen(name));
 	size_t n = snprintf(error, FLAVOR_ERROR_MAX, "unknown flavor '%s'; known flavors:", name);
 	json_array_foreach(root, i, row)
 	{
 		const char *row_name = json_string_value(json_object_get(row, "name"));
 		if (row_name && n < FLAVOR_ERROR_MAX)
 			n += snprintf(error + n, FLAVOR_ERROR_MAX - n, " %s", row_name);
+		if (row_name)
+			suggest_offer(&s, row_name);
 	}
+	if (n < FLAVOR_ERROR_MAX)
+		snprintf(error + n, FLAVOR_ERROR_MAX - n, "%s", suggest_text(&s, near));
 	return NULL;
 }
 

@@ -14,6 +14,7 @@
 #include "base/input.h"
 #include "base/log.h"
 #include "base/standard_fds.h"
+#include "base/suggest.h"
 #include "vmrun/child.h"
 #include "vmrun/events.h"
 #include "vmrun/judge.h"
@@ -215,6 +216,11 @@ int main(int argc, char **argv)
 		argv[1] = argv[0];
 		return commands[i].run(argc - 1, argv + 1);
 	}
-	log_err(LOG_NAME, "unknown command '%s'; see xtcp2-vmrun help", argv[1]);
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
+	suggest_begin(&s, argv[1], strlen(argv[1]));
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		suggest_offer(&s, commands[i].name);
+	log_err(LOG_NAME, "unknown command '%s'; see xtcp2-vmrun help%s", argv[1], suggest_text(&s, near));
 	return BAD_USAGE;
 }

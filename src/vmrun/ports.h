@@ -7,17 +7,8 @@
 
 #include "vmrun/flavor.h"
 
-#define PORT_HOLDER_MAX 128
-
 /* Test whether 127.0.0.1:port can be listened on. Return 0, -EADDRINUSE or another -errno. */
 int port_probe(int port);
-
-/*
- * Write the name of the process that listens on the port ("nginx (pid 123)"), from
- * /proc/net/tcp and /proc/<pid>/fd; "another process" when it is invisible (of
- * another user or in another namespace).
- */
-void port_holder(int port, char who[static PORT_HOLDER_MAX]);
 
 /* Return the host port forwarded to guest_port by the text of QEMU's "info usernet"; 0 when there is none. */
 int port_from_usernet(const char *text, int guest_port);

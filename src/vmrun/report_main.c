@@ -27,6 +27,7 @@
 #include "base/flags.h"
 #include "base/input.h"
 #include "base/standard_fds.h"
+#include "base/suggest.h"
 #include "vmrun/crc32c.h"
 #include "vmrun/result_line.h"
 
@@ -385,6 +386,12 @@ int main(int argc, char **argv)
 			return fail("the verdict must be PASS or FAIL, not", verdict, EINVAL) + 1;
 		return c->run(args, n);
 	}
-	fprintf(stderr, "xtcp2-report: unknown command '%s'; see xtcp2-report -help\n", argv[1]);
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
+	suggest_begin(&s, argv[1], strlen(argv[1]));
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		suggest_offer(&s, commands[i].name);
+	fprintf(stderr, "xtcp2-report: unknown command '%s'; see xtcp2-report -help%s\n", argv[1],
+		suggest_text(&s, near));
 	return 2;
 }

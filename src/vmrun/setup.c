@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/input.h"
+#include "base/port_holder.h"
 #include "kernel_append.h"
 #include "vmrun/child.h"
 #include "vmrun/ports.h"

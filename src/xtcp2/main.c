@@ -6,6 +6,7 @@
 #include "api/http.h"
 #include "base/log.h"
 #include "base/standard_fds.h"
+#include "base/suggest.h"
 #include "config/config.h"
 #include "config/doc.h"
 #include "look/look.h"
@@ -22,6 +23,13 @@
 static enum log_level level_of(uint32_t n)
 {
 	return n < LOG_LEVEL_ERR ? LOG_LEVEL_ERR : n > LOG_LEVEL_DEBUG ? LOG_LEVEL_DEBUG : (enum log_level)n;
+}
+
+static enum log_time time_of(const char *word)
+{
+	return strcmp(word, "on") == 0	  ? LOG_TIME_ON
+	       : strcmp(word, "off") == 0 ? LOG_TIME_OFF
+					  : LOG_TIME_AUTO;
 }
 
 static int print_and_free(struct buf *b)
@@ -45,8 +53,10 @@ static int run(struct config *config, struct handover *received, int argc, char 
 		return 2;
 	}
 	handover_config_read(config);
-	if (received->report < 0)
+	if (received->report < 0) {
 		log_init(level_of(config->debug_level));
+		log_times(time_of(config->log_time));
+	}
 	if (config->print_help) {
 		doc_help(&b, help_sections());
 		return print_and_free(&b);
@@ -77,6 +87,7 @@ static int run(struct config *config, struct handover *received, int argc, char 
 int main(int argc, char **argv)
 {
 	struct config config;
+	char near[SUGGEST_TEXT_MAX];
 
 	standard_fds_fill();
 	if (argc > 1 && (strcmp(argv[1], "-migrate") == 0 || strcmp(argv[1], "--migrate") == 0))
@@ -84,6 +95,10 @@ int main(int argc, char **argv)
 	look_fn look = argc > 1 ? look_find(argv[1]) : NULL;
 	if (look)
 		return look(argc - 1, argv + 1);
+	if (argc > 1 && argv[1][0] != '-' && look_suggest(argv[1], near)) {
+		fprintf(stderr, "xtcp2: %.40s: not a subcommand%s\n", argv[1], near);
+		return 2;
+	}
 	if (config_init(&config) < 0) {
 		fprintf(stderr, "xtcp2: no memory\n");
 		return 1;

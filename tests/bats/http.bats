@@ -122,7 +122,7 @@ E2
     status=0
     "$XTCP2" -dest null -grpcPort 0 -d 3 2>err || status=$?
     [ "$status" -ne 0 ]
-    [ "$(cat err)" = 'xtcp2: -promListen 127.0.0.1:9088: Address already in use' ]
+    grep -Eqx 'xtcp2: -promListen 127.0.0.1:9088: Address already in use by xtcp2 \(pid [0-9]+\); choose another, or none: -promListen=' err
 E2
 }
 

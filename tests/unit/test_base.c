@@ -2,8 +2,11 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
+#include "base/choice.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
@@ -71,6 +74,69 @@ static void buf_grows_consumes_and_fails_once(void **state)
 }
 
 /* A line that comes again and again hides no other one. */
+/* Every day of the years that an int64_t of nanoseconds holds, at its first and last second. */
+static void times_are_those_of_the_calendar(void **state)
+{
+	char text[LOG_TIME_MAX], wanted[64];
+
+	for (int64_t day = 0; day < INT64_MAX / NS_PER_SEC / 86400; day++) {
+		for (int end = 0; end < 2; end++) {
+			time_t seconds = day * 86400 + (end ? 86399 : 0);
+			struct tm tm;
+			assert_non_null(gmtime_r(&seconds, &tm));
+			size_t n = strftime(wanted, sizeof(wanted), "%Y-%m-%dT%H:%M:%S", &tm);
+			strcpy(wanted + n, end ? ".999Z" : ".000Z");
+			log_time_text(seconds * NS_PER_SEC + (end ? 999999999 : 0), text);
+			assert_string_equal(text, wanted);
+		}
+	}
+	log_time_text(-1, text);
+	assert_string_equal(text, "1970-01-01T00:00:00.000Z");
+}
+
+static const char *suggestion(const char *word, const char *choices)
+{
+	static char text[SUGGEST_TEXT_MAX];
+
+	return choice_suggest(choices, word, text);
+}
+
+static void near_names_are_suggested(void **state)
+{
+	static const char names[] = "stdout|stderr|file|protobufList|top|tsv|on|auto|off|rtt|time_wait";
+
+	assert_string_equal(suggestion("fle", names), "; did you mean file?");
+	assert_string_equal(suggestion("FILE", names), "; did you mean file?");
+	assert_string_equal(suggestion("proto", names), "; did you mean protobufList?");
+	assert_string_equal(suggestion("tpo", names), "; did you mean top?"); /* a swap is one edit */
+	assert_string_equal(suggestion("of", names),
+			    "; did you mean off?"); /* a beginning is nearer than an edit */
+	assert_string_equal(suggestion("time-wiat", names), "; did you mean time_wait?");
+	assert_string_equal(suggestion("sdtuot", names), "; did you mean stdout?");
+	/* Nothing near: none. */
+	assert_string_equal(suggestion("", names), "");
+	assert_string_equal(suggestion("x", names), "");
+	assert_string_equal(suggestion("xy", names), "");
+	assert_string_equal(suggestion("kafka", names), "");
+	assert_string_equal(suggestion("rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr", names),
+			    "");
+}
+
+static void choices_are_listed(void **state)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	choice_list(&b, "on|log|off");
+	buf_byte(&b, ';');
+	choice_list(&b, "one");
+	buf_byte(&b, ';');
+	choice_list(&b, "a|b");
+	assert_string_equal(buf_cstr(&b), "on, log or off;one;a or b");
+	assert_non_null(choice_find("on|log|off", "LOG"));
+	assert_null(choice_find("on|log|off", "lo"));
+	assert_null(choice_find("on|log|off", "on|log"));
+}
+
 static void a_repeated_line_hides_no_other(void **state)
 {
 	struct log_repeat limit = {0};
@@ -96,6 +162,9 @@ static void a_repeated_line_hides_no_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(times_are_those_of_the_calendar),
+	    cmocka_unit_test(near_names_are_suggested),
+	    cmocka_unit_test(choices_are_listed),
 	    cmocka_unit_test(a_repeated_line_hides_no_other),
 	    cmocka_unit_test(duration_reads_go_style),
 	    cmocka_unit_test(duration_writes_what_it_reads),

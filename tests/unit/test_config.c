@@ -75,7 +75,7 @@ static void every_row_is_sound(void **state)
 			fail_msg("%s", error);
 		config_get_text(&c, o, &after);
 		assert_string_equal(buf_cstr(&before), buf_cstr(&after));
-		if (*o->min)
+		if (*o->min && o->type != OPTION_CHOICE)
 			assert_int_equal(config_set(&c, o, o->min, error, sizeof(error)), 0);
 		if (*o->max)
 			assert_int_equal(config_set(&c, o, o->max, error, sizeof(error)), 0);
@@ -169,6 +169,12 @@ static void bad_flags_are_refused_in_one_line(void **state)
 	    {{"-maxLoops", "1\n2"},
 	     "-maxLoops 1?2: must be a whole number between 0 and 18446744073709551615"},
 	    {{"-d", "1001"}, "-d 1001: must be between 0 and 1000"},
+	    {{"-d", "debg"},
+	     "-d debg: must be error, warning, notice, info or debug, or a number between 0 and 1000; did you "
+	     "mean debug?"},
+	    {{"-owners", "of"}, "-owners of: must be on, auto or off; did you mean off?"},
+	    {{"-source", "ebpf"}, "-source ebpf: must be netlink, bpf or auto; did you mean bpf?"},
+	    {{"-seccomp", "maybe"}, "-seccomp maybe: must be on, log or off"},
 	    {{"-ioUring=maybe"}, "-ioUring maybe: must be true or false"},
 	    {{"-frequancy", "1s"}, "-frequancy: no such flag; did you mean -frequency? (see -help)"},
 	    {{"-MARSHAL=csv"}, "-MARSHAL: no such flag; did you mean -marshal? (see -help)"},
@@ -408,7 +414,7 @@ static void strings_are_utf8(void **state)
 	for (const struct option_info *o = option_table; o->flag; o++) {
 		struct config c;
 		char error[256];
-		if (!option_is_string(o))
+		if (!option_is_string(o) || o->type == OPTION_CHOICE)
 			continue;
 		assert_int_equal(config_init(&c), 0);
 		assert_int_equal(config_set(&c, o, "x=Z\xfcrich", error, sizeof(error)), -EINVAL);
@@ -417,6 +423,59 @@ static void strings_are_utf8(void **state)
 		assert_int_equal(config_set(&c, o, "x=Z\xc3\xbcrich", error, sizeof(error)), 0);
 		config_free(&c);
 	}
+}
+
+/* Every word of the table is taken in any case and kept as the table has it; an empty one is the default. */
+static void choices_are_words(void **state)
+{
+	char error[256], upper[32];
+	struct config c;
+	int choices = 0;
+
+	assert_int_equal(config_init(&c), 0);
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		if (o->type != OPTION_CHOICE)
+			continue;
+		_cleanup_free_ char *words = strdup(o->min);
+		char *rest = words;
+		for (char *word; (word = strsep(&rest, "|"));) {
+			_cleanup_buf_ struct buf now = {0};
+			for (size_t i = 0; i <= strlen(word); i++)
+				upper[i] = (char)toupper((unsigned char)word[i]);
+			assert_int_equal(config_set(&c, o, upper, error, sizeof(error)), 0);
+			config_get_text(&c, o, &now);
+			assert_string_equal(buf_cstr(&now), word);
+		}
+		assert_int_equal(config_set(&c, o, "", error, sizeof(error)), 0);
+		assert_text(&c, o->flag, o->default_text);
+		assert_int_equal(config_set(&c, o, "Z\xfcrich", error, sizeof(error)), -EINVAL);
+		assert_non_null(strstr(error, " Z?rich: must be "));
+		choices++;
+	}
+	assert_true(choices >= 5);
+	config_free(&c);
+}
+
+static void levels_have_names(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned level;
+	} rows[] = {{"error", 3}, {"warning", 4}, {"notice", 5}, {"INFO", 6},
+		    {"debug", 7}, {"warn", 4},	  {"7", 7}};
+	struct config c;
+	char error[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_loads(&c, ARGS("-d", rows[i].text));
+		assert_int_equal(c.debug_level, rows[i].level);
+		config_free(&c);
+	}
+	static const char json[] = "{\"d\": \"debug\"}";
+	assert_int_equal(config_init(&c), 0);
+	assert_int_equal(config_load_json(&c, json, strlen(json), error, sizeof(error)), 0);
+	assert_int_equal(c.debug_level, 7);
+	config_free(&c);
 }
 
 /* Later ones are merged into earlier ones; a value may hold any character. */
@@ -609,6 +668,8 @@ int main(void)
 	    cmocka_unit_test_setup(credentials_are_not_shown, setup),
 	    cmocka_unit_test_setup(lists_have_no_blanks, setup),
 	    cmocka_unit_test_setup(strings_are_utf8, setup),
+	    cmocka_unit_test_setup(choices_are_words, setup),
+	    cmocka_unit_test_setup(levels_have_names, setup),
 	    cmocka_unit_test_setup(kafka_properties_are_merged, setup),
 	    cmocka_unit_test_setup(kafka_secrets_come_from_files, setup),
 	    cmocka_unit_test_setup(errors_of_a_file_quote_nothing, setup),

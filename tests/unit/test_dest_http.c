@@ -139,6 +139,41 @@ static void the_status_decides(void **state)
 	buf_free(&b);
 }
 
+/* ClickHouse repeats what it could not read: neither binary nor textual records get into logs and /readyz. */
+static void an_answer_is_cut_where_it_shows_records(void **state)
+{
+	static const struct {
+		const char *answer, *reason;
+	} rows[] = {
+	    {"Code: 62. failed at position 7: SELEC\nmore",
+	     "HTTP status 400: Code: 62. failed at position 7: SELEC"},
+	    {"Code: 62. at (\xfc) (line 2): \x01..6R", "HTTP status 400: Code: 62. at (..."},
+	    {"Code: 62. at \x1b[31m", "HTTP status 400: Code: 62. at ..."},
+	    {"Cannot parse: 00000003........", "HTTP status 400: Cannot parse: ..."},
+	    {"Z\xc3\xbcrich", "HTTP status 400: Z\xc3\xbcrich"},
+	};
+	char spec[128], reason[DEST_REASON_MAX];
+	_cleanup_close_ int listener = listen_any(spec, sizeof(spec), "/");
+	struct dest *d = dest_of(spec, &(struct dest_config){0});
+	struct buf b = {0};
+	int fd = -1;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
+		submit(d, i, 50, 1);
+		if (fd < 0)
+			fd = accept_one(listener);
+		read_request(fd, &b);
+		answer(fd, "400 Bad Request", rows[i].answer);
+		wait_for(stat_get(STAT_RECORDS_SEND_FAILED) == i + 1);
+		dest_reason(d, reason);
+		assert_string_equal(reason, rows[i].reason);
+	}
+	dest_stop(d, seconds_from_now(30));
+	close(fd);
+	dest_free(d);
+	buf_free(&b);
+}
+
 static void a_server_that_hangs_up_gets_it_again(void **state)
 {
 	char spec[128];
@@ -201,6 +236,7 @@ int main(void)
 	    cmocka_unit_test_setup(a_bad_url_gets_a_sentence, setup),
 	    cmocka_unit_test_setup(envelopes_are_posts_on_one_connection, setup),
 	    cmocka_unit_test_setup(the_status_decides, setup),
+	    cmocka_unit_test_setup(an_answer_is_cut_where_it_shows_records, setup),
 	    cmocka_unit_test_setup(a_server_that_hangs_up_gets_it_again, setup),
 	    cmocka_unit_test_setup(a_silent_server_does_not_hold_the_stop, setup),
 	    cmocka_unit_test_setup(an_answer_that_takes_too_long_is_a_failure, setup),

@@ -155,7 +155,8 @@ static void mistakes_have_a_place(void **state)
 	static const struct {
 		const char *text, *error;
 	} cases[] = {
-	    {"dprot = :443", "at 1, \"dprot\": is not a field, but dport is one; `xtcp2 fields` lists them"},
+	    {"dprot = :443",
+	     "at 1, \"dprot\": is not a field; `xtcp2 fields` lists them; did you mean dport?"},
 	    {"xyz = 1", "at 1, \"xyz\": is not a field; `xtcp2 fields` lists them"},
 	    {"dport = :443 and", "at 17, the end: a comparison is missing here"},
 	    {"(dport = :443", "at 14, the end: a closing parenthesis is missing here"},

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "api/http.h"
 #include "base/clock.h"
@@ -281,7 +283,8 @@ static void a_taken_port_is_named(void **state)
 	struct http_options options = {.listen = listen, .prom_path = "/metrics"};
 
 	snprintf(listen, sizeof(listen), "localhost:%u", (unsigned int)http_port(f->server));
-	snprintf(wanted, sizeof(wanted), "%s: Address already in use", listen);
+	snprintf(wanted, sizeof(wanted), "%s: Address already in use by %s (pid %d)", listen,
+		 program_invocation_short_name, (int)getpid());
 	assert_null(http_start(f->loop, &options, error, sizeof(error)));
 	assert_string_equal(error, wanted);
 }

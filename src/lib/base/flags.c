@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/choice.h"
 #include "base/duration.h"
+#include "base/log.h"
 #include "base/standard_fds.h"
 #include "version.h"
 
@@ -17,6 +19,8 @@ static const struct {
 } types[] = {
     [FLAG_BOOL] = {"", "true or false"},
     [FLAG_U32] = {"N", "a number from 0 to 4294967295"},
+    [FLAG_PORT] = {"PORT", "a port from 0 to 65535"},
+    [FLAG_LEVEL] = {"LEVEL", LOG_LEVEL_NAMES ", or a number"},
     [FLAG_DURATION] = {"DURATION", "a duration such as 5s or 250ms"},
     [FLAG_STRING] = {"TEXT", "text"},
     [FLAG_CHOICE] = {"", ""},
@@ -34,6 +38,8 @@ static void print_default(FILE *to, const struct flag *f)
 		fprintf(to, " (default %s)", *(bool *)f->value ? "true" : "false");
 		break;
 	case FLAG_U32:
+	case FLAG_PORT:
+	case FLAG_LEVEL:
 		fprintf(to, " (default %u)", *(uint32_t *)f->value);
 		break;
 	case FLAG_DURATION:
@@ -53,48 +59,51 @@ void flags_print(FILE *to, const struct flag *flags)
 {
 	fprintf(to, "Flags:\n");
 	for (const struct flag *f = flags; f->name; f++) {
-		fprintf(to, "  -%s %s\n\t%s", f->name, f->choices ? f->choices : types[f->type].name,
-			f->help);
+		const char *value = f->choices ? f->choices : types[f->type].name;
+		fprintf(to, "  -%s%s%s\n\t%s", f->name, *value ? " " : "", value, f->help);
 		print_default(to, f);
 		fputc('\n', to);
 	}
 	fprintf(to, "  -version\n\tprint the version and exit\n  -help\n\tprint this and exit\n");
 }
 
-/* Return true when text is one of the words between the bars. */
-static bool is_choice(const char *choices, const char *text)
+static int number_parse(const char *text, uint64_t max, uint32_t *value)
 {
-	size_t len = strlen(text);
+	char *end;
 
-	for (const char *c = choices; *c; c += strcspn(c, "|"), c += *c == '|') {
-		if (strcspn(c, "|") == len && memcmp(c, text, len) == 0)
-			return true;
-	}
-	return false;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || number > max)
+		return -EINVAL;
+	*value = (uint32_t)number;
+	return 0;
 }
 
 /* Return 0 or -EINVAL. */
 static int set_value(const struct flag *f, const char *text)
 {
-	char *end;
-
 	switch (f->type) {
 	case FLAG_BOOL:
 		if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
 			return -EINVAL;
 		*(bool *)f->value = *text == 't';
 		return 0;
+	case FLAG_LEVEL:
+		if (log_level_find(text)) {
+			*(uint32_t *)f->value = log_level_find(text);
+			return 0;
+		}
+		return number_parse(text, UINT32_MAX, f->value);
 	case FLAG_U32:
-		errno = 0;
-		unsigned long long number = strtoull(text, &end, 10);
-		if (!isdigit((unsigned char)*text) || *end || errno || number > UINT32_MAX)
-			return -EINVAL;
-		*(uint32_t *)f->value = (uint32_t)number;
-		return 0;
+		return number_parse(text, UINT32_MAX, f->value);
+	case FLAG_PORT:
+		return number_parse(text, UINT16_MAX, f->value);
 	case FLAG_DURATION:
 		return duration_parse(text, f->value) < 0 ? -EINVAL : 0;
 	case FLAG_CHOICE:
-		if (!is_choice(f->choices, text))
+		/* Its users compare it as the table spells it. */
+		if (!choice_find(f->choices, text) ||
+		    strncmp(choice_find(f->choices, text), text, strlen(text)) != 0)
 			return -EINVAL;
 		*(const char **)f->value = text;
 		return 0;
@@ -109,9 +118,34 @@ __attribute__((noreturn)) static void unknown(const struct flag *flags, const ch
 					      const char *argument)
 {
 	fprintf(stderr, "%s: unknown argument \"%s\"; possible:", program, argument);
-	for (const struct flag *f = flags; f->name; f++)
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
+	const char *word = argument + strspn(argument, "-");
+	suggest_begin(&s, word, strcspn(word, "="));
+	s.before = "-";
+	for (const struct flag *f = flags; f->name; f++) {
 		fprintf(stderr, " -%s", f->name);
-	fprintf(stderr, " -version -help\n");
+		suggest_offer(&s, f->name);
+	}
+	fprintf(stderr, " -version -help%s\n", suggest_text(&s, near));
+	exit(2);
+}
+
+__attribute__((noreturn)) static void bad_value(const struct flag *f, const char *program, const char *value)
+{
+	struct buf wants = {0};
+	char near[SUGGEST_TEXT_MAX] = "";
+
+	if (f->choices) {
+		choice_list(&wants, f->choices);
+		choice_suggest(f->choices, value, near);
+	} else {
+		buf_str(&wants, types[f->type].wants);
+	}
+	if (f->type == FLAG_LEVEL)
+		choice_suggest(LOG_LEVEL_CHOICES, value, near);
+	fprintf(stderr, "%s: -%s must be %s, not \"%s\"%s\n", program, f->name,
+		buf_cstr(&wants) ? buf_cstr(&wants) : "", value, near);
 	exit(2);
 }
 
@@ -188,11 +222,8 @@ static void parse(const struct flag *flags, int argc, char *const *argv, const c
 			value = "true";
 		if (!value && i + 1 < argc)
 			value = argv[++i];
-		if (!value || set_value(f, value) < 0) {
-			fprintf(stderr, "%s: -%s must be %s, not \"%s\"\n", program, f->name,
-				f->choices ? f->choices : types[f->type].wants, value ? value : "");
-			exit(2);
-		}
+		if (!value || set_value(f, value) < 0)
+			bad_value(f, program, value ? value : "");
 	}
 }
 

@@ -14,6 +14,8 @@
 enum flag_type {
 	FLAG_BOOL,     /* bool * */
 	FLAG_U32,      /* uint32_t * */
+	FLAG_PORT,     /* uint32_t *, up to 65535 */
+	FLAG_LEVEL,    /* uint32_t *, a name or number of base/log.h */
 	FLAG_DURATION, /* int64_t *, nanoseconds */
 	FLAG_STRING,   /* const char **, borrowed from argv */
 	FLAG_CHOICE,   /* the same, one of the words of `choices` */

@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/port_holder.h"
 #include "base/sockaddr.h"
 
 /* Connections that wait for accept(2); the kernel bounds it by net.core.somaxconn. */
@@ -101,7 +103,7 @@ static int open_family(const struct addrinfo *list, int family, bool both_famili
 
 int listen_open(const char *address, char *error, size_t size)
 {
-	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
+	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX], who[PORT_HOLDER_MAX];
 	_cleanup_(addrinfo_freep) struct addrinfo *list = NULL;
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 
@@ -120,8 +122,12 @@ int listen_open(const char *address, char *error, size_t size)
 	int r = open_family(list, all ? AF_INET6 : AF_INET, all);
 	if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL)
 		r = open_family(list, all ? AF_INET : AF_INET6, false);
-	if (r < 0)
+	if (r == -EADDRINUSE) {
+		port_holder(atoi(port), who);
+		snprintf(error, size, "%s: %s by %s", address, strerror(-r), who);
+	} else if (r < 0) {
 		snprintf(error, size, "%s: %s", address, strerror(-r));
+	}
 	return r;
 }
 

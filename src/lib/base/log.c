@@ -5,40 +5,57 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 
 /* The longest line written; longer lines are cut. */
 #define LOG_LINE_MAX 1024
 
 enum log_level log_level = LOG_LEVEL_INFO;
-static bool journal_prefix;
+static bool journal_prefix, time_prefix;
+
+unsigned log_level_find(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum log_level level;
+	} names[] = {
+	    {"error", LOG_LEVEL_ERR},	{"err", LOG_LEVEL_ERR},	      {"warning", LOG_LEVEL_WARN},
+	    {"warn", LOG_LEVEL_WARN},	{"notice", LOG_LEVEL_NOTICE}, {"info", LOG_LEVEL_INFO},
+	    {"debug", LOG_LEVEL_DEBUG},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcasecmp(names[i].name, name) == 0)
+			return names[i].level;
+	}
+	return 0;
+}
+
+/* Tell whether stderr is the stream that systemd connected to the journal: JOURNAL_STREAM is "DEVICE:INODE". */
+static bool to_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
 
 void log_init(enum log_level level)
 {
 	log_level = level;
-	journal_prefix = getenv("JOURNAL_STREAM") != NULL;
+	journal_prefix = to_journal();
 }
 
-void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
+void log_times(enum log_time when)
 {
-	char line[LOG_LINE_MAX];
-	int n = 0;
-
-	if (journal_prefix)
-		n = snprintf(line, sizeof(line), "<%d>", level);
-	n += snprintf(line + n, sizeof(line) - n, "%s: ", subsystem);
-
-	va_list ap;
-	va_start(ap, fmt);
-	int m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
-	va_end(ap);
-	n = m < (int)sizeof(line) - n - 1 ? n + m : (int)sizeof(line) - 2;
-	line[n++] = '\n';
-	/* A log line that cannot be written has nowhere else to be reported. */
-	ssize_t ignored = write(STDERR_FILENO, line, n);
-	(void)ignored;
+	time_prefix = when == LOG_TIME_ON || (when == LOG_TIME_AUTO && !journal_prefix);
 }
 
 /* Append what fits, and keep room for the newline. */
@@ -49,23 +66,104 @@ static size_t append(char line[static LOG_LINE_MAX], size_t len, const char *tex
 	return len;
 }
 
-void log_parts(enum log_level level, const char *subsystem, const char *const *parts)
+/* Write a number of that many digits. */
+static char *put_digits(char *to, unsigned digits, uint64_t number)
 {
-	const char prefix[] = {'<', (char)('0' + level), '>', '\0'};
-	char line[LOG_LINE_MAX];
-	size_t len = 0;
+	for (unsigned i = digits; i-- > 0; number /= 10)
+		to[i] = (char)('0' + number % 10);
+	return to + digits;
+}
 
-	if (level > log_level)
-		return;
-	if (journal_prefix)
-		len = append(line, len, prefix);
+#define SECONDS_PER_DAY 86400
+
+/* Days since 0000-03-01, so that a leap day ends its year, by the lengths of 400, 100, 4 and 1 years. */
+void log_time_text(int64_t real_ns, char text[static LOG_TIME_MAX])
+{
+	uint64_t ns = real_ns > 0 ? (uint64_t)real_ns : 0, seconds = ns / NS_PER_SEC;
+	uint64_t day = seconds / SECONDS_PER_DAY + 719468, of_day = seconds % SECONDS_PER_DAY;
+	uint64_t era = day / 146097, of_era = day % 146097;
+	uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	uint64_t month = (5 * of_year + 2) / 153; /* from March */
+	const struct {
+		unsigned digits;
+		uint64_t number;
+		char then;
+	} parts[] = {
+	    {4, era * 400 + year + (month >= 10), '-'},
+	    {2, month < 10 ? month + 3 : month - 9, '-'},
+	    {2, of_year - (153 * month + 2) / 5 + 1, 'T'},
+	    {2, of_day / 3600, ':'},
+	    {2, of_day / 60 % 60, ':'},
+	    {2, of_day % 60, '.'},
+	    {3, ns / NS_PER_MS % 1000, 'Z'},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		text = put_digits(text, parts[i].digits, parts[i].number);
+		*text++ = parts[i].then;
+	}
+	*text = '\0';
+}
+
+/* Write what stands before every sentence. Async-signal-safe. */
+static size_t append_prefix(char line[static LOG_LINE_MAX], enum log_level level, const char *subsystem,
+			    bool with_time)
+{
+	const char priority[] = {'<', (char)('0' + level), '>', '\0'};
+	char now[LOG_TIME_MAX];
+	size_t len = journal_prefix ? append(line, 0, priority) : 0;
+
+	if (with_time) {
+		log_time_text(clock_real_ns(), now);
+		len = append(line, len, now);
+		len = append(line, len, " ");
+	}
 	len = append(line, len, subsystem);
-	len = append(line, len, ": ");
+	return append(line, len, ": ");
+}
+
+void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
+{
+	char line[LOG_LINE_MAX];
+	size_t len = append_prefix(line, level, subsystem, time_prefix), room = sizeof(line) - len - 1;
+
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(line + len, room, fmt, ap);
+	va_end(ap);
+	len += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+	line[len++] = '\n';
+	/* A log line that cannot be written has nowhere else to be reported. */
+	ssize_t ignored = write(STDERR_FILENO, line, len);
+	(void)ignored;
+}
+
+/* Write the parts, up to NULL, behind what is in the line. */
+static void write_parts(char line[static LOG_LINE_MAX], size_t len, const char *const *parts)
+{
 	for (; *parts; parts++)
 		len = append(line, len, *parts);
 	line[len++] = '\n';
 	ssize_t ignored = write(STDERR_FILENO, line, len);
 	(void)ignored;
+}
+
+void log_parts(enum log_level level, const char *subsystem, const char *const *parts)
+{
+	char line[LOG_LINE_MAX];
+
+	if (level <= log_level)
+		write_parts(line, append_prefix(line, level, subsystem, time_prefix), parts);
+}
+
+void log_answer(const char *subsystem, const char *sentence)
+{
+	const char *const parts[] = {sentence, NULL};
+	char line[LOG_LINE_MAX];
+
+	if (log_level >= LOG_LEVEL_ERR)
+		write_parts(line, append_prefix(line, LOG_LEVEL_ERR, subsystem, false), parts);
 }
 
 bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *suppressed)

@@ -2,8 +2,9 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 /*
- * Log lines go to stderr, one write(2) per line, as "subsystem: sentence". Under
- * systemd (JOURNAL_STREAM set) each line carries the sd-daemon(3) "<N>" prefix.
+ * Log lines go to stderr, one write(2) per line, as "subsystem: sentence". Where
+ * stderr is the journal's (JOURNAL_STREAM names it), each line carries the
+ * sd-daemon(3) "<N>" prefix; elsewhere log_times() puts the time before it.
  * Five verbs; the level test lives in the macro, so a silent verb costs one
  * load. All functions may be called from any thread.
  */
@@ -22,11 +23,32 @@ enum log_level {
 
 extern enum log_level log_level;
 
+/* The names of levels, for messages. */
+#define LOG_LEVEL_NAMES	  "error, warning, notice, info or debug"
+#define LOG_LEVEL_CHOICES "error|warning|notice|info|debug"
+
+/* Return the level of a name, in any case, or one of syslog(3)'s short names; 0 for an unknown one. */
+unsigned log_level_find(const char *name);
+
 /* Set the level and look at JOURNAL_STREAM. Call once, before threads start. */
 void log_init(enum log_level level);
 
+/* Begin lines with the time in UTC, 2026-11-26T15:49:03.123Z: never, always, or unless they go to the journal. */
+enum log_time { LOG_TIME_OFF, LOG_TIME_ON, LOG_TIME_AUTO };
+void log_times(enum log_time when);
+
 void log_write(enum log_level level, const char *subsystem, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * Write that form of a time, of the years 1970 to 2262. Async-signal-safe, unlike
+ * gmtime_r(3).
+ */
+#define LOG_TIME_MAX 25
+void log_time_text(int64_t real_ns, char text[static LOG_TIME_MAX]);
+
+/* Answer who started the program with an error of his: without the time. */
+void log_answer(const char *subsystem, const char *sentence);
 
 /* Log the concatenated parts, up to NULL. Async-signal-safe, for signal handlers. */
 void log_parts(enum log_level level, const char *subsystem, const char *const *parts);

@@ -31,42 +31,20 @@ static bool copy(char to[static OPERAND_MAX], const char *text, size_t len)
 
 /* States */
 
-#define STATE(n) (UINT32_C(1) << (n))
-/* All but BOUND_INACTIVE, which ss(8) does not read either. */
-#define ALL	 (STATE(13) - STATE(1))
-#define LISTEN	 STATE(10)
-#define CLOSE	 STATE(7)
-#define SYN_SENT STATE(2)
-#define BUCKET	 (STATE(3) | STATE(6) | STATE(12))
-
-static const struct {
-	const char *name;
-	uint32_t states;
-} state_groups[] = {
-    {"all", ALL},
-    {"connected", ALL & ~(LISTEN | CLOSE)},
-    {"synchronized", ALL & ~(LISTEN | CLOSE | SYN_SENT)},
-    {"bucket", BUCKET},
-    {"big", ALL & ~BUCKET},
-    {"estab", STATE(1)},
-    {"listening", LISTEN},
-    {"closed", CLOSE},
-    {"unconnected", CLOSE},
-};
+#define SYN_RECV       3
+#define NEW_SYN_RECV   12
+#define BOUND_INACTIVE 13
+#define STATE(n)       (UINT32_C(1) << (n))
 
 static uint32_t state_word(const char *word)
 {
-	char bad[OPERAND_MAX];
-	uint32_t states;
+	uint32_t states = tcp_states_find(word, strlen(word));
 
-	for (size_t i = 0; i < ARRAY_SIZE(state_groups); i++) {
-		if (strcasecmp(state_groups[i].name, word) == 0)
-			return state_groups[i].states;
-	}
-	if (!isalpha((unsigned char)*word) || tcp_states_parse(word, &states, bad, sizeof(bad)) < 0)
-		return 0;
 	/* The kernel has two names for the state that ss(8) and the records call SYN_RECV. */
-	return states & STATE(3) ? states | STATE(12) : states;
+	if (states & STATE(SYN_RECV))
+		states |= STATE(NEW_SYN_RECV);
+	/* All are those that ss(8) reads. */
+	return strcasecmp(word, "all") == 0 ? states & ~STATE(BOUND_INACTIVE) : states;
 }
 
 const char *operand_states(const char *text, size_t len, uint32_t *states)

@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/suggest.h"
 #include "filter/lex.h"
 #include "filter/operand.h"
 #include "record/field_info.h"
+#include "record/states.h"
 
 struct parser {
 	struct filter *f;
@@ -90,6 +92,17 @@ static enum filter_op take_op(struct parser *p)
 	return op;
 }
 
+/* The token to look at is no state. */
+static uint16_t unknown_state(struct parser *p, const char *wrong)
+{
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
+
+	suggest_begin(&s, p->f->text + p->token.at, p->token.len);
+	tcp_states_suggest(&s);
+	return fail(p, &p->token, "%s%s", wrong, suggest_text(&s, near));
+}
+
 /* Words in a row, as ss(8) takes them: states add up, excluded ones do as well. */
 static uint16_t states(struct parser *p, const char *word)
 {
@@ -107,7 +120,7 @@ static uint16_t states(struct parser *p, const char *word)
 			return fail(p, &p->token, "a state is missing here");
 		const char *wrong = operand_states(p->f->text + p->token.at, p->token.len, &more);
 		if (wrong)
-			return fail(p, &p->token, "%s", wrong);
+			return unknown_state(p, wrong);
 		node.states |= more;
 		advance(p);
 	}
@@ -166,26 +179,6 @@ static uint16_t compare(struct parser *p, const struct record_field *field, enum
 	return negated(p, op == FILTER_NE && node.kind != FILTER_NUMBER, add(p, node));
 }
 
-/* Return the short name that the word begins with or that begins with it, NULL for none. */
-static const char *similar(const char *word, size_t len)
-{
-	size_t best_len = 1;
-	const char *best = NULL;
-
-	for (size_t i = 0; i < record_field_count; i++) {
-		const char *name = record_field_short_name(&record_fields[i]);
-		size_t n = 0;
-
-		while (n < len && name[n] && name[n] == word[n])
-			n++;
-		if (n > best_len) {
-			best = name;
-			best_len = n;
-		}
-	}
-	return best;
-}
-
 static uint16_t comparison(struct parser *p)
 {
 	const struct token name = p->token;
@@ -196,9 +189,12 @@ static uint16_t comparison(struct parser *p)
 		return states(p, *word == 's' ? "state" : "exclude");
 	field = record_field_find(word, name.len);
 	if (!field) {
-		const char *meant = similar(word, name.len);
-		return fail(p, &name, "is not a field%s%s%s; `xtcp2 fields` lists them",
-			    meant ? ", but " : "", meant ? meant : "", meant ? " is one" : "");
+		struct suggest s;
+		char near[SUGGEST_TEXT_MAX];
+		suggest_begin(&s, word, name.len);
+		suggest_offer(&s, "state");
+		record_field_suggest(&s);
+		return fail(p, &name, "is not a field; `xtcp2 fields` lists them%s", suggest_text(&s, near));
 	}
 	if (field->kind == FIELD_BYTES || field->kind == FIELD_STATE)
 		return fail(p, &name, field->kind == FIELD_STATE ? "say state" : "cannot be compared");

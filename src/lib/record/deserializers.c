@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "record/policy.h"
 
 /* MEMINFO repeats values of SKMEMINFO. */
@@ -50,7 +51,25 @@ static uint8_t ext_of(uint64_t attributes)
 	return ext;
 }
 
-int deserializers_parse(const char *list, uint64_t *attributes, uint8_t *ext, char *bad, size_t size)
+/* Say which name is wrong, and the right ones. */
+static int unknown_name(const char *name, size_t len, char *error, size_t size)
+{
+	int n = snprintf(error, size, "unknown name \"%.*s\"; possible: default, all, none, or a list of:",
+			 len < 40 ? (int)len : 40, name);
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
+
+	suggest_begin(&s, name, len);
+	for (size_t i = 0; deserializer_name(i) && n >= 0 && (size_t)n < size; i++) {
+		n += snprintf(error + n, size - n, " %s", deserializer_name(i));
+		suggest_offer(&s, deserializer_name(i));
+	}
+	if (n >= 0 && (size_t)n < size)
+		snprintf(error + n, size - n, "%s", suggest_text(&s, near));
+	return -EINVAL;
+}
+
+int deserializers_parse(const char *list, uint64_t *attributes, uint8_t *ext, char *error, size_t size)
 {
 	uint64_t mask = 0;
 
@@ -59,10 +78,8 @@ int deserializers_parse(const char *list, uint64_t *attributes, uint8_t *ext, ch
 			size_t len = strcspn(name, ",");
 			uint64_t bits = bits_of(name, len);
 
-			if (!bits) {
-				snprintf(bad, size, "%.*s", (int)len, name);
-				return -EINVAL;
-			}
+			if (!bits)
+				return unknown_name(name, len, error, size);
 			mask |= bits;
 			if (!name[len])
 				break;

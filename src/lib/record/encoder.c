@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
+#include "base/suggest.h"
+#include "record/field_info.h"
 #include "record/json.h"
 #include "record/msgpack.h"
 #include "record/text.h"
@@ -85,10 +88,17 @@ const struct encoder_ops encoder_table[] = {
 
 static int unknown_encoder(const char *marshal, char *error, size_t size)
 {
-	int n = snprintf(error, size, "marshal: unknown format \"%s\"; possible:", marshal);
+	int n = snprintf(error, size, "unknown format \"%.40s\"; possible:", marshal);
+	struct suggest s;
+	char near[SUGGEST_TEXT_MAX];
 
-	for (const struct encoder_ops *ops = encoder_table; ops->name && n >= 0 && (size_t)n < size; ops++)
+	suggest_begin(&s, marshal, strlen(marshal));
+	for (const struct encoder_ops *ops = encoder_table; ops->name && n >= 0 && (size_t)n < size; ops++) {
 		n += snprintf(error + n, size - n, " %s", ops->name);
+		suggest_offer(&s, ops->name);
+	}
+	if (n >= 0 && (size_t)n < size)
+		snprintf(error + n, size - n, "%s", suggest_text(&s, near));
 	return -EINVAL;
 }
 
@@ -105,7 +115,7 @@ static int parse_columns(struct encoder *e, const char *columns, char *error, si
 {
 	e->columns = calloc(count_names(columns), sizeof(*e->columns));
 	if (!e->columns) {
-		snprintf(error, size, "columns: out of memory");
+		snprintf(error, size, "out of memory");
 		return -ENOMEM;
 	}
 	for (const char *name = columns;;) {
@@ -113,10 +123,15 @@ static int parse_columns(struct encoder *e, const char *columns, char *error, si
 		const struct record_field *f = record_field_find(name, len);
 
 		if (!f) {
-			snprintf(error, size,
-				 "columns: unknown field \"%.*s\"; `xtcp2 fields` lists them, such as "
-				 "netns,state,rtt or netns,inet_diag_msg_state,tcp_info_rtt",
-				 (int)len, name);
+			struct suggest s;
+			char near[SUGGEST_TEXT_MAX];
+			suggest_begin(&s, name, len);
+			record_field_suggest(&s);
+			snprintf(
+			    error, size,
+			    "unknown field \"%.*s\"; `xtcp2 fields` lists them, such as netns,state,rtt or "
+			    "netns,inet_diag_msg_state,tcp_info_rtt%s",
+			    len < 60 ? (int)len : 60, name, suggest_text(&s, near));
 			return -EINVAL;
 		}
 		e->columns[e->column_count++] = f - record_fields;
@@ -136,8 +151,7 @@ int encoder_init(struct encoder *e, const char *marshal, const char *columns, ch
 	if (!columns || !*columns)
 		return 0;
 	if (!e->ops->columns) {
-		snprintf(error, size, "columns: only csv, tsv and text have columns, %s does not",
-			 e->ops->name);
+		snprintf(error, size, "only csv, tsv and text have columns, %s does not", e->ops->name);
 		return -EINVAL;
 	}
 	int err = parse_columns(e, columns, error, size);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/suggest.h"
 
 struct info {
 	enum field_unit unit;
@@ -88,6 +89,16 @@ const char *record_field_meaning(const struct record_field *f)
 bool record_field_reserved(const struct record_field *f)
 {
 	return info_of(f)->reserved;
+}
+
+void record_field_suggest(struct suggest *s)
+{
+	for (size_t i = 0; i < record_field_count; i++) {
+		const char *name = record_field_short_name(&record_fields[i]);
+		if (*name)
+			suggest_offer(s, name);
+		suggest_offer(s, record_fields[i].name);
+	}
 }
 
 const char *record_field_type(const struct record_field *f)

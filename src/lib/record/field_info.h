@@ -35,6 +35,10 @@ const char *record_field_meaning(const struct record_field *f);
 /* Return true for a field that the schema has and nothing fills. */
 bool record_field_reserved(const struct record_field *f);
 
+/* Offer the short and long names of all fields. */
+struct suggest;
+void record_field_suggest(struct suggest *s);
+
 /* "uint32", "string", "address": the type of the value for people. */
 const char *record_field_type(const struct record_field *f);
 

@@ -4,8 +4,10 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/suggest.h"
 #include "record/field_info.h"
 #include "record/format.h"
 
@@ -124,33 +126,64 @@ static const struct made_column made[] = {
      .number = retrans_pct},
 };
 
-bool view_column_find(struct view_column *c, const char *name, size_t len)
+static void set_made(struct view_column *c, const struct made_column *m)
 {
-	*c = (struct view_column){0};
-	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
-		if (strlen(made[i].name) != len || memcmp(made[i].name, name, len) != 0)
-			continue;
-		c->made = &made[i];
-		c->name = made[i].name;
-		c->text = made[i].text != NULL;
-		c->elide = made[i].elide;
-		snprintf(c->heading, sizeof(c->heading), "%s", made[i].heading);
-		return true;
-	}
-	c->field = record_field_find(name, len);
-	if (!c->field)
-		return false;
-	c->name = c->field->name;
-	enum field_kind kind = c->field->kind;
+	*c = (struct view_column){.made = m, .name = m->name, .text = m->text != NULL, .elide = m->elide};
+	snprintf(c->heading, sizeof(c->heading), "%s", m->heading);
+}
+
+static void set_field(struct view_column *c, const struct record_field *f)
+{
+	enum field_kind kind = f->kind;
+	const char *shown = record_field_short_name(f);
+	bool time = field_unit_ns(record_field_unit(f)) && kind != FIELD_TIME;
+
+	*c = (struct view_column){.field = f, .name = f->name};
 	c->text = kind == FIELD_STR || kind == FIELD_BYTES || kind == FIELD_ADDR || kind == FIELD_STATE ||
 		  kind == FIELD_CC || kind == FIELD_TIME;
 	c->elide = kind == FIELD_STR ? VIEW_END : kind == FIELD_ADDR ? VIEW_MIDDLE : VIEW_WHOLE;
-	const char *shown = record_field_short_name(c->field);
-	bool time = field_unit_ns(record_field_unit(c->field)) && kind != FIELD_TIME;
 	snprintf(c->heading, sizeof(c->heading), "%.20s%s", *shown ? shown : c->name, time ? "_ms" : "");
 	for (char *p = c->heading; *p; p++)
 		*p = (char)toupper((unsigned char)*p);
-	return true;
+}
+
+static bool is_heading(const struct view_column *c, const char *name, size_t len)
+{
+	return strlen(c->heading) == len && strncasecmp(c->heading, name, len) == 0;
+}
+
+bool view_column_find(struct view_column *c, const char *name, size_t len)
+{
+	const struct record_field *f = record_field_find(name, len);
+
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
+		set_made(c, &made[i]);
+		if (strlen(made[i].name) == len && memcmp(made[i].name, name, len) == 0)
+			return true;
+	}
+	if (f) {
+		set_field(c, f);
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
+		set_made(c, &made[i]);
+		if (is_heading(c, name, len))
+			return true;
+	}
+	for (size_t i = 0; i < record_field_count; i++) {
+		set_field(c, &record_fields[i]);
+		if (is_heading(c, name, len))
+			return true;
+	}
+	*c = (struct view_column){0};
+	return false;
+}
+
+void view_column_suggest(struct suggest *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		suggest_offer(s, made[i].name);
+	record_field_suggest(s);
 }
 
 /* As people read them: 999, 1.2K, 35M. */

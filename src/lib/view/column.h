@@ -34,8 +34,11 @@ struct view_column {
 	enum view_elide elide;
 };
 
-/* Find a column by name (len bytes). Return false for an unknown name. */
+/* Find a column by name (len bytes), or by its heading in any case. Return false for an unknown name. */
 bool view_column_find(struct view_column *c, const char *name, size_t len);
+/* Offer the names of all columns. */
+struct suggest;
+void view_column_suggest(struct suggest *s);
 
 /* Append the cell; nothing for a value that is not there. rates: VIEW_NONE where unknown. Never a control character. */
 void view_cell(struct buf *b, const struct view_column *c, const struct record *r,

@@ -308,8 +308,13 @@ struct http_server *http_start(struct loop *loop, const struct http_options *opt
 		http_stop(s);
 		return NULL;
 	}
-	log_info("http", "%s, /healthz and /readyz on %s, port %u", path, options->listen,
-		 (unsigned int)s->port);
+	size_t len = strlen(options->listen);
+	/* The port that the kernel chose is nowhere else. */
+	if (len > 1 && strcmp(options->listen + len - 2, ":0") == 0)
+		log_info("http", "%s, /healthz and /readyz on %s, port %u", path, options->listen,
+			 (unsigned int)s->port);
+	else
+		log_info("http", "%s, /healthz and /readyz on %s", path, options->listen);
 	return s;
 }
 

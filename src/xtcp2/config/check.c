@@ -125,17 +125,11 @@ int config_check(const struct config *c, char *error, size_t size)
 	if ((c->write_files || c->dest_write_files) && !*c->capture_path)
 		return config_error(
 		    error, size, "-capturePath: must name a directory for -writeFiles and -destWriteFiles");
-	if (strcmp(c->seccomp, "on") != 0 && strcmp(c->seccomp, "log") != 0 && strcmp(c->seccomp, "off") != 0)
-		return config_error(error, size, "-seccomp %.80s: must be on, log or off", c->seccomp);
 	if (c->enrich_container && !*c->docker_socket)
 		return config_error(error, size, "-dockerSocket: must name a socket for -enrichContainer");
-	if (strcmp(c->names, "snake") != 0 && strcmp(c->names, "json") != 0)
-		return config_error(error, size, "-names %.80s: must be snake or json", c->names);
 	if (c->migrate)
 		return config_error(error, size,
 				    "-migrate: must be the first flag; those of the earlier xtcp2 follow");
-	if (strcmp(c->owners, "on") != 0 && strcmp(c->owners, "auto") != 0 && strcmp(c->owners, "off") != 0)
-		return config_error(error, size, "-owners %.80s: must be on, auto or off", c->owners);
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null discards records");
 	int r = check_tls(c, error, size);

@@ -19,7 +19,9 @@ enum option_type {
 	OPTION_U32,
 	OPTION_U64,
 	OPTION_DURATION, /* int64_t nanoseconds */
+	OPTION_LEVEL,	 /* uint32_t: a name or number of base/log.h */
 	OPTION_STRING,	 /* char *, never NULL, owned by the config; UTF-8, as all strings */
+	OPTION_CHOICE,	 /* a string: one of the words of min */
 	OPTION_LIST,	 /* a string: items separated by commas; blanks around them are dropped */
 	OPTION_FILE,	 /* a string: a file to read, by the rule of secret_file_path() */
 	OPTION_PROPERTIES, /* a string in the form of base/properties.h; later values are merged into earlier ones */
@@ -31,7 +33,9 @@ enum option_type {
 #define OPTION_CTYPE_U32	 uint32_t
 #define OPTION_CTYPE_U64	 uint64_t
 #define OPTION_CTYPE_DURATION	 int64_t
+#define OPTION_CTYPE_LEVEL	 uint32_t
 #define OPTION_CTYPE_STRING	 char *
+#define OPTION_CTYPE_CHOICE	 char *
 #define OPTION_CTYPE_LIST	 char *
 #define OPTION_CTYPE_FILE	 char *
 #define OPTION_CTYPE_PROPERTIES	 char *
@@ -51,7 +55,7 @@ struct option_info {
 	enum option_type type;
 	size_t offset;		  /* in struct config */
 	const char *default_text; /* as a user writes it */
-	const char *min, *max;	  /* same form; "" for no limit */
+	const char *min, *max;	  /* same form; "" for no limit; min of a CHOICE: "on|log|off" */
 	uint32_t proto_field;	  /* in xtcp_config.v1.XtcpConfig, 0 for none */
 	uint32_t line;		  /* in options.def; determines the group */
 	const char *help;

@@ -67,7 +67,11 @@ static void help_option(struct buf *b, const struct option_info *o)
 		buf_printf(b, " (default %s)", o->default_text);
 	if (*option_environment(o, name)) {
 		int used = (int)(b->len - start), room = HELP_WIDTH - (int)strlen(name);
-		buf_printf(b, "%*s%s", used < room ? room - used : 1, "", name);
+		if (used >= room) {
+			buf_byte(b, '\n');
+			used = 0;
+		}
+		buf_printf(b, "%*s%s", room - used, "", name);
 	}
 	buf_byte(b, '\n');
 	wrap(b, o->help, 6);

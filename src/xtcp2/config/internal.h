@@ -35,8 +35,8 @@ int config_settle(struct config *c, char *error, size_t size);
 const char *option_suggest(const char *name);
 
 /*
- * Write an error line, with control characters (of a hostile value) replaced by
- * '?', so that it stays one line. config_error() does so and is -EINVAL; it is a
+ * Write an error line, with control characters and what is not UTF-8 (of a hostile
+ * value) replaced by '?', so that it stays one line. config_error() does so and is -EINVAL; it is a
  * macro so that static analysis sees that the result is an error.
  */
 void config_error_write(char *error, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

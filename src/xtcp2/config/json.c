@@ -19,6 +19,11 @@ static bool has_key(const struct option_info *option)
 	return option->type != OPTION_ACTION && option->type != OPTION_CONFIG_FILE;
 }
 
+static bool is_number(const struct option_info *option)
+{
+	return option->type == OPTION_U32 || option->type == OPTION_U64 || option->type == OPTION_LEVEL;
+}
+
 /*
  * Return the JSON value in the form of option_assign(), in scratch or borrowed;
  * NULL when the option does not accept its type. Strings are valid for numbers
@@ -30,7 +35,7 @@ static const char *json_text(const struct option_info *option, const json_t *val
 		return json_string_value(value);
 	if (option->type == OPTION_BOOL && json_is_boolean(value))
 		return json_is_true(value) ? "true" : "false";
-	if ((option->type == OPTION_U32 || option->type == OPTION_U64) && json_is_integer(value)) {
+	if (is_number(option) && json_is_integer(value)) {
 		snprintf(scratch, 32, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 		return scratch;
 	}
@@ -45,6 +50,8 @@ static const char *json_wanted(const struct option_info *option)
 	case OPTION_U32:
 	case OPTION_U64:
 		return "a whole number";
+	case OPTION_LEVEL:
+		return "a whole number or a name, such as \"debug\"";
 	case OPTION_DURATION:
 		return "a string with a duration, such as \"10s\"";
 	default:
@@ -115,7 +122,7 @@ static json_t *json_value(const struct config *c, const struct option_info *opti
 		return NULL;
 	if (option->type == OPTION_BOOL)
 		return json_boolean(strcmp(text, "true") == 0);
-	if (option->type == OPTION_U32 || option->type == OPTION_U64) {
+	if (is_number(option)) {
 		uint64_t n = strtoull(text, NULL, 10);
 		if (n <= INT64_MAX)
 			return json_integer((json_int_t)n);

@@ -4,9 +4,11 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <strings.h>
+#include <string.h>
 
 #include "base/cleanup.h"
+#include "base/suggest.h"
+#include "base/utf8.h"
 #include "config/internal.h"
 
 const struct option_info option_table[] = {
@@ -91,80 +93,42 @@ const struct option_info *option_of_environment(const char *name)
 const char *option_value_name(const struct option_info *option)
 {
 	static const char *const names[] = {
-	    [OPTION_BOOL] = NULL,	    [OPTION_U32] = "number",	  [OPTION_U64] = "number",
-	    [OPTION_DURATION] = "duration", [OPTION_STRING] = "text",	  [OPTION_LIST] = "list",
-	    [OPTION_FILE] = "file",	    [OPTION_PROPERTIES] = "text", [OPTION_ACTION] = NULL,
-	    [OPTION_CONFIG_FILE] = "file",
+	    [OPTION_BOOL] = NULL,	    [OPTION_U32] = "number",  [OPTION_U64] = "number",
+	    [OPTION_DURATION] = "duration", [OPTION_LEVEL] = "level", [OPTION_STRING] = "text",
+	    [OPTION_CHOICE] = "word",	    [OPTION_LIST] = "list",   [OPTION_FILE] = "file",
+	    [OPTION_PROPERTIES] = "text",   [OPTION_ACTION] = NULL,   [OPTION_CONFIG_FILE] = "file",
 	};
 	static_assert(ARRAY_SIZE(names) == OPTION_CONFIG_FILE + 1, "one name per type of option");
 
-	return names[option->type];
-}
-
-/* Longest name that is compared; no flag is nearly as long. */
-#define SUGGEST_MAX 40
-
-/* Return the number of edits (insert, delete, replace; case ignored) that turn a into b. */
-static size_t edit_distance(const char *a, const char *b)
-{
-	size_t row[SUGGEST_MAX + 1];
-	size_t len = strlen(b);
-
-	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= len; j++) {
-			size_t best =
-			    diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[len];
+	return option->type == OPTION_CHOICE ? option->min : names[option->type];
 }
 
 const char *option_suggest(const char *name)
 {
-	size_t len = strlen(name);
-	const char *best = NULL;
-	size_t best_distance = len / 3 + 1; /* one edit in a short name, more in a long one */
+	struct suggest s;
 
-	if (len < 2 || len > SUGGEST_MAX)
-		return NULL;
-	for (const struct option_info *o = option_table; o->flag; o++) {
-		if (strlen(o->flag) > SUGGEST_MAX)
-			continue;
-		size_t distance = strncasecmp(o->flag, name, len) == 0 ? 1 : edit_distance(name, o->flag);
-		if (distance < best_distance || (!best && distance == best_distance)) {
-			best = o->flag;
-			best_distance = distance;
-		}
-	}
-	return best;
+	suggest_begin(&s, name, strlen(name));
+	for (const struct option_info *o = option_table; o->flag; o++)
+		suggest_offer(&s, o->flag);
+	return s.best;
 }
+
+/* XTCP2_ for XTCP_, and one slip more. */
+#define ENVIRONMENT_EDITS 2
 
 const struct option_info *option_suggest_environment(const char *name)
 {
 	const struct option_info *best = NULL;
 	char own[OPTION_ENVIRONMENT_MAX];
-	size_t best_distance = 3; /* XTCP2_ for XTCP_, and a slip or two */
+	struct suggest s;
 
-	if (strlen(name) > SUGGEST_MAX)
-		return NULL;
+	suggest_begin_within(&s, name, strlen(name), ENVIRONMENT_EDITS);
 	for (const struct option_info *o = option_table; o->flag; o++) {
-		size_t distance = best_distance;
-		if (*option_environment(o, own) && strlen(own) <= SUGGEST_MAX)
-			distance = edit_distance(name, own);
-		if (distance < best_distance) {
+		size_t before = s.best ? s.distance : SIZE_MAX;
+		if (*option_environment(o, own))
+			suggest_offer(&s, own);
+		if (s.best && s.distance < before)
 			best = o;
-			best_distance = distance;
-		}
 	}
 	return best;
 }
@@ -176,8 +140,9 @@ void config_error_write(char *error, size_t size, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(error, size, fmt, ap);
 	va_end(ap);
-	for (char *p = error; *p; p++) {
-		if (iscntrl((unsigned char)*p))
-			*p = '?';
+	for (size_t i = 0, len = strlen(error), n; i < len; i += n ? n : 1) {
+		n = utf8_length((const uint8_t *)error + i, len - i);
+		if (n == 0 || iscntrl((unsigned char)error[i]))
+			error[i] = '?';
 	}
 }

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/choice.h"
 #include "base/cleanup.h"
 #include "base/credentials.h"
 #include "base/duration.h"
+#include "base/log.h"
 #include "base/properties.h"
 #include "base/utf8.h"
 #include "config/internal.h"
@@ -35,6 +37,7 @@ bool option_is_string(const struct option_info *option)
 {
 	switch (option->type) {
 	case OPTION_STRING:
+	case OPTION_CHOICE:
 	case OPTION_LIST:
 	case OPTION_FILE:
 	case OPTION_PROPERTIES:
@@ -47,7 +50,7 @@ bool option_is_string(const struct option_info *option)
 
 bool option_shows_value(const struct option_info *option)
 {
-	return !option_is_string(option);
+	return !option_is_string(option) || option->type == OPTION_CHOICE;
 }
 
 /* Parse decimal digits and nothing else: no sign, no space. Return 0, -EINVAL or -ERANGE. */
@@ -93,6 +96,10 @@ static int scalar_parse(enum option_type type, const char *text, uint64_t *value
 {
 	int64_t ns;
 
+	if (type == OPTION_LEVEL && log_level_find(text)) {
+		*value = log_level_find(text);
+		return 0;
+	}
 	if (type != OPTION_DURATION)
 		return number_parse(text, value);
 	int r = duration_parse(text, &ns);
@@ -102,7 +109,9 @@ static int scalar_parse(enum option_type type, const char *text, uint64_t *value
 
 static uint64_t type_max(enum option_type type)
 {
-	return type == OPTION_U32 ? UINT32_MAX : type == OPTION_U64 ? UINT64_MAX : INT64_MAX;
+	return type == OPTION_U32 || type == OPTION_LEVEL ? UINT32_MAX
+	       : type == OPTION_U64			  ? UINT64_MAX
+							  : INT64_MAX;
 }
 
 /* Write "between 1ms and 168h"; where the table has no limit, the type's limit applies. */
@@ -122,7 +131,7 @@ static void limits_describe(const struct option_info *option, char *text, size_t
 static int scalar_assign(union value *v, const struct option_info *option, const char *text, char *reason)
 {
 	uint64_t value, min = 0, max = type_max(option->type);
-	char limits[96];
+	char limits[96], near[SUGGEST_TEXT_MAX];
 
 	int r = scalar_parse(option->type, text, &value);
 	if (*option->min)
@@ -130,7 +139,7 @@ static int scalar_assign(union value *v, const struct option_info *option, const
 	if (*option->max)
 		scalar_parse(option->type, option->max, &max);
 	if (r == 0 && value >= min && value <= max) {
-		if (option->type == OPTION_U32)
+		if (option->type == OPTION_U32 || option->type == OPTION_LEVEL)
 			v->u32 = (uint32_t)value;
 		else if (option->type == OPTION_U64)
 			v->u64 = value;
@@ -141,6 +150,9 @@ static int scalar_assign(union value *v, const struct option_info *option, const
 	limits_describe(option, limits, sizeof(limits));
 	if (r != -EINVAL)
 		snprintf(reason, REASON_MAX, "must be %s", limits);
+	else if (option->type == OPTION_LEVEL)
+		snprintf(reason, REASON_MAX, "must be %s, or a number %s%s", LOG_LEVEL_NAMES, limits,
+			 choice_suggest(LOG_LEVEL_CHOICES, text, near));
 	else if (option->type == OPTION_DURATION)
 		snprintf(reason, REASON_MAX, "must be a duration such as 10s, 250ms or 1h30m, %s", limits);
 	else
@@ -207,11 +219,36 @@ static int string_assign(union value *v, const struct option_info *option, const
 	return 0;
 }
 
+/* Take one of the words of min, in any case; the default for an empty one. */
+static int choice_assign(union value *v, const struct option_info *option, const char *text, char *reason)
+{
+	const char *word = *text ? choice_find(option->min, text) : option->default_text;
+	char near[SUGGEST_TEXT_MAX];
+	_cleanup_buf_ struct buf words = {0};
+
+	if (word) {
+		char *copy = strndup(word, strcspn(word, "|"));
+		if (copy) {
+			free(v->string);
+			v->string = copy;
+			return 0;
+		}
+		snprintf(reason, REASON_MAX, "out of memory");
+		return -EINVAL;
+	}
+	choice_list(&words, option->min);
+	snprintf(reason, REASON_MAX, "must be %s%s", buf_cstr(&words) ? buf_cstr(&words) : option->min,
+		 choice_suggest(option->min, text, near));
+	return -EINVAL;
+}
+
 int option_assign(struct config *c, const struct option_info *option, const char *text,
 		  char reason[static REASON_MAX])
 {
 	union value *v = value_of(c, option);
 
+	if (option->type == OPTION_CHOICE)
+		return choice_assign(v, option, text, reason);
 	if (option_is_string(option))
 		return string_assign(v, option, text, reason);
 	if (option->type != OPTION_BOOL && option->type != OPTION_ACTION)
@@ -287,6 +324,7 @@ void config_get_text(const struct config *c, const struct option_info *option, s
 		buf_str(b, v->boolean ? "true" : "false");
 		return;
 	case OPTION_U32:
+	case OPTION_LEVEL:
 		buf_printf(b, "%" PRIu32, v->u32);
 		return;
 	case OPTION_U64:
@@ -296,6 +334,7 @@ void config_get_text(const struct config *c, const struct option_info *option, s
 		buf_str(b, duration_format(v->duration, text));
 		return;
 	case OPTION_STRING:
+	case OPTION_CHOICE:
 	case OPTION_LIST:
 	case OPTION_FILE:
 	case OPTION_PROPERTIES:

@@ -28,6 +28,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fetch.h"
+#include "base/utf8.h"
 #include "dest/ops.h"
 #include "dest/pem.h"
 #include "record/encoder.h"
@@ -46,17 +47,41 @@ struct http_dest {
 	bool global;
 };
 
-/* Return the first line of the kept answer, without control characters. */
-static const char *first_line(struct http_dest *h)
+/*
+ * Bytes of a request that an answer repeats, from which on they count as records
+ * rather than words, and bytes of the request that are searched for them.
+ */
+#define REPEATED_MIN	12
+#define REPEATED_WITHIN (64 * 1024)
+
+/* Return how much of the line is before the first byte that is no text, or that repeats the request. */
+static size_t words_length(const char *line, const struct buf *request)
 {
+	size_t len = strlen(line), within = request->len < REPEATED_WITHIN ? request->len : REPEATED_WITHIN;
+
+	for (size_t i = 0; i < len;) {
+		size_t n = utf8_length((const uint8_t *)line + i, len - i);
+		if (n == 0 || (unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			return i;
+		if (len - i >= REPEATED_MIN && memmem(request->data, within, line + i, REPEATED_MIN))
+			return i;
+		i += n;
+	}
+	return len;
+}
+
+/* Return the first line of the kept answer, cut where it shows bytes of the records or others that are no text. */
+static const char *first_line(struct http_dest *h, const struct buf *request)
+{
+	static const char cut[] = "...";
 	char *line = (char *)buf_cstr(&h->answer.body);
 
 	if (!line)
 		return "";
 	line[strcspn(line, "\r\n")] = '\0';
-	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	size_t len = strlen(line), words = words_length(line, request);
+	if (words < len)
+		snprintf(line + words, len - words + 1, "%.*s", (int)(len - words), cut);
 	return line;
 }
 
@@ -171,7 +196,7 @@ static CURLcode perform(struct http_dest *h, int64_t deadline_ns)
 	return CURLE_FAILED_INIT;
 }
 
-static enum dest_result judge(struct http_dest *h, CURLcode r)
+static enum dest_result judge(struct http_dest *h, const struct envelope *e, CURLcode r)
 {
 	curl_off_t pause = 0;
 	long status = 0;
@@ -181,13 +206,14 @@ static enum dest_result judge(struct http_dest *h, CURLcode r)
 		return DEST_RETRY;
 	}
 	if (r != CURLE_OK) {
-		dest_why(&h->io, 0, "%s", h->error[0] ? h->error : curl_easy_strerror(r));
+		dest_why(&h->io, 0, "%s%s", h->error[0] ? h->error : curl_easy_strerror(r),
+			 r == CURLE_SSL_CONNECT_ERROR ? "; does it speak TLS? http: is without" : "");
 		return DEST_RETRY;
 	}
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 200 && status < 300)
 		return DEST_SENT;
-	dest_why(&h->io, 0, "HTTP status %ld: %s", status, first_line(h));
+	dest_why(&h->io, 0, "HTTP status %ld: %s", status, first_line(h, &e->body));
 	if (status == 413)
 		return DEST_SPLIT;
 	if (curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &pause) == CURLE_OK)
@@ -207,7 +233,7 @@ static enum dest_result http_send(struct dest_io *io, struct envelope *e, int64_
 		return DEST_RETRY;
 	}
 	CURLcode r = perform(h, deadline_ns);
-	enum dest_result result = judge(h, r);
+	enum dest_result result = judge(h, e, r);
 	curl_multi_remove_handle(h->multi, h->easy);
 	return result;
 }

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/credentials.h"
+#include "base/suggest.h"
 #include "dest/ops.h"
 
 const struct dest_scheme dest_table[] = {
@@ -32,12 +33,35 @@ const struct dest_scheme *dest_scheme_find(const char *spec)
 	return NULL;
 }
 
+/* Append what was probably meant: a path and an address lack their scheme, else one is misspelt. */
+static void suggest_scheme(const char *spec, const char *shown, char *error, size_t size)
+{
+	const char *colon = strrchr(spec, ':');
+	size_t len = strcspn(spec, ":");
+	char near[SUGGEST_TEXT_MAX];
+	struct suggest s;
+
+	suggest_begin(&s, spec, len);
+	for (const struct dest_scheme *d = dest_table; d->scheme; d++)
+		suggest_offer(&s, d->scheme);
+	if (strcmp(spec, "-") == 0)
+		snprintf(error, size, "; did you mean stdout?");
+	else if (*spec == '/' || *spec == '.' || (!*suggest_text(&s, near) && !colon && strpbrk(spec, "/.")))
+		snprintf(error, size, "; did you mean file:%s?", shown);
+	else if (s.best)
+		snprintf(error, size, "; did you mean %s%s?", s.best, shown + strcspn(shown, ":"));
+	else if (colon && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == '\0')
+		snprintf(error, size, "; did you mean tcp:%s?", shown);
+}
+
 void dest_scheme_error(const char *spec, char *error, size_t size)
 {
-	_cleanup_free_ char *shown = credentials_hide(spec);
-	size_t n =
-	    snprintf(error, size, "destination \"%s\": unknown scheme; possible are", shown ? shown : "");
+	_cleanup_free_ char *hidden = credentials_hide(spec);
+	const char *shown = hidden ? hidden : "";
+	size_t n = snprintf(error, size, "destination \"%.160s\": unknown scheme; possible are", shown);
 
 	for (const struct dest_scheme *s = dest_table; s->scheme && n < size; s++)
 		n += snprintf(error + n, size - n, "%s %s", s == dest_table ? "" : ",", s->syntax);
+	if (n < size)
+		suggest_scheme(spec, shown, error + n, size - n);
 }

@@ -94,9 +94,9 @@ static void round_ended(struct owners *o)
 	if (o->denied && !o->told_denied) {
 		o->told_denied = true;
 		log_notice("owners",
-			   "no permission to see the descriptors of %llu processes: their sockets have no "
+			   "no permission to see the descriptors of %llu process%s: their sockets have no "
 			   "owner; CAP_SYS_PTRACE shows all (Linux 5.14)",
-			   (unsigned long long)o->denied);
+			   (unsigned long long)o->denied, o->denied == 1 ? "" : "es");
 	}
 	o->denied = 0;
 	o->round_end_ns = clock_mono_ns();

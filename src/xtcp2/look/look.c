@@ -26,6 +26,16 @@ look_fn look_find(const char *name)
 	return NULL;
 }
 
+bool look_suggest(const char *name, char text[static SUGGEST_TEXT_MAX])
+{
+	struct suggest s;
+
+	suggest_begin(&s, name, strlen(name));
+	for (const struct look_command *c = look_table; c->name; c++)
+		suggest_offer(&s, c->name);
+	return *suggest_text(&s, text);
+}
+
 int look_fields(int argc, char **argv)
 {
 	static const struct flag flags[] = {{0}};

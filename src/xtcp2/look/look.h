@@ -6,11 +6,17 @@
  * They find namespaces, read them and decode by the daemon's own code (look/reader.h), and draw by that of
  * lib/view.
  */
+#include <stdbool.h>
+
+#include "base/suggest.h"
 
 typedef int (*look_fn)(int argc, char **argv);
 
 /* Find a subcommand; its function takes argv from the name on and returns the exit status. NULL for none. */
 look_fn look_find(const char *name);
+
+/* Write "; did you mean top?" into text. Return false when no name is near. */
+bool look_suggest(const char *name, char text[static SUGGEST_TEXT_MAX]);
 
 /* The subcommands, up to a row without a name. */
 extern const struct look_command {

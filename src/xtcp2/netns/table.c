@@ -227,9 +227,9 @@ static void scan_proc(struct netns_table *t)
 		if (t->denied == 0)
 			log_notice(
 			    "netns",
-			    "no permission to see the namespace of %llu processes; CAP_SYS_PTRACE shows all "
+			    "no permission to see the namespace of %llu process%s; CAP_SYS_PTRACE shows all "
 			    "but those of outer user namespaces",
-			    (unsigned long long)denied);
+			    (unsigned long long)denied, denied == 1 ? "" : "es");
 	}
 	t->denied = denied;
 }

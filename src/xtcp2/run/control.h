@@ -20,6 +20,8 @@ struct backend_attempt;
 struct config;
 int control_reconfigure(struct daemon *d, struct config *config, struct backend_attempt *attempt);
 
+/* Return false, with a line in why, while a poll hangs: for /healthz. data is the daemon. */
+bool daemon_alive(void *data, struct buf *why);
 /* Return readiness for /readyz and grpc.health.v1; append one line per reason. data is the daemon. */
 bool daemon_ready(void *data, struct buf *why);
 

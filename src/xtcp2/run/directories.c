@@ -10,7 +10,21 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "run/refusal.h"
+
+/* Tell whether the path is one of the default list. */
+static bool is_usual(const char *path)
+{
+	size_t len = strlen(path);
+
+	for (const char *p = option_find("netnsDirs")->default_text; *p;
+	     p += strcspn(p, ","), p += *p == ',') {
+		if (strcspn(p, ",") == len && memcmp(p, path, len) == 0)
+			return true;
+	}
+	return false;
+}
 
 int directories_open(struct directories *d, const char *list, const struct handover *received)
 {
@@ -24,8 +38,13 @@ int directories_open(struct directories *d, const char *list, const struct hando
 			return refuse("netnsDirs", ": more than %d directories", DIRECTORIES_MAX);
 		}
 		d->fds[d->count] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		int error = errno;
 		if (d->fds[d->count] < 0)
 			d->fds[d->count] = handover_take(received, path);
+		/* Hosts without containers lack the usual ones. */
+		if (d->fds[d->count] < 0 && !is_usual(path))
+			log_warn("netns", "-netnsDirs %s: %s; it is looked for again before each poll", path,
+				 strerror(error));
 		d->names[d->count] = path;
 		d->paths[d->count++] = path;
 	}

@@ -2,7 +2,9 @@
 #include "run/namespaces.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "enrich/container.h"
@@ -100,6 +102,9 @@ int daemon_docker_start(struct daemon *d)
 {
 	if (!d->config->enrich_container)
 		return 0;
+	if (faccessat(AT_FDCWD, d->config->docker_socket, W_OK, AT_EACCESS) < 0)
+		log_warn("docker", "-dockerSocket %s: %s; containers have no name while this is so",
+			 d->config->docker_socket, strerror(errno));
 	d->docker = docker_new(d->config->docker_socket);
 	return d->docker ? 0 : -errno;
 }

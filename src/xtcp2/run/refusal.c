@@ -22,14 +22,16 @@ void refusal_report_to(int fd)
 
 int refuse(const char *flag, const char *format, ...)
 {
-	char sentence[SENTENCE_MAX];
+	char text[SENTENCE_MAX];
 	va_list ap;
 
+	int n = snprintf(text, sizeof(text), "%s%s", *flag ? "-" : "", flag);
+	const char *sentence = text + n;
 	va_start(ap, format);
-	vsnprintf(sentence, sizeof(sentence), format, ap);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, format, ap);
 	va_end(ap);
 	if (report_fd < 0)
-		log_err("xtcp2", "%s%s%s", *flag ? "-" : "", flag, sentence);
+		log_answer("xtcp2", text);
 	else if (dprintf(report_fd, "%s\n%s", flag, sentence + strspn(sentence, ": ")) < 0)
 		log_err("xtcp2", "cannot report: %s", sentence);
 	return -EINVAL;

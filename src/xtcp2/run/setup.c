@@ -31,26 +31,15 @@ static int check_filter(const struct config *config)
 
 int setup_source(const struct config *config, struct source_config *source)
 {
-	char bad[64];
+	char error[512];
 	uint64_t size = config->packet_size * config->packet_size_mply;
 
 	decode_defaults(&source->decode);
-	if (deserializers_parse(config->deserializers, &source->decode.attributes, &source->ext, bad,
-				sizeof(bad)) < 0) {
-		struct buf names = {0};
-		for (size_t i = 0; deserializer_name(i); i++)
-			buf_printf(&names, "%s%s", i ? " " : "", deserializer_name(i));
-		refuse("deserializers",
-		       ": unknown name \"%s\"; possible: default, all, none, or a list of: %s", bad,
-		       buf_cstr(&names));
-		buf_free(&names);
-		return -EINVAL;
-	}
-	if (tcp_states_parse(config->states, &source->states, bad, sizeof(bad)) < 0)
-		return refuse("states",
-			      ": unknown state \"%s\"; possible: default, all, a mask such as 0x1ffe, "
-			      "or a list of names such as established,listen",
-			      bad);
+	if (deserializers_parse(config->deserializers, &source->decode.attributes, &source->ext, error,
+				sizeof(error)) < 0)
+		return refuse("deserializers", ": %s", error);
+	if (tcp_states_parse(config->states, &source->states, error, sizeof(error)) < 0)
+		return refuse("states", ": %s", error);
 	if (check_filter(config) < 0)
 		return -EINVAL;
 	source->filter = config->filter;

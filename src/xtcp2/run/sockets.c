@@ -61,10 +61,11 @@ static const struct {
 	void (*name)(const struct config *c, char *name, size_t size);
 	int (*open)(const struct config *c, const char *name, const struct privilege_user *user,
 		    struct unix_socket *file, char *error, size_t size);
+	const char *otherwise; /* what to do about an address in use */
 } kinds[SOCKET_MAX_] = {
-    [SOCKET_HTTP] = {"promListen", name_http, open_tcp},
-    [SOCKET_TCP] = {"grpcPort", name_tcp, open_tcp},
-    [SOCKET_UNIX] = {"grpcSocket", name_unix, open_unix},
+    [SOCKET_HTTP] = {"promListen", name_http, open_tcp, "; choose another, or none: -promListen="},
+    [SOCKET_TCP] = {"grpcPort", name_tcp, open_tcp, "; choose another, or none: -grpcPort 0"},
+    [SOCKET_UNIX] = {"grpcSocket", name_unix, open_unix, ""},
 };
 
 void sockets_init(struct sockets *s)
@@ -103,7 +104,8 @@ int sockets_open(struct sockets *s, const struct config *config, const struct pr
 			fd = kinds[i].open(config, s->rows[i].name, user, &s->rows[i].file, error,
 					   sizeof(error));
 		if (fd < 0 && needed(config, i))
-			return refuse(kinds[i].flag, " %s", error);
+			return refuse(kinds[i].flag, " %s%s", error,
+				      fd == -EADDRINUSE ? kinds[i].otherwise : "");
 		if (fd < 0)
 			log_notice("grpc", "no UNIX socket, and so no control over gRPC: -%s %s",
 				   kinds[i].flag, error);

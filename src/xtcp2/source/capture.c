@@ -39,6 +39,9 @@
 #define CAPTURE_DIRECTORY_MODE 0700
 #define CAPTURE_FILE_MODE      0600
 
+/* Between two lines about files that cannot be written. */
+#define CAPTURE_LOG_NS (60 * NS_PER_SEC)
+
 struct capture_file {
 	FILE *f;
 	char *name;	   /* final name */
@@ -56,9 +59,16 @@ struct capture {
 
 static void capture_fail(struct capture_file *file, const char *what)
 {
+	static struct log_limit limit;
+	uint64_t suppressed;
+	int error = errno;
+
 	if (!file->failed) {
 		stat_add(STAT_CAPTURE_ERRORS, 1);
-		log_err("capture", "cannot %s %s: %s", what, file->name, strerror(errno));
+		/* A full disk fails every file. */
+		if (log_limit_pass(&limit, CAPTURE_LOG_NS, &suppressed))
+			log_err("capture", "cannot %s %s: %s (%llu more since the last line)", what,
+				file->name, strerror(error), (unsigned long long)suppressed);
 	}
 	file->failed = true;
 }
