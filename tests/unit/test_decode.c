@@ -374,14 +374,14 @@ static void deserializer_lists(void **state)
 	};
 	uint64_t attributes;
 	uint8_t ext;
-	char bad[8];
+	char bad[400];
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_int_equal(deserializers_parse(cases[i].list, &attributes, &ext, bad, sizeof(bad)), 0);
 		assert_int_equal(ext, cases[i].ext);
 	}
 	assert_int_equal(deserializers_parse("info,rtt", &attributes, &ext, bad, sizeof(bad)), -EINVAL);
-	assert_string_equal(bad, "rtt");
+	assert_non_null(strstr(bad, "unknown name \"rtt\"; possible: default, all, none, or a list of: "));
 	assert_int_equal(deserializers_parse("info,", &attributes, &ext, bad, sizeof(bad)), -EINVAL);
 	size_t n = 0;
 	for (; deserializer_name(n); n++) {

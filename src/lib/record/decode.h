@@ -62,9 +62,9 @@ void decode_defaults(struct decode_options *options);
  * -deserializers: "default", "all", "none" or a comma-separated list of names
  * (info cong meminfo skmem bbr dctcp vegas tos tc shut classid cgroup sockopt).
  * Sets the attribute mask and the idiag_ext byte that asks the kernel for them.
- * Return 0, or -EINVAL with the unknown name in bad (size bytes).
+ * Return 0, or -EINVAL with one sentence in error (size bytes).
  */
-int deserializers_parse(const char *list, uint64_t *attributes, uint8_t *ext, char *bad, size_t size);
+int deserializers_parse(const char *list, uint64_t *attributes, uint8_t *ext, char *error, size_t size);
 
 /* The name of deserializer i in the policy table, NULL past the last one. */
 const char *deserializer_name(size_t i);

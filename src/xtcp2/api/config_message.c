@@ -49,6 +49,7 @@ static uint64_t option_number(const struct config *c, const struct option_info *
 	case OPTION_BOOL:
 		return *(const bool *)member(c, o);
 	case OPTION_U32:
+	case OPTION_LEVEL:
 		return *(const uint32_t *)member(c, o);
 	case OPTION_U64:
 		return *(const uint64_t *)member(c, o);
