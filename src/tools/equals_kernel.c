@@ -16,34 +16,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/inet_diag.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/flags.h"
-#include "oracle.h"
-#include "population.h"
-#include "ss_output.h"
+#include "compare.h"
+#include "findings.h"
+#include "record_table.h"
 
 #define NAMESPACES_MAX 8
-#define ROWS_MAX       4096 /* sockets of all namespaces of this machine's that a poll may bring */
-#define LINES_MAX      512  /* sockets of one namespace */
-
-/* Attributes that records have fields for: bits of inet_diag_attributes. */
-#define ATTRIBUTES_KNOWN 22 /* INET_DIAG_SOCKOPT */
-
-/* Failures shown; one mistake shows in every socket. */
-#define SHOWN_MAX 20
 
 static const char *names = "", *program = "xtcp2", *arguments = "", *directory = ".";
 static int64_t limit_ns = 60 * NS_PER_SEC;
@@ -57,71 +45,10 @@ static const struct flag flags[] = {
     {0},
 };
 
-struct space {
-	const char *name;
-	int fd;
-	struct population population;
-	struct oracle before[POPULATION_MAX], after[POPULATION_MAX];
-	bool done[POPULATION_MAX];
-	char *ss[2];			/* before and after the daemon */
-	uint64_t seen_by_ss[LINES_MAX]; /* cookies that were compared */
-	size_t seen;
-};
-
-struct row {
-	char **cell;
-};
-
 static struct space spaces[NAMESPACES_MAX];
 static size_t space_count;
-static int home = -1; /* the network namespace that we began in */
-
-static char *table, *header[512];
-static struct row rows[ROWS_MAX];
-static size_t columns, row_count;
-static char *cells[ROWS_MAX * 256];
-
-static struct utsname kernel;
-static uint64_t compared, moved, differences, unknown;
-static char first_difference[400];
-static uint32_t info_len;
-static char tail[sizeof(((struct oracle_value *)0)->text)]; /* of tcp_info, beyond the fields of records */
-
-__attribute__((noreturn, format(printf, 1, 2))) static void die(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	fputs("equals_kernel: ", stdout);
-	vprintf(fmt, ap);
-	puts("");
-	va_end(ap);
-	exit(1);
-}
-
-__attribute__((format(printf, 1, 2))) static void differ(const char *fmt, ...)
-{
-	char text[sizeof(first_difference)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (!differences)
-		strcpy(first_difference, text);
-	if (differences++ < SHOWN_MAX)
-		printf("kernel %s: %s\n", kernel.release, text);
-}
-
-static bool older_than(int major, int minor)
-{
-	int is_major = 0, is_minor = 0;
-
-	sscanf(kernel.release, "%d.%d", &is_major, &is_minor);
-	return is_major < major || (is_major == major && is_minor < minor);
-}
-
-/* ---- the namespaces ---- */
+static int home = -1;	 /* the network namespace that we began in */
+static uint64_t unknown; /* attributes, as bits */
 
 static void enter(int fd)
 {
@@ -148,8 +75,6 @@ static void make_spaces(char *list)
 		enter(home);
 	}
 }
-
-/* ---- what is compared ---- */
 
 /* The whole file; the caller frees it. */
 static char *slurp(const char *path)
@@ -203,266 +128,34 @@ static void read_ss(int which)
 	}
 }
 
-static struct oracle *reading(struct space *s, size_t i, bool after)
-{
-	return after ? &s->after[i] : &s->before[i];
-}
-
-static void ask_owners(bool after)
+static void ask_owners(int which)
 {
 	for (size_t n = 0; n < space_count; n++) {
 		struct space *s = &spaces[n];
 
 		for (size_t i = 0; i < s->population.count; i++) {
 			const struct held_socket *h = &s->population.sockets[i];
-			int r = h->state < 0 ? 0 : oracle_read(h->fd, reading(s, i, after));
+			int r = h->state < 0 ? 0 : oracle_read(h->fd, &s->owner[which][i]);
 			if (r < 0)
 				die("getsockopt of \"%s\": %s", h->name, strerror(-r));
 		}
 	}
 }
 
-/* Split the daemon's tab-separated table in place. */
 static void read_records(void)
 {
-	char command[1200], file[300], *save_line, *line;
-	size_t used = 0;
+	char command[1200], file[300], log[300];
 
 	snprintf(file, sizeof(file), "%s/records.tsv", directory);
+	snprintf(log, sizeof(log), "%s/log", directory);
 	unlink(file);
 	snprintf(
 	    command, sizeof(command),
 	    "rm -rf '%s/captures' && '%s' -maxLoops 1 -frequency 1h -timeout 10m -nltimeout 60000 -states all -deserializers all -hiddenThreads=false "
-	    "-promListen= -grpcPort 0 -grpcSocket= -marshal tsv -dest 'file:%s' -writeFiles 100 -capturePath '%s/captures' %s 2>'%s/log'",
-	    directory, program, file, directory, arguments, directory);
+	    "-promListen= -grpcPort 0 -grpcSocket= -marshal tsv -dest 'file:%s' -writeFiles 100 -capturePath '%s/captures' %s 2>'%s'",
+	    directory, program, file, directory, arguments, log);
 	run(home, "/dev/null", command);
-	free(table);
-	table = slurp(file);
-	columns = row_count = 0;
-	line = strtok_r(table, "\n", &save_line);
-	if (!line)
-		die("the daemon wrote no records (its log: %s/log)", directory);
-	for (char *c = line; c && columns < ARRAY_SIZE(header); columns++)
-		header[columns] = strsep(&c, "\t");
-	while ((line = strtok_r(NULL, "\n", &save_line)) && row_count < ROWS_MAX) {
-		if (used + columns > ARRAY_SIZE(cells))
-			die("more than %zu records", row_count);
-		rows[row_count].cell = &cells[used];
-		for (size_t i = 0; i < columns; i++)
-			cells[used++] = line ? strsep(&line, "\t") : "";
-		row_count++;
-	}
-}
-
-static const char *cell(const struct row *r, const char *field)
-{
-	for (size_t i = 0; i < columns; i++)
-		if (!strcmp(header[i], field))
-			return r->cell[i];
-	die("the daemon has no column %s", field);
-}
-
-static const struct row *row_of(const struct space *s, uint64_t cookie)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)cookie);
-	for (size_t i = 0; i < row_count; i++)
-		if (!strcmp(cell(&rows[i], "inet_diag_msg_socket_cookie"), text) &&
-		    !strcmp(cell(&rows[i], "netns"), s->name))
-			return &rows[i];
-	return NULL;
-}
-
-/*
- * Until 6.14 the kernel sends the upper-layer protocol to those with CAP_NET_ADMIN only, which the daemon does without:
- * there a record without the attribute is complete.
- */
-static bool may_lack(const struct row *r, const char *field)
-{
-	uint64_t sent = strtoull(cell(r, "inet_diag_attributes"), NULL, 10);
-
-	return !strcmp(field, "ulp_name") && !(sent >> INET_DIAG_ULP_INFO & 1) && older_than(6, 15);
-}
-
-/* ---- the comparison with the owner ---- */
-
-/* The field that keeps the socket from being compared in this round, or NULL. */
-static const struct oracle_value *restless(const struct oracle *a, const struct oracle *b)
-{
-	if (a->count != b->count)
-		return &a->values[0];
-	for (size_t i = 0; i < a->count; i++)
-		if (!a->values[i].moves && strcmp(a->values[i].text, b->values[i].text) != 0)
-			return &a->values[i];
-	return NULL;
-}
-
-static void compare_value(const char *socket, const struct row *r, const struct oracle_value *a,
-			  const struct oracle_value *b)
-{
-	const char *got = cell(r, a->field);
-
-	if (may_lack(r, a->field))
-		return;
-	if (a->absent) {
-		if (*got)
-			differ("%s of \"%s\" is %s in the record, and this kernel's tcp_info ends before it",
-			       a->field, socket, got);
-	} else if (a->moves) {
-		unsigned long long from = strtoull(a->text, NULL, 10), to = strtoull(b->text, NULL, 10);
-		unsigned long long is = strtoull(got, NULL, 10);
-		/* A value that has fallen was reset in between. */
-		if (!*got || (from <= to && (is < from || is > to)))
-			differ(
-			    "%s of \"%s\", which %s, is %s in the record, %s and %s from getsockopt before and after",
-			    a->field, socket, a->moves, got, a->text, b->text);
-		moved++;
-	} else if (strcmp(got, a->text) != 0) {
-		differ("%s of \"%s\" is %s in the record, %s from getsockopt", a->field, socket, got,
-		       a->text);
-	}
-	compared++;
-}
-
-/* Return the field that did not rest, or NULL when the socket was compared. */
-static const char *compare_owned(struct space *s, size_t i)
-{
-	const struct held_socket *h = &s->population.sockets[i];
-	const struct oracle *a = &s->before[i], *b = &s->after[i];
-	const struct row *r;
-
-	if (h->state < 0)
-		return NULL; /* ss speaks of its subflows */
-	r = row_of(s, a->cookie);
-	if (!r) {
-		/* Bound sockets are in dumps since Linux 6.8. */
-		if (!h->bare || !older_than(6, 8))
-			differ("no record of \"%s\" of %s", h->name, s->name);
-		return NULL;
-	}
-	const struct oracle_value *moving = restless(a, b);
-	if (moving)
-		return moving->field;
-	if (info_len && info_len != a->info_len)
-		differ("tcp_info is %u bytes long, and %u for \"%s\"", info_len, a->info_len, h->name);
-	info_len = a->info_len;
-	snprintf(tail, sizeof(tail), "%s", oracle_tail(a));
-	for (size_t n = 0; n < a->count; n++) {
-		/* Of a bound socket a dump has neither tcp_info nor an algorithm. */
-		if (h->bare && (!strncmp(a->values[n].field, "tcp_info_", 9) ||
-				!strncmp(a->values[n].field, "congestion_", 11)))
-			continue;
-		compare_value(h->name, r, &a->values[n], &b->values[n]);
-	}
-	return NULL;
-}
-
-/* ---- the comparison with ss ---- */
-
-struct line_of_ss {
-	const struct row *row;
-	const char *what;
-};
-
-static uint64_t record_number(void *data, const char *field)
-{
-	const struct line_of_ss *l = data;
-
-	return strtoull(cell(l->row, field), NULL, 10);
-}
-
-static void compare_with_ss(void *data, const char *field, const char *want)
-{
-	const struct line_of_ss *l = data;
-	const char *got = cell(l->row, field);
-
-	if (may_lack(l->row, field))
-		return;
-	compared++;
-	/* A socket without an owner has none in the record; ss prints 0. */
-	if (strcmp(got, want) != 0 && !(!*got && !strcmp(want, "0")))
-		differ("%s of a socket in %s (cookie %s) is %s in the record, %s from ss", field, l->what,
-		       cell(l->row, "inet_diag_msg_socket_cookie"), got, want);
-}
-
-static const char *line_with(const char *text, uint64_t cookie, char *line, size_t size)
-{
-	for (const char *next; *text; text = next) {
-		size_t len = strcspn(text, "\n");
-
-		next = text + len + (text[len] == '\n');
-		snprintf(line, size, "%.*s", (int)len, text);
-		if (ss_line_cookie(line) == cookie)
-			return line;
-	}
-	return NULL;
-}
-
-static bool seen_by_ss(const struct space *s, uint64_t cookie)
-{
-	for (size_t i = 0; i < s->seen; i++)
-		if (s->seen_by_ss[i] == cookie)
-			return true;
-	return false;
-}
-
-/* ss shows bound sockets in some of its versions only. */
-static bool shown_by_ss(const char *state)
-{
-	return strcmp(state, "CLOSE") != 0 && strcmp(state, "BOUND_INACTIVE") != 0;
-}
-
-/* Compare each record of the namespace with its line. Return the state of one that could not be compared
- * in this round, or NULL. */
-static const char *compare_lines(struct space *s)
-{
-	char first[2048], second[2048];
-	const char *left = NULL;
-
-	for (size_t i = 0; i < row_count; i++) {
-		struct line_of_ss l = {&rows[i], cell(&rows[i], "inet_diag_msg_state")};
-		uint64_t cookie = strtoull(cell(&rows[i], "inet_diag_msg_socket_cookie"), NULL, 10);
-
-		if (strcmp(cell(&rows[i], "netns"), s->name) != 0 || seen_by_ss(s, cookie) ||
-		    s->seen == LINES_MAX || !shown_by_ss(l.what))
-			continue;
-		if (!line_with(s->ss[0], cookie, first, sizeof(first)) ||
-		    !line_with(s->ss[1], cookie, second, sizeof(second)) || !ss_line_rests(first, second)) {
-			left = l.what;
-			continue;
-		}
-		ss_line_walk(second, compare_with_ss, record_number, &l);
-		s->seen_by_ss[s->seen++] = cookie;
-	}
-	return left;
-}
-
-/* Each line that was there before and after must have a record. */
-static void compare_presence(const struct space *s)
-{
-	char line[2048], other[2048];
-
-	for (const char *text = s->ss[0], *next; *text; text = next) {
-		size_t len = strcspn(text, "\n");
-
-		next = text + len + (text[len] == '\n');
-		snprintf(line, sizeof(line), "%.*s", (int)len, text);
-		uint64_t cookie = ss_line_cookie(line);
-		if (!strncmp(line, "UNCONN", 6) || !line_with(s->ss[1], cookie, other, sizeof(other)))
-			continue;
-		if (!row_of(s, cookie))
-			differ("ss shows a socket of %s that has no record: %.120s", s->name, line);
-	}
-}
-
-/* ---- all of it ---- */
-
-static void note_unknown(void)
-{
-	for (size_t i = 0; i < row_count; i++)
-		unknown |= strtoull(cell(&rows[i], "inet_diag_attributes"), NULL, 10) >>
-			   (ATTRIBUTES_KNOWN + 1) << (ATTRIBUTES_KNOWN + 1);
+	record_table_parse(slurp(file), log);
 }
 
 /* One round. Return whether all was compared; else `why` says what was not. */
@@ -471,11 +164,11 @@ static bool compare_all(char *why, size_t size)
 	bool all = true;
 
 	read_ss(0);
-	ask_owners(false);
+	ask_owners(0);
 	read_records();
-	ask_owners(true);
+	ask_owners(1);
 	read_ss(1);
-	note_unknown();
+	unknown |= record_table_unknown_attributes();
 	for (size_t n = 0; n < space_count; n++) {
 		struct space *s = &spaces[n];
 
@@ -506,15 +199,17 @@ static void print_result(unsigned rounds)
 		held += spaces[i].population.count;
 		seen += spaces[i].seen;
 	}
-	printf("kernel=%s tcp_info=%u unknown=", kernel.release, info_len);
+	printf("kernel=%s tcp_info=%u unknown=", kernel_release(), info_form.len);
 	if (!unknown)
 		printf("none");
 	for (unsigned bit = 0, n = 0; bit < 64; bit++)
 		if (unknown >> bit & 1)
 			printf("%s%u", n++ ? "," : "", bit);
+	if (*info_form.tail)
+		printf(" tail=%s", info_form.tail);
 	printf(
 	    " records=%zu values=%llu: equal to getsockopt of %zu sockets, to ss of %zu, in %u rounds; with %s\n",
-	    seen, (unsigned long long)compared, held, seen, rounds, spaces[0].population.features);
+	    seen, (unsigned long long)findings.compared, held, seen, rounds, spaces[0].population.features);
 }
 
 int main(int argc, char **argv)
@@ -528,20 +223,20 @@ int main(int argc, char **argv)
 	int64_t end = clock_mono_ns() + limit_ns;
 
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (!list || home < 0 || uname(&kernel) < 0)
+	if (!list || home < 0 || !kernel_release())
 		die("start: %s", strerror(errno));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	make_spaces(list);
 	if (!space_count)
 		die("no namespace to look at: -netns NAME,...");
-	while (!compare_all(why, sizeof(why)) && !differences) {
+	while (!compare_all(why, sizeof(why)) && !findings.differences) {
 		rounds++;
 		if (clock_mono_ns() > end)
-			die("kernel %s: no end of changes: %s", kernel.release, why);
+			die("kernel %s: no end of changes: %s", kernel_release(), why);
 	}
-	if (differences) {
-		printf("kernel %s: %s; %llu of %llu values differ\n", kernel.release, first_difference,
-		       (unsigned long long)differences, (unsigned long long)compared);
+	if (findings.differences) {
+		printf("kernel %s: %s; %llu of %llu values differ\n", kernel_release(), findings.first,
+		       (unsigned long long)findings.differences, (unsigned long long)findings.compared);
 		return 1;
 	}
 	print_result(rounds + 1);

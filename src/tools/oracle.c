@@ -15,9 +15,6 @@
 
 #include "base/cleanup.h"
 
-/* More than any kernel's struct tcp_info: it says how long its own is. */
-#define INFO_MAX 1024
-
 #define STATE_TIME_WAIT 6 /* TCP_TIME_WAIT of netinet/tcp.h, which linux/tcp.h excludes */
 
 #define INFO_KNOWN 280 /* bytes that records have fields for: struct tcp_info of 6.18 */
@@ -219,18 +216,11 @@ static void add_places(struct oracle *o, const uint8_t *info, const struct place
 /* Bytes past the fields, as records show bytes. */
 static void add_tail(struct oracle *o, const uint8_t *info)
 {
-	struct oracle_value *v = add(o, "tcp_info_tail");
+	char *to = o->tail;
 
-	for (uint32_t i = INFO_KNOWN; i < o->info_len && 2 * (i - INFO_KNOWN) + 2 < sizeof(v->text); i++)
-		snprintf(v->text + 2 * (i - INFO_KNOWN), 3, "%02x", info[i]);
-}
-
-const char *oracle_tail(const struct oracle *o)
-{
-	for (size_t i = 0; i < o->count; i++)
-		if (!strcmp(o->values[i].field, "tcp_info_tail"))
-			return o->values[i].text;
-	return "";
+	*to = '\0';
+	for (uint32_t i = INFO_KNOWN; i < o->info_len; i++, to += 2)
+		snprintf(to, 3, "%02x", info[i]);
 }
 
 static bool u16_ecn(void)
@@ -243,7 +233,7 @@ static bool u16_ecn(void)
 
 static int add_info(int fd, struct oracle *o, uint8_t *state)
 {
-	uint8_t info[INFO_MAX] = {0};
+	uint8_t info[ORACLE_INFO_MAX] = {0};
 	socklen_t len = sizeof(info);
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &len) < 0)

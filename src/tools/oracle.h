@@ -13,6 +13,10 @@
 
 #define ORACLE_VALUES_MAX 160
 
+/* More than any kernel's struct tcp_info: the kernel says how long its own is. */
+#define ORACLE_INFO_MAX 1024
+#define ORACLE_TAIL_MAX (2 * ORACLE_INFO_MAX + 1)
+
 struct oracle_value {
 	const char *field; /* of the record */
 	/* Not NULL: it changes while the socket rests, for this reason. The record's is between two
@@ -25,14 +29,13 @@ struct oracle_value {
 struct oracle {
 	uint64_t cookie;
 	uint32_t info_len;
+	char tail
+	    [ORACLE_TAIL_MAX]; /* tcp_info past the fields of records, as records show bytes; "" for none */
 	struct oracle_value values[ORACLE_VALUES_MAX];
 	size_t count;
 };
 
 /* Read all of the socket fd. Return 0 or -errno. */
 int oracle_read(int fd, struct oracle *o);
-
-/* The bytes of tcp_info past the fields of records, as a record shows them; empty when there are none. */
-const char *oracle_tail(const struct oracle *o);
 
 #endif

@@ -169,6 +169,7 @@ E
   [ "$(grep -c '^ok' <<<"$output")" -eq 10 ] # three lines for each of three machines, and the skipped one
   [[ $output == *"# warning: kernel 7.3.9-cloud sends more than this version knows: tcp_info of 288 bytes, beyond the fields 0102030405060708, unknown attributes 24,25"* ]]
   [ "$(grep -c '^# warning' <<<"$output")" -eq 1 ]
+  [[ $(<"$BATS_TEST_TMPDIR/tree/build/kernels/warnings") == "kernel 7.3.9-cloud sends more"*"fields 0102030405060708, unknown attributes 24,25" ]]
   grep -qE '^# 5.10 +5.10.9-cloud +3.5 s +2/2 +232 +none +netlink +12.3$' <<<"$output"
   grep -qE '^# 6.1 .* skipped ' <<<"$output"
   grep -q '"kernel.7.3"' "$BATS_TEST_TMPDIR/tree/build/kernels/junit.xml"

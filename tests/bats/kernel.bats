@@ -71,3 +71,15 @@ E2
   run -0 compare "$(changed 'NR > 1 { $at("inet_diag_attributes") += 2 ^ 24 + 2 ^ 26 }')"
   [[ ${lines[-1]} == *" unknown=24,26 "* ]]
 }
+
+@test "a tcp_info that is longer than the daemon knows is told with its bytes, and is no difference unless the record has others" {
+  # As this kernel's, with eight more bytes than records have fields for; fields that this kernel lacks are 0.
+  longer='NR > 1 && $at("tcp_info_len") != "" {
+    $at("tcp_info_len") = 288; $at("tcp_info_tail") = "0123456789abcdef"
+    n = split("rcv_wnd rehash total_rto total_rto_recoveries total_rto_time received_ce delivered_e1_bytes delivered_e0_bytes delivered_ce_bytes received_e1_bytes received_e0_bytes received_ce_bytes ecn_mode accecn_opt_seen accecn_fail_mode options2", late, " ")
+    for (i = 1; i <= n; i++) if ($at("tcp_info_" late[i]) == "") $at("tcp_info_" late[i]) = 0 }'
+  LD_PRELOAD=$(bin liblonger_info.so) run -0 compare "$(changed "$longer")"
+  [[ ${lines[-1]} == *" tcp_info=288 unknown=none tail=0123456789abcdef records="* ]]
+  LD_PRELOAD=$(bin liblonger_info.so) run -1 compare "$(changed "${longer/0123456789abcdef/0123456789abcdee}")"
+  [[ $output == *'tcp_info_tail of "'*'" is "0123456789abcdee" in the record, "0123456789abcdef" from getsockopt'* ]]
+}

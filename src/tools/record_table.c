@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "record_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "findings.h"
+
+#define ROWS_MAX 4096 /* sockets of all namespaces of this machine's that a poll may bring */
+
+/* The last attribute that records have fields for: bits of inet_diag_attributes. */
+#define ATTRIBUTES_KNOWN 22 /* INET_DIAG_SOCKOPT */
+
+static char *table, *header[512];
+static struct record_row rows[ROWS_MAX];
+static size_t columns, row_count;
+static char *cells[ROWS_MAX * 256];
+
+void record_table_parse(char *text, const char *log)
+{
+	char *save, *line;
+	size_t used = 0;
+
+	free(table);
+	table = text;
+	columns = row_count = 0;
+	line = strtok_r(table, "\n", &save);
+	if (!line)
+		die("the daemon wrote no records (its log: %s)", log);
+	for (char *c = line; c && columns < ARRAY_SIZE(header); columns++)
+		header[columns] = strsep(&c, "\t");
+	while ((line = strtok_r(NULL, "\n", &save)) && row_count < ROWS_MAX) {
+		if (used + columns > ARRAY_SIZE(cells))
+			die("more than %zu records", row_count);
+		rows[row_count].cell = &cells[used];
+		for (size_t i = 0; i < columns; i++)
+			cells[used++] = line ? strsep(&line, "\t") : "";
+		row_count++;
+	}
+}
+
+size_t record_table_count(void)
+{
+	return row_count;
+}
+
+const struct record_row *record_table_row(size_t i)
+{
+	return &rows[i];
+}
+
+const char *record_cell(const struct record_row *row, const char *field)
+{
+	for (size_t i = 0; i < columns; i++)
+		if (!strcmp(header[i], field))
+			return row->cell[i];
+	die("the daemon has no column %s", field);
+}
+
+const struct record_row *record_of(const char *netns, uint64_t cookie)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)cookie);
+	for (size_t i = 0; i < row_count; i++)
+		if (!strcmp(record_cell(&rows[i], "inet_diag_msg_socket_cookie"), text) &&
+		    !strcmp(record_cell(&rows[i], "netns"), netns))
+			return &rows[i];
+	return NULL;
+}
+
+uint64_t record_table_unknown_attributes(void)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < row_count; i++)
+		all |= strtoull(record_cell(&rows[i], "inet_diag_attributes"), NULL, 10);
+	return all >> (ATTRIBUTES_KNOWN + 1) << (ATTRIBUTES_KNOWN + 1);
+}
