@@ -5,14 +5,18 @@
 
 # unpack_kernel PACKAGE DIR [DEBS]: downloads the package, and those that it names where the image and its modules are not
 # one package (from 7.0 on), into DEBS, where they stay and need no second download, or DIR; unpacks them into DIR/kernel, leaves
-# DIR/vmlinuz, and lists their versions in DIR/packages. Apt is the one that APT_CONFIG says.
+# DIR/vmlinuz, and lists their versions in DIR/packages. Apt is the one that APT_CONFIG says; what its indexes do not name is for
+# the function unindexed to download.
 unpack_kernel() {
-  local dir=$2 debs=${3:-$2} package packages
-  mapfile -t packages < <(apt-cache depends "$1" | awk '/Depends: linux-(base|binary|modules)-[0-9]/ { print $2 }')
+  local dir=$2 debs=${3:-$2} package packages get
+  mapfile -t packages < <(apt-cache depends "$1" | awk '/Depends: <?linux-(base|binary|modules)-[0-9]/ { print $2 }')
   packages+=("$1")
   mkdir -p "$dir/kernel" "$debs"
   for package in "${packages[@]}"; do
-    [ -f "$debs/$package.deb" ] || (cd "$dir" && apt-get -q download "$package" && mv "$package"_*.deb "$debs/$package.deb") || return
+    get=(apt-get -q download)
+    [[ $package != \<* ]] || get=(unindexed)
+    package=${package//[<>]/}
+    [ -f "$debs/$package.deb" ] || (cd "$dir" && "${get[@]}" "$package" && mv "$package"_*.deb "$debs/$package.deb") || return
     dpkg-deb -x "$debs/$package.deb" "$dir/kernel"
     dpkg-deb -W --showformat='${Package}=${Version}\n' "$debs/$package.deb" >>"$dir/packages"
   done
