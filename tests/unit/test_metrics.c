@@ -130,6 +130,9 @@ static double sample_value(const char *name)
 
 static void process_figures_are_this_process(void **state)
 {
+	/* An emulator's /proc/self/stat has no sizes. */
+	if (getenv("XTCP2_EMULATED"))
+		skip();
 	double before = sample_value("process_open_fds");
 	int fd = dup(STDERR_FILENO);
 	assert_true(sample_value("process_open_fds") == before + 1);

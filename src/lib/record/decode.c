@@ -72,7 +72,18 @@ DECODE_FIXED(decode_shutdown, SHUTDOWN, uint8_t v)
 DECODE_FIXED(decode_v6only, V6ONLY, uint8_t v)
 DECODE_FIXED(decode_class_id, CLASS_ID, uint32_t v)
 DECODE_FIXED(decode_cgroup, CGROUP, uint64_t v)
-DECODE_FIXED(decode_sockopt, SOCKOPT, uint16_t v)
+
+/* The two bytes are bit-fields of one bit, which the record has as a little-endian machine has them. */
+static bool decode_sockopt(struct decoder *d, const struct attr *a)
+{
+	uint32_t v = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		v |= BITS(a->payload[i / 8], i % 8, 1) << i;
+	d->r->sock_opt = v;
+	d->r->sections |= RECORD_HAS(SOCKOPT);
+	return true;
+}
 
 /*
  * The name in a C string attribute. It goes into protobuf strings, where one

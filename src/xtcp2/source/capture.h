@@ -35,7 +35,7 @@ struct replay_result {
 };
 
 /*
- * Decode a pcap file (headers of both byte orders, micro- and nanosecond) with the
+ * Decode a pcap file (of machines of both byte orders, micro- and nanosecond) with the
  * decoder of live dumps and hand each record to sink. timestamp_ns is the packet's
  * time; the caller has set the other META and ENRICH fields. Return 0, or -errno with
  * one sentence in error (size bytes): -EBADMSG for another kind of file, or the error

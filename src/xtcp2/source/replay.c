@@ -17,12 +17,13 @@
 #include "base/clock.h"
 #include "base/input.h"
 #include "record/nl.h"
+#include "source/byte_order.h"
 #include "source/capture.h"
 #include "source/pcap.h"
 
 struct replay {
 	FILE *f;
-	bool swapped; /* written on a machine of the other byte order */
+	bool swapped; /* the headers are in the other byte order */
 	bool nanosecond;
 	const struct decode_options *options;
 	struct record *record;
@@ -80,8 +81,8 @@ static int replay_message(struct replay *p, const struct nlmsghdr *nlh)
 	return p->sink->emit(p->sink, p->record);
 }
 
-/* Decode one packet; `whole` is false if bytes of it are missing. */
-static int replay_packet(struct replay *p, const uint8_t *data, size_t len, bool whole)
+/* Decode one packet, whose bytes may be changed; `whole` is false if bytes of it are missing. */
+static int replay_packet(struct replay *p, uint8_t *data, size_t len, bool whole)
 {
 	struct pcap_cooked cooked;
 	const struct nlmsghdr *nlh;
@@ -97,6 +98,7 @@ static int replay_packet(struct replay *p, const uint8_t *data, size_t len, bool
 		return 0;
 	struct nl_walk walk = {data + sizeof(cooked), len - sizeof(cooked)};
 
+	byte_order_convert(data + sizeof(cooked), walk.left, p->options->accecn_u16);
 	nl_for_each_msg (nlh, walk) {
 		err = replay_message(p, nlh);
 		if (err)
