@@ -25,6 +25,7 @@
   protobufc,
   rdkafka,
   zlib,
+  zstd,
 }:
 stdenv.mkDerivation (finalAttrs: {
   pname = "xtcp2";
@@ -63,6 +64,7 @@ stdenv.mkDerivation (finalAttrs: {
     protobufc
     rdkafka
     zlib
+    zstd
   ];
   checkInputs = [ cmocka ];
   doCheck = true;

@@ -73,12 +73,44 @@ static int run_script(struct engine *engine, const struct script *script, struct
 	return r;
 }
 
+/* Drop the Kafka table of an earlier version, which lacks columns, and the views of it. 0 or -EIO with error. */
+static int drop_old_kafka(struct engine *engine, struct buf *error)
+{
+	static const char lacking[] =
+	    "SELECT count() FROM system.columns WHERE database = 'xtcp' AND table = 'xtcp_flat_records_in' AND "
+	    "(SELECT count() FROM system.tables WHERE database = 'xtcp' AND name = 'xtcp_flat_records_kafka') = 1 "
+	    "AND name NOT IN (SELECT name FROM system.columns WHERE database = 'xtcp' AND table = "
+	    "'xtcp_flat_records_kafka')";
+	static const char *const drops[] = {
+	    "DROP VIEW IF EXISTS xtcp.xtcp_flat_records_mv SYNC",
+	    "DROP VIEW IF EXISTS xtcp.xtcp_flat_records_newer_mv SYNC",
+	    "DROP VIEW IF EXISTS xtcp.xtcp_flat_records_errors_mv SYNC",
+	    "DROP TABLE IF EXISTS xtcp.xtcp_flat_records_kafka SYNC",
+	};
+	_cleanup_buf_ struct buf out = {0};
+	struct engine_session *s = engine_session_new(engine, error);
+	int r = s ? engine_run(s, str_of(lacking), "TabSeparated", NULL, &out, NULL, error) : -EIO;
+
+	if (!r && out.len && out.data[0] != '0') {
+		log_notice("tables", "the Kafka table is made anew, with the columns of this version");
+		for (size_t i = 0; !r && i < ARRAY_SIZE(drops); i++)
+			r = engine_run(s, str_of(drops[i]), "TabSeparated", NULL, NULL, NULL, error);
+	}
+	engine_session_free(s);
+	return r;
+}
+
 int tables_create(struct engine *engine, bool kafka, struct buf *error)
 {
 	int r = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(scripts); i++)
-		if (!scripts[i].kafka || kafka)
+	for (size_t i = 0; !r && i < ARRAY_SIZE(scripts); i++) {
+		if (scripts[i].kafka && !kafka)
+			continue;
+		if (scripts[i].kafka)
+			r = drop_old_kafka(engine, error);
+		if (!r)
 			r = run_script(engine, &scripts[i], error);
+	}
 	return r;
 }

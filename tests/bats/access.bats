@@ -197,7 +197,7 @@ E2
     grpcurl=$CLIENTS/grpcurl
     [ ! -x "$grpcurl" ] || "$grpcurl" -plaintext -H 'authorization: Bearer adminadminadmin1' 127.0.0.1:8889 xtcp_config.v1.ConfigService/TriggerPoll
     statuses unix:/run/xtcp2/grpc.sock | answers_are admin
-    as_nobody env XTCP2_TOKEN=adminadminadmin1 "$CTL" trigger-poll -target localhost
+    XTCP2_TOKEN=adminadminadmin1 as_nobody "$CTL" trigger-poll -target localhost
     printf 'readreadreadread\n' >mine; chmod 600 mine
     "$CTL" get -target localhost -tokenFile mine | jq -e .netlinkers
     not "$CTL" trigger-poll -target localhost -tokenFile mine

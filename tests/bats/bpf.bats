@@ -32,6 +32,15 @@ kernel() {
   )
 }
 
+# The same among the machine's processes, with the default source: a walk reads what all of them have.
+machine() {
+  [ "$(stat -Lc %i /proc/self/ns/pid)" = 4026531836 ] || skip "these processes are in a container"
+  unshare -n -m -- bash -euo pipefail -c "
+    mount --make-rprivate / && mount -t tmpfs run /run && mkdir /run/netns && ip link set lo up
+    trap 'status=\$?; kill -KILL \$(jobs -p) 2>/dev/null || :; [ \$status = 0 ] || cat /run/log >&2; exit \$status' EXIT
+    . '$BATS_TEST_DIRNAME/lib.bash'; unset XTCP_GRPC_SOCKET XTCP_SOURCE; $(cat)"
+}
+
 # poll SOURCE FILE [FLAG]...: one poll into the file.
 poll() {
   "$XTCP2" -source "$1" -maxLoops 1 -frequency 2h -timeout 1h -user root -promListen= -grpcPort 0 -dest "file:$2" -marshal jsonl "${@:3}" 2>>/run/log
@@ -132,9 +141,9 @@ EOT
 EOT
 }
 
-@test "auto reads through BPF where it agrees with netlink, and keeps no capability for it" {
-  kernel <<'EOT'
-    "$XTCP2" -source auto -user root -promListen= -grpcPort 0 -dest null 2>/run/log &
+@test "where nothing says otherwise BPF reads, and no capability for it stays" {
+  machine <<'EOT'
+    "$XTCP2" -user root -promListen= -grpcPort 0 -dest null 2>/run/log &
     daemon=$!
     wait_for 60 grep -q 'version .* source bpf' /run/log
     # CAP_PERFMON is 38, CAP_BPF 39.
@@ -147,17 +156,49 @@ EOT
 EOT
 }
 
-@test "without CAP_BPF or CAP_PERFMON auto reads through netlink and says why, and -source bpf refuses to start" {
-  for missing in bpf perfmon; do
+@test "auto reads through netlink, and says why, where an option or a capability decides" {
+  machine <<'EOT'
+    once() { "$@" -user root -promListen= -grpcPort 0 -grpcSocket= -dest null -maxLoops 1 2>/run/log; }
+    # netlink_because TEXT: the last daemon read through netlink and told so once, with this reason.
+    netlink_because() {
+      grep -q -- "-source auto reads through netlink: $1" /run/log
+      [ "$(grep -c 'reads through netlink' /run/log)" = 1 ]
+      grep -q 'source netlink.*: 1 polls' /run/log
+    }
+    once "$XTCP2" -ioUring
+    netlink_because '-ioUring is a way to read netlink'
+    once "$XTCP2" -writeFiles 1 -capturePath /run/captures
+    netlink_because '-writeFiles keeps what netlink sends'
+    once setpriv --bounding-set=-sys_admin --inh-caps=-all --ambient-caps=-all "$XTCP2"
+    netlink_because 'CAP_SYS_ADMIN is missing'
+    once "$XTCP2" -source netlink
+    not grep 'reads through netlink' /run/log
+EOT
+}
+
+@test "in a container with processes of its own auto reads its namespaces through netlink" {
+  kernel <<'EOT'
+    unset XTCP_SOURCE
+    "$XTCP2" -user root -promListen= -grpcPort 0 -dest null -maxLoops 1 2>/run/log
+    grep -q -- '-source auto reads through netlink: a walk would read the sockets of the whole machine' /run/log
+    grep -q 'source netlink: 1 polls' /run/log
+EOT
+}
+
+@test "without CAP_BPF or CAP_PERFMON, and without CAP_SYS_ADMIN, -source bpf refuses to start; with both it reads" {
+  for missing in bpf perfmon none; do
     CAP=$missing kernel <<'EOT'
-      without() { setpriv --bounding-set="-$CAP,-sys_admin" --inh-caps=-all --ambient-caps=-all "$XTCP2" -user root -promListen= -grpcPort 0 -dest null -maxLoops 1 "$@"; }
-      without -source auto 2>/run/log
-      grep -q -- '-source auto reads through netlink: the kernel refuses the program (Operation not permitted): CAP_BPF and CAP_PERFMON are needed' /run/log
-      grep -q 'source netlink: 1 polls' /run/log
+      drop=-sys_admin
+      [ "$CAP" = none ] || drop=$drop,-$CAP
       status=0
-      without -source bpf 2>/run/log || status=$?
+      setpriv --bounding-set="$drop" --inh-caps=-all --ambient-caps=-all \
+        "$XTCP2" -source bpf -user root -promListen= -grpcPort 0 -dest null -maxLoops 1 2>/run/log || status=$?
+      if [ "$CAP" = none ]; then
+        [ "$status" = 0 ]
+        exit 0
+      fi
       [ "$status" = 2 ]
-      grep -q -- '-source bpf: the kernel refuses the program' /run/log
+      grep -q -- '-source bpf: the kernel refuses the program (Operation not permitted): it takes CAP_BPF and CAP_PERFMON' /run/log
 EOT
   done
 }

@@ -186,3 +186,22 @@ E
       | length == 1 and all(.pid == $pid and .container_id == $first and .container_runtime == "docker")' /run/out
 E
 }
+
+@test "ss and top show the container's name; one look asks once, and an API that hangs costs half a second" {
+  inside <<'E'
+    api_start
+    container_start "$OWN/docker-$FIRST.scope"
+    bash -c 'echo $BASHPID >"$OWN/docker-$FIRST.scope/cgroup.procs" && exec "$SERVER" -count 1 -port 4001' >/run/shared &
+    wait_for 20 grep -q READY /run/shared
+    "$XTCP2" ss -l -format table -columns container,local >/run/table
+    [ "$(grep -c '^web  *' /run/table)" -eq 2 ]
+    [ "$(cat /run/requests)" = "GET /containers/$FIRST/json" ]
+    "$XTCP2" ss -l | jq -es 'length == 2 and all(.[]; .container_name == "web" and .container_image == "registry/web:1.2")'
+    "$XTCP2" top -count 1 -format table -group container 'state listening' | grep -E '^web +2 '
+    "$XTCP2" ss -l -dockerSocket= -columns container | jq -es --arg id "${FIRST:0:12}" 'length == 2 and all(.[]; .container == $id)'
+    rm /run/docker.sock
+    socat UNIX-LISTEN:/run/docker.sock,fork,mode=660,group=nogroup EXEC:cat &
+    wait_for 20 test -S /run/docker.sock
+    "$XTCP2" ss -l -columns container | jq -es --arg id "${FIRST:0:12}" 'length == 2 and all(.[]; .container == $id)'
+E
+}

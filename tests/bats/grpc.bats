@@ -329,18 +329,21 @@ E2
 @test "xtcp2client -format top: fills the terminal it has, q ends it" {
   inside <<'E2'
     serve -records 100 -frequency 50ms
-    mkfifo keys
-    script -qefc "stty rows 12 cols 60; '$CLIENT' -format top -refresh 100ms" typescript <keys >/dev/null & terminal=$!
-    exec 3>keys
-    wait_for 20 grep -qs '100 sockets' typescript
-    printf '>' >&3
-    wait_for 20 grep -qs 'by recv_rate' typescript
-    printf q >&3
-    wait $terminal
-    # Each drawing: twelve lines of at most sixty columns.
-    tail -n +2 typescript | sed 's/\x1b\[H/\nSCREEN\n/g; s/\x1b\[[?0-9;]*[A-Za-z]//g; s/\r//g' |
-      awk '/^Script done/ { next } length > 60 { exit 1 } /^SCREEN/ { lines = 0; next } ++lines > 12 { exit 1 }'
-    grep -q $'\033\[?1049l' typescript
+    "$(bin pty)" 60 12 "$CLIENT" -format top -refresh 100ms <<'KEYS' >out
+modes
+wait 100 sockets
+screen
+send >
+wait by recv_rate
+send q
+end
+KEYS
+    grep -F alternate out
+    # One drawing: twelve lines of at most sixty columns.
+    awk '/^ok/ { part++; next } part == 2' out >screen
+    awk 'length > 60 { exit 1 } END { exit NR != 12 }' screen
+    grep -F '100 sockets' screen
+    not grep '^failed' out
     end
 E2
 }

@@ -4,6 +4,9 @@
 BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
 # Daemons make no socket in the machine's own /run; a test of the socket sets its path.
 export XTCP_GRPC_SOCKET=
+# A walk reads the sockets of the whole machine, on which other tests run; a test counts those of its own namespaces. What
+# reads by BPF says so (bpf.bats).
+export XTCP_SOURCE=netlink
 # The first poll comes at once.
 export XTCP_POLL_JITTER_PCT=0
 # Log lines begin with their subsystem.

@@ -4,34 +4,24 @@
 load lib
 bats_require_minimum_version 1.5.0
 
-setup() {
-  XTCP2=$(bin xtcp2)
-  SERVER=$(bin tcp_server)
-  CLIENT=$(bin tcp_client)
-  BOUND=$(bin bound)
-  BUILD=$(readlink -f "$BUILD")
-  export XTCP2 SERVER CLIENT BOUND BUILD
-  cd "$BATS_TEST_TMPDIR" || return
-}
+# shellcheck source=tests/bats/look.bash
+. "$BATS_TEST_DIRNAME/look.bash"
 
-# Runs the shell text of standard input with network, mounts, /run and processes of its own, and in it connections of
-# both families: 6 to the ports 7001 to 7003 of IPv4, 4 to 7011 and 7012 of IPv6.
+setup() { look_setup; }
+
+# Connections of both families: 6 to the ports 7001 to 7003 of IPv4, 4 to 7011 and 7012 of IPv6.
 lab() {
-  unshare -n -m -p -f --mount-proc -- bash -euo pipefail -c "
-    mount --make-rprivate / && mount -t tmpfs run /run && mkdir /run/netns && ip link set lo up
-    . '$BATS_TEST_DIRNAME/lib.bash'; $(declare -f established)
-    '$SERVER' -bind 127.0.0.1 -port 7001 -count 3 >/run/server4 2>&1 &
-    '$SERVER' -bind ::1 -port 7011 -count 2 >/run/server6 2>&1 &
+  # shellcheck disable=SC2016  # expanded in the sandbox
+  look_lab '
+    "$SERVER" -bind 127.0.0.1 -port 7001 -count 3 >/run/server4 2>&1 &
+    "$SERVER" -bind ::1 -port 7011 -count 2 >/run/server6 2>&1 &
     wait_for 20 test_listeners 5
-    '$CLIENT' -connect 127.0.0.1 -port 7001 -count 3 >/run/client4 2>&1 &
-    '$CLIENT' -connect 127.0.0.1 -port 7001 -count 3 >/run/client4b 2>&1 &
-    '$CLIENT' -connect ::1 -port 7011 -count 2 >/run/client6 2>&1 &
-    '$CLIENT' -connect ::1 -port 7011 -count 2 >/run/client6b 2>&1 &
-    wait_for 20 established 20
-    $(cat)"
+    "$CLIENT" -connect 127.0.0.1 -port 7001 -count 3 >/run/client4 2>&1 &
+    "$CLIENT" -connect 127.0.0.1 -port 7001 -count 3 >/run/client4b 2>&1 &
+    "$CLIENT" -connect ::1 -port 7011 -count 2 >/run/client6 2>&1 &
+    "$CLIENT" -connect ::1 -port 7011 -count 2 >/run/client6b 2>&1 &
+    wait_for 20 established 20'
 }
-
-established() { [ "$(ss -Htn state established | wc -l)" -eq "$1" ]; }
 
 # Local and remote port of each socket, sorted, as xtcp2 and as ss see them.
 ours() { "$XTCP2" ss -a -columns sport,dport,state "$@" | jq -r '"\(.inet_diag_msg_socket_source_port) \(.inet_diag_msg_socket_destination_port)"' | sort; }

@@ -5,13 +5,13 @@
 load lib
 bats_require_minimum_version 1.5.0
 
+# shellcheck source=tests/bats/look.bash
+. "$BATS_TEST_DIRNAME/look.bash"
+
 setup() {
-  XTCP2=$(bin xtcp2)
-  SERVER=$(bin tcp_server)
-  CLIENT=$(bin tcp_client)
   PAGE=$BATS_TEST_DIRNAME/../../docs/tasks.md
-  export XTCP2 SERVER CLIENT PAGE
-  cd "$BATS_TEST_TMPDIR" || return
+  export PAGE
+  look_setup
 }
 
 # command_of HEADING [N]: the Nth line of the first block of shell below the heading.
@@ -23,30 +23,27 @@ command_of() {
     inside && ++line == n { print; exit }' "$PAGE"
 }
 
-# Runs the shell text of standard input in a sandbox. `task HEADING [N]` runs a command of the page. Two namespaces, joined
-# by a veth pair; from 10.9.0.1 three connections to 10.9.0.2: one quiet, one whose peer stops reading, and a listener.
+# `task HEADING [N]` runs a command of the page. Two namespaces, joined by a veth pair; from 10.9.0.1 three connections to
+# 10.9.0.2: one quiet, one whose peer stops reading, and a listener.
 lab() {
-  unshare -n -m -p -f --mount-proc -- bash -euo pipefail -c "
-    mount --make-rprivate / && mount -t tmpfs run /run && mkdir /run/netns /run/bin && ln -s '$XTCP2' /run/bin/xtcp2
-    PATH=/run/bin:\$PATH
-    . '$BATS_TEST_DIRNAME/lib.bash'; $(declare -f command_of task established stuck)
-    ip link set lo up
+  # shellcheck disable=SC2016  # expanded in the sandbox
+  look_lab '
+    mkdir /run/bin && ln -s "$XTCP2" /run/bin/xtcp2
+    PATH=/run/bin:$PATH
     ip netns add far
     ip link add near type veth peer name far netns far
     ip address add 10.9.0.1/24 dev near && ip link set near up
     ip -n far address add 10.9.0.2/24 dev far && ip -n far link set far up && ip -n far link set lo up
-    ip netns exec far '$SERVER' -bind 10.9.0.2 -port 443 >/run/server 2>&1 &
-    server=\$!
-    '$SERVER' -bind 127.0.0.1 -port 7001 >/run/server2 2>&1 &
+    ip netns exec far "$SERVER" -bind 10.9.0.2 -port 443 >/run/server 2>&1 &
+    server=$!
+    "$SERVER" -bind 127.0.0.1 -port 7001 >/run/server2 2>&1 &
     listens() { ip netns exec far ss -Htln | grep :443 >/dev/null && ss -Htln | grep :7001 >/dev/null; }
     wait_for 20 listens
-    '$CLIENT' -connect 127.0.0.1 -port 7001 -sleep 100ms >/run/client2 2>&1 &
-    '$CLIENT' -connect 10.9.0.2 -port 443 -sleep 100ms >/run/client 2>&1 &
-    wait_for 20 established 3
-    $(cat)"
+    "$CLIENT" -connect 127.0.0.1 -port 7001 -sleep 100ms >/run/client2 2>&1 &
+    "$CLIENT" -connect 10.9.0.2 -port 443 -sleep 100ms >/run/client 2>&1 &
+    wait_for 20 established 3' command_of task stuck
 }
 
-established() { [ "$(ss -Htn state established | wc -l)" -ge "$1" ]; }
 task() { eval "$(command_of "$@")"; }
 
 @test "every block of shell of the page is run here" {

@@ -4,31 +4,25 @@
 load lib
 bats_require_minimum_version 1.5.0
 
+# shellcheck source=tests/bats/look.bash
+. "$BATS_TEST_DIRNAME/look.bash"
+
 setup() {
-  XTCP2=$(bin xtcp2)
-  SERVER=$(bin tcp_server)
-  CLIENT=$(bin tcp_client)
-  BOUND=$(bin bound)
   PTY=$(bin pty)
-  export XTCP2 SERVER CLIENT BOUND PTY
-  unset NO_COLOR
-  cd "$BATS_TEST_TMPDIR" || return
+  export PTY
+  look_setup
 }
 
-# Runs the shell text of standard input in a sandbox with 3 listeners and 3 connections, whose client keeps sending.
+# 3 listeners and 3 connections, whose client keeps sending; its pid is in client.
 lab() {
-  unshare -n -m -p -f --mount-proc -- bash -euo pipefail -c "
-    mount --make-rprivate / && mount -t tmpfs run /run && mkdir /run/netns && ip link set lo up
-    . '$BATS_TEST_DIRNAME/lib.bash'; $(declare -f established on_screen rows)
-    '$SERVER' -bind 127.0.0.1 -port 7001 -count 3 >/run/server 2>&1 &
+  # shellcheck disable=SC2016  # expanded in the sandbox
+  look_lab '
+    "$SERVER" -bind 127.0.0.1 -port 7001 -count 3 >/run/server 2>&1 &
     wait_for 20 test_listeners 3
-    '$CLIENT' -connect 127.0.0.1 -port 7001 -count 3 -sleep 50ms >/run/client 2>&1 &
-    client=\$!
-    wait_for 20 established 6
-    $(cat)"
+    "$CLIENT" -connect 127.0.0.1 -port 7001 -count 3 -sleep 50ms >/run/client 2>&1 &
+    client=$!
+    wait_for 20 established 6' on_screen rows
 }
-
-established() { [ "$(ss -Htn state established | wc -l)" -eq "$1" ]; }
 
 # on_screen COLUMNS ROWS [FLAG...]: the commands of standard input, on a terminal of that size with xtcp2 top.
 on_screen() {

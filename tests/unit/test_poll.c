@@ -19,6 +19,7 @@
 #include "netns/netns.h"
 #include "poll/poll.h"
 #include "poll/shipper.h"
+#include "record/wire_decode.h"
 #include "stats/stats.h"
 
 #define FAKE_COOKIE 4711
@@ -215,17 +216,50 @@ static void bytes_cut_envelopes_too(void **state)
 	assert_int_equal(stat_get(STAT_DEST_SENT_RECORDS), 1000);
 }
 
-static void modulus_keeps_one_in_n_over_all_polls(void **state)
+/* Cookies of the records of each poll, by the destination's own bytes. */
+static struct cookies {
+	struct poll_tap tap;
+	uint64_t polls[16][256], runs[16];
+	unsigned count[16];
+} cookies;
+
+static void cookies_take(struct poll_tap *tap, const uint8_t *data, size_t len, uint32_t rows)
+{
+	struct protowire rest = protowire_of((struct str){(const char *)data, (uint32_t)len});
+	struct protowire_field row;
+	struct record r;
+
+	while (protowire_next(&rest, &row)) {
+		assert_int_equal(wire_decode(&r, row.bytes), 0);
+		assert_in_range(r.poll, 1, 15);
+		assert_in_range(cookies.count[r.poll], 0, 255);
+		cookies.runs[r.poll] = r.run_id;
+		cookies.polls[r.poll][cookies.count[r.poll]++] = r.inet_diag_msg_socket_cookie;
+	}
+}
+
+static void modulus_takes_the_same_sockets_in_each_poll(void **state)
 {
 	struct rig *rig = *state;
 
-	fake.records = 10;
-	set(rig, "modulus", "4");
-	rig_run(rig, 4);
-	/* 40 records in four polls, the 1st, 5th, 9th ... kept:
-	 * the count does not begin anew with each poll. */
-	assert_int_equal(stat_get(STAT_RECORDS), 10);
-	assert_int_equal(stat_get(STAT_RECORDS_SAMPLED_OUT), 30);
+	memset(&cookies, 0, sizeof(cookies));
+	cookies.tap.batch = cookies_take;
+	rig->tap = &cookies.tap;
+	fake.records = 1000;
+	set(rig, "modulus", "10");
+	rig_run(rig, 3);
+	/* About one in ten, spread over sockets that were made one after the other. */
+	assert_in_range(cookies.count[1], 70, 130);
+	for (unsigned poll = 2; poll <= 3; poll++) {
+		assert_int_equal(cookies.count[poll], cookies.count[1]);
+		assert_memory_equal(cookies.polls[poll], cookies.polls[1], sizeof(cookies.polls[1]));
+		assert_int_equal(cookies.runs[poll], cookies.runs[1]);
+	}
+	assert_int_equal(stat_get(STAT_RECORDS), 3 * cookies.count[1]);
+	assert_int_equal(stat_get(STAT_RECORDS_SAMPLED_OUT), 3000 - 3 * cookies.count[1]);
+	/* The run is when the process began to count. */
+	assert_in_range(cookies.runs[1], clock_real_ns() / 1000 - 60 * 1000000, clock_real_ns() / 1000);
+	poll_set_tap(rig->poll, NULL);
 }
 
 static void a_slow_cycle_is_cut_and_the_next_starts_clean(void **state)
@@ -402,7 +436,7 @@ int main(void)
 	    RIG_TEST(every_cycle_ships_every_record),
 	    RIG_TEST(a_source_of_all_namespaces_names_its_records),
 	    RIG_TEST(bytes_cut_envelopes_too),
-	    RIG_TEST(modulus_keeps_one_in_n_over_all_polls),
+	    RIG_TEST(modulus_takes_the_same_sockets_in_each_poll),
 	    RIG_TEST(a_slow_cycle_is_cut_and_the_next_starts_clean),
 	    RIG_TEST(triggers_run_beside_the_timer),
 	    RIG_TEST(a_burst_runs_its_count),

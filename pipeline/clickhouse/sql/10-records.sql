@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The tables that store and accept records. Each statement may be run again
 -- on a database that has it already: a release that adds a column adds it here and
--- as an ALTER at the end. ci/docs-sync writes the columns from src/lib/record/fields.def.
+-- to the ALTERs before the views. ci/docs-sync writes the columns from src/lib/record/fields.def.
 
 CREATE DATABASE IF NOT EXISTS xtcp;
 
@@ -10,7 +10,7 @@ CREATE DATABASE IF NOT EXISTS xtcp;
 -- of time or a host is still found by the primary index. A day is a partition, so that
 -- the TTL drops whole parts. Columns are as wide as the protobuf field: an overflow
 -- would cost the whole message. The other strings are names out of small sets. The
--- part settings keep memory down: a wide part of 183 columns needs two buffers of
+-- part settings keep memory down: a wide part of 187 columns needs two buffers of
 -- max_compress_block_size each, 700 MiB per insert by default, 80 MiB with these. What one
 -- read of Kafka brings becomes a part, of 32,000 rows at most: merging about 20 of them at
 -- once instead of 5 writes a row less often, and leaves more of them about at a time.
@@ -32,10 +32,14 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records
     container_image LowCardinality(String) COMMENT '-enrichContainer: the image, from the same API',
     label LowCardinality(String) COMMENT '-label',
     tag LowCardinality(String) COMMENT '-tag',
-    record_counter UInt64 COMMENT 'number of the record among this worker''s since the start, without gaps: a missing number is a lost record' CODEC(ZSTD(1)),
+    record_counter UInt64 COMMENT 'number of the record among this worker''s in this run, without gaps: a missing number is a lost record' CODEC(ZSTD(1)),
     socket_fd UInt64 COMMENT 'descriptor of the netlink socket that the record was read from' CODEC(ZSTD(1)),
     netlinker_id UInt64 COMMENT 'worker that read the record, from 0, or -netlinkers for close events; record_counter counts per worker' CODEC(ZSTD(1)),
-    event UInt32 COMMENT '0: a poll; 1: the last state of a socket that was closed (-closeEvents)' CODEC(ZSTD(1)),
+    event UInt32 COMMENT '0: a poll; 1: the last state of a socket that was closed (-closeEvents); 2: a socket of the poll before is gone; 3: the end of a poll (both -changed)' CODEC(ZSTD(1)),
+    run_id UInt64 COMMENT 'run of the daemon: microseconds since the epoch when its counters began' CODEC(ZSTD(1)),
+    poll UInt64 COMMENT 'number of the poll in this run, from 1; absent in close events' CODEC(ZSTD(1)),
+    since_full UInt64 COMMENT '-changed: polls since the last one that sent every socket, 0 for that one' CODEC(ZSTD(1)),
+    poll_sockets UInt64 COMMENT '-changed, where event is 3: sockets that there are after this poll' CODEC(ZSTD(1)),
     uplink1_ifname LowCardinality(String) COMMENT 'first uplink: name of the interface (reserved, not filled)',
     uplink1_nic_driver LowCardinality(String) COMMENT 'first uplink: driver of the network card (reserved, not filled)',
     uplink1_nic_model LowCardinality(String) COMMENT 'first uplink: model of the network card (reserved, not filled)',
@@ -241,10 +245,14 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_in
     container_image String COMMENT '-enrichContainer: the image, from the same API',
     label String COMMENT '-label',
     tag String COMMENT '-tag',
-    record_counter UInt64 COMMENT 'number of the record among this worker''s since the start, without gaps: a missing number is a lost record',
+    record_counter UInt64 COMMENT 'number of the record among this worker''s in this run, without gaps: a missing number is a lost record',
     socket_fd UInt64 COMMENT 'descriptor of the netlink socket that the record was read from',
     netlinker_id UInt64 COMMENT 'worker that read the record, from 0, or -netlinkers for close events; record_counter counts per worker',
-    event UInt32 COMMENT '0: a poll; 1: the last state of a socket that was closed (-closeEvents)',
+    event UInt32 COMMENT '0: a poll; 1: the last state of a socket that was closed (-closeEvents); 2: a socket of the poll before is gone; 3: the end of a poll (both -changed)',
+    run_id UInt64 COMMENT 'run of the daemon: microseconds since the epoch when its counters began',
+    poll UInt64 COMMENT 'number of the poll in this run, from 1; absent in close events',
+    since_full UInt64 COMMENT '-changed: polls since the last one that sent every socket, 0 for that one',
+    poll_sockets UInt64 COMMENT '-changed, where event is 3: sockets that there are after this poll',
     uplink1_ifname String COMMENT 'first uplink: name of the interface (reserved, not filled)',
     uplink1_nic_driver String COMMENT 'first uplink: driver of the network card (reserved, not filled)',
     uplink1_nic_model String COMMENT 'first uplink: model of the network card (reserved, not filled)',
@@ -412,6 +420,26 @@ CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_in
     -- end of table
 )
 ENGINE = Null;
+
+-- Columns that tables of an earlier version lack, at the place where a new table has them. On a table that has them these
+-- statements do nothing. They stand before the views: a view of * fails while the table behind it lacks a column.
+ALTER TABLE xtcp.xtcp_flat_records
+    ADD COLUMN IF NOT EXISTS run_id UInt64 CODEC(ZSTD(1)) AFTER event,
+    ADD COLUMN IF NOT EXISTS poll UInt64 CODEC(ZSTD(1)) AFTER run_id,
+    ADD COLUMN IF NOT EXISTS since_full UInt64 CODEC(ZSTD(1)) AFTER poll,
+    ADD COLUMN IF NOT EXISTS poll_sockets UInt64 CODEC(ZSTD(1)) AFTER since_full;
+
+ALTER TABLE xtcp.xtcp_flat_records_newer
+    ADD COLUMN IF NOT EXISTS run_id UInt64 CODEC(ZSTD(1)) AFTER event,
+    ADD COLUMN IF NOT EXISTS poll UInt64 CODEC(ZSTD(1)) AFTER run_id,
+    ADD COLUMN IF NOT EXISTS since_full UInt64 CODEC(ZSTD(1)) AFTER poll,
+    ADD COLUMN IF NOT EXISTS poll_sockets UInt64 CODEC(ZSTD(1)) AFTER since_full;
+
+ALTER TABLE xtcp.xtcp_flat_records_in
+    ADD COLUMN IF NOT EXISTS run_id UInt64 AFTER event,
+    ADD COLUMN IF NOT EXISTS poll UInt64 AFTER run_id,
+    ADD COLUMN IF NOT EXISTS since_full UInt64 AFTER poll,
+    ADD COLUMN IF NOT EXISTS poll_sockets UInt64 AFTER since_full;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS xtcp.xtcp_flat_records_in_mv TO xtcp.xtcp_flat_records AS
 SELECT * REPLACE (fromUnixTimestamp64Nano(timestamp_ns, 'UTC') AS timestamp_ns)

@@ -2,6 +2,8 @@
 -- The way in over Kafka. The macros kafka_brokers, kafka_topic and kafka_group come from
 -- the server's configuration (<macros>; xtcp2-clickhouse sets them from its flags).
 
+-- A Kafka table cannot get a column, and holds nothing: xtcp2-clickhouse drops the one of an earlier version and its views before
+-- it runs these statements. Elsewhere, do so by hand (docs/upgrading.md). The group's offsets are at the brokers.
 -- A message is one envelope of 100 to 10,000 rows. The block is kept small because the
 -- engine sets aside room for a full block of each column: with its default of 65,505 rows
 -- that is gigabytes. A poll takes few messages at a time for the same reason: behind a

@@ -13,6 +13,7 @@
 #include "base/loop.h"
 
 struct http_server;
+struct tally;
 
 /*
  * Answer /healthz or /readyz, on the main thread: append one line per fact to why
@@ -21,9 +22,10 @@ struct http_server;
 typedef bool (*http_health_fn)(void *data, struct buf *why);
 
 struct http_options {
-	const char *listen;    /* "127.0.0.1:9088", ":9088" (all addresses), "[::1]:9088" */
-	int listen_fd;	       /* already listens there; the server takes it; 0 or less to open one */
-	const char *prom_path; /* "/metrics" */
+	const char *listen;	   /* "127.0.0.1:9088", ":9088" (all addresses), "[::1]:9088" */
+	int listen_fd;		   /* already listens there; the server takes it; 0 or less to open one */
+	const char *prom_path;	   /* "/metrics" */
+	const struct tally *tally; /* sums for the metrics; borrowed; NULL for none */
 	http_health_fn healthy, ready;
 	void *data;
 };

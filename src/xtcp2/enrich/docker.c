@@ -54,8 +54,9 @@ struct docker {
 	bool started;
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	bool stop; /* atomic: read without the lock while a request runs */
+	pthread_cond_t wake;   /* of the thread */
+	pthread_cond_t answer; /* an answer has come; by CLOCK_MONOTONIC */
+	bool stop;	       /* atomic: read without the lock while a request runs */
 	char asked[QUEUE_MAX][CONTAINER_ID_MAX + 1];
 	struct answer answers[QUEUE_MAX];
 	size_t asked_count, answer_count;
@@ -127,6 +128,7 @@ static void *docker_main(void *data)
 		ask(d, &a);
 		pthread_mutex_lock(&d->lock);
 		d->answers[d->answer_count++] = a;
+		pthread_cond_signal(&d->answer);
 	}
 	pthread_mutex_unlock(&d->lock);
 	return NULL;
@@ -148,6 +150,16 @@ static int start(struct docker *d, const char *socket_path)
 	return r;
 }
 
+static void cond_init_monotonic(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 struct docker *docker_new(const char *socket_path)
 {
 	struct docker *d = calloc(1, sizeof(*d));
@@ -156,6 +168,7 @@ struct docker *docker_new(const char *socket_path)
 		return NULL;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->wake, NULL);
+	cond_init_monotonic(&d->answer);
 	int r = start(d, socket_path);
 	if (r < 0) {
 		docker_free(d);
@@ -182,6 +195,7 @@ void docker_free(struct docker *d)
 	free(d->socket_path);
 	pthread_mutex_destroy(&d->lock);
 	pthread_cond_destroy(&d->wake);
+	pthread_cond_destroy(&d->answer);
 	free(d);
 }
 
@@ -325,4 +339,17 @@ void docker_follow(struct docker *d, struct netns *const *entries, size_t count,
 		cgroups_each_unnamed(cgroups, follow_place, &f);
 	pthread_cond_signal(&d->wake);
 	pthread_mutex_unlock(&d->lock);
+}
+
+size_t docker_wait(struct docker *d, int64_t deadline_ns)
+{
+	const struct timespec until = {deadline_ns / NS_PER_SEC, deadline_ns % NS_PER_SEC};
+	int r = 0;
+
+	pthread_mutex_lock(&d->lock);
+	while (d->answer_count < d->on_the_way && r == 0)
+		r = pthread_cond_timedwait(&d->answer, &d->lock, &until);
+	size_t answers = d->answer_count;
+	pthread_mutex_unlock(&d->lock);
+	return answers;
 }

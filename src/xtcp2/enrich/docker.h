@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "enrich/container.h"
 #include "netns/netns.h"
@@ -25,6 +26,12 @@ void docker_free(struct docker *d);
  * namespaces' enrichment, and names those of the cgroups (NULL for none). Main thread, not while a poll runs. Never blocks.
  */
 void docker_follow(struct docker *d, struct netns *const *entries, size_t count, struct cgroups *cgroups);
+
+/*
+ * For who looks once: wait until all that was asked for is answered, until deadline_ns (CLOCK_MONOTONIC) at most.
+ * Return how many answers docker_follow() can take.
+ */
+size_t docker_wait(struct docker *d, int64_t deadline_ns);
 
 /*
  * Read name and image from the API's description of a container; "" for one that is missing or too long to

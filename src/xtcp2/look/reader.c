@@ -14,6 +14,7 @@
 #include "base/privilege.h"
 #include "enrich/attribute.h"
 #include "enrich/container.h"
+#include "enrich/docker.h"
 #include "filter/filter.h"
 #include "netns/hidden.h"
 #include "netns/netns.h"
@@ -30,6 +31,12 @@
 /* Sockets whose owners are remembered from one look to the next, some 70 bytes each. */
 #define OWNERS_MAX 131072
 
+/* The time that the first look waits for names of containers; a local API takes a millisecond for each. */
+#define NAMES_LIMIT_NS (500 * NS_PER_MS)
+
+/* The cgroup at the root: asking for it reads the whole tree. */
+#define CGROUP_ROOT 1
+
 struct reader {
 	struct record_sink sink; /* first: the sink is the reader */
 	const char *program;
@@ -40,6 +47,8 @@ struct reader {
 	char hostname[256];
 	struct netns_table *table;
 	struct attributor attributor; /* without CAP_SYS_PTRACE it tells of own processes alone */
+	struct docker *docker;	      /* NULL without */
+	int64_t names_left_ns;	      /* of NAMES_LIMIT_NS */
 	struct source *source;
 	struct record record;
 	int (*take)(void *data, struct record *record);
@@ -108,6 +117,9 @@ static bool open_all(struct reader *r, const struct reader_options *o)
 	r->table = netns_table_new(NULL, &r->netns, NULL, NULL);
 	r->attributor.cgroups = cgroups_new();
 	r->attributor.owners = owners_new(OWNERS_MAX, r->attributor.cgroups);
+	if (*o->docker && access(o->docker, F_OK) == 0)
+		r->docker = docker_new(o->docker);
+	r->names_left_ns = NAMES_LIMIT_NS;
 	config.attributor = &r->attributor;
 	r->source = source_netlink.create(&config, 0);
 	return r->table && r->attributor.owners && r->source;
@@ -149,12 +161,31 @@ void reader_free(struct reader *r)
 		return;
 	if (r->source)
 		source_netlink.free(r->source);
+	docker_free(r->docker);
 	owners_free(r->attributor.owners);
 	cgroups_free(r->attributor.cgroups);
 	netns_table_free(r->table);
 	hidden_free(r->netns.hidden);
 	filter_free(r->filter);
 	free(r);
+}
+
+/* Ask for the names of the containers, those of this look included while there is time. */
+static void name_containers(struct reader *r, struct netns *const *entries, size_t count)
+{
+	int64_t begin = clock_mono_ns();
+
+	if (!r->docker)
+		return;
+	if (r->attributor.cgroups)
+		cgroups_find(r->attributor.cgroups, CGROUP_ROOT);
+	docker_follow(r->docker, entries, count, r->attributor.cgroups);
+	while (r->names_left_ns > 0 && docker_wait(r->docker, begin + r->names_left_ns) > 0) {
+		docker_follow(r->docker, entries, count, r->attributor.cgroups);
+		if (clock_mono_ns() - begin >= r->names_left_ns)
+			break;
+	}
+	r->names_left_ns -= clock_mono_ns() - begin;
 }
 
 int reader_poll(struct reader *r, int (*take)(void *data, struct record *record), void *data)
@@ -173,6 +204,7 @@ int reader_poll(struct reader *r, int (*take)(void *data, struct record *record)
 	netns_table_scan(r->table);
 	struct netns **entries = netns_table_entries(r->table, &count);
 	containers_resolve(entries, count);
+	name_containers(r, entries, count);
 	for (size_t i = 0; i < count; i++) {
 		struct dump_result result = {0};
 		int error =

@@ -28,7 +28,7 @@ static struct output_options output = {.format = "auto",
 				       .group = "",
 				       .usual = usual_columns,
 				       .usual_order = usual_order};
-static const char *directories = "/run/netns,/run/docker/netns";
+static const char *directories = "/run/netns,/run/docker/netns", *docker_socket = "/run/docker.sock";
 
 static const struct flag flags[] = {
     {"a", FLAG_BOOL, &all, "sockets in every state"},
@@ -37,6 +37,8 @@ static const struct flag flags[] = {
     {"kernelFilter", FLAG_BOOL, &kernel, "let the kernel leave out what the filter does not take"},
     {"netnsDirs", FLAG_STRING, &directories,
      "directories where namespaces are bind-mounted, comma-separated"},
+    {"dockerSocket", FLAG_STRING, &docker_socket,
+     "UNIX socket of the Docker or Podman API, for names of containers; empty for none"},
     {0},
 };
 
@@ -63,6 +65,7 @@ static int look(const char *text, const struct filter *filter)
 	struct reader_options options = {.program = "xtcp2 ss",
 					 .filter = text,
 					 .directories = directories,
+					 .docker = docker_socket,
 					 .states = states_of(filter),
 					 .kernel = kernel};
 	char error[512];

@@ -33,7 +33,7 @@ static struct output_options output = {.format = "auto",
 static int64_t interval = 2 * NS_PER_SEC;
 static uint32_t count;
 static bool kernel = true;
-static const char *directories = "/run/netns,/run/docker/netns";
+static const char *directories = "/run/netns,/run/docker/netns", *docker_socket = "/run/docker.sock";
 
 static const struct flag flags[] = {
     OUTPUT_FLAGS(output),
@@ -42,6 +42,8 @@ static const struct flag flags[] = {
     {"kernelFilter", FLAG_BOOL, &kernel, "let the kernel leave out what the filter does not take"},
     {"netnsDirs", FLAG_STRING, &directories,
      "directories where namespaces are bind-mounted, comma-separated"},
+    {"dockerSocket", FLAG_STRING, &docker_socket,
+     "UNIX socket of the Docker or Podman API, for names of containers; empty for none"},
     {0},
 };
 
@@ -137,8 +139,11 @@ static void look_free(struct look *k)
 
 static int look(const char *filter)
 {
-	struct reader_options options = {
-	    .program = PROGRAM, .filter = filter, .directories = directories, .kernel = kernel};
+	struct reader_options options = {.program = PROGRAM,
+					 .filter = filter,
+					 .directories = directories,
+					 .docker = docker_socket,
+					 .kernel = kernel};
 	struct look k = {.timer.fd = -1, .signals.fd = -1};
 	char error[512];
 

@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "poll/shipper.h"
 #include "stats/stats.h"
+#include "tally/tally.h"
 
 /* Longest time that a record waits for its envelope to fill up. */
 #define CLOSE_SENDER_FLUSH_NS NS_PER_SEC
@@ -185,6 +186,17 @@ void close_sender_follow(struct close_sender *c, struct netns *const *entries, s
 		flush(c);
 	close_events_follow(c->events, entries, count);
 	pthread_mutex_unlock(&c->lock);
+}
+
+int close_sender_set_tally(struct close_sender *c, struct tally *tally)
+{
+	if (!c)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	c->shipper.tally = tally_part_new(tally);
+	int r = c->shipper.tally ? 0 : -errno;
+	pthread_mutex_unlock(&c->lock);
+	return r;
 }
 
 void close_sender_set_tap(struct close_sender *c, struct poll_tap *tap)

@@ -28,6 +28,9 @@ void close_sender_free(struct close_sender *c);
 /* Pass the namespaces to close_events_follow(), after a scan and after a poll. Main thread. NULL is fine. */
 void close_sender_follow(struct close_sender *c, struct netns *const *entries, size_t count);
 
+/* Add the final records to the tally, which is borrowed, from now on. 0 or -ENOMEM. NULL for the sender is fine. */
+int close_sender_set_tally(struct close_sender *c, struct tally *tally);
+
 /* Set the tap at once; NULL removes it. NULL for the sender is fine. */
 void close_sender_set_tap(struct close_sender *c, struct poll_tap *tap);
 

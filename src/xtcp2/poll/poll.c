@@ -15,6 +15,7 @@
 #include "netns/files.h"
 #include "poll/worker.h"
 #include "stats/stats.h"
+#include "tally/tally.h"
 
 /* Interval between two log lines about incomplete polls. */
 #define POLL_LOG_NS (60 * NS_PER_SEC)
@@ -24,6 +25,7 @@ struct poll {
 	const struct config *config;
 	struct netns_table *table;
 	struct worker_pool *pool;
+	struct tally *tally;	 /* NULL for none */
 	struct loop_watch tick;	 /* the next cycle of the timer */
 	struct loop_watch burst; /* the next cycle of a burst */
 	struct loop_watch done;	 /* eventfd: the pool has finished */
@@ -120,6 +122,8 @@ static int cycle_begin(struct poll *p)
 	netns_files_trim(p->table);
 	note_few_files(p);
 
+	if (p->tally)
+		tally_begin(p->tally, p->begin_ns);
 	size_t count;
 	struct netns **entries = netns_table_entries(p->table, &count);
 	int r = worker_pool_begin(p->pool, entries, count, p->begin_ns, clock_mono_ns() + p->timeout_ns);
@@ -204,6 +208,8 @@ static void on_cycle_done(struct loop_watch *w, uint32_t events)
 	if (read(w->fd, &ignored, sizeof(ignored)) != sizeof(ignored))
 		return;
 	worker_pool_result(p->pool, &result);
+	if (p->tally)
+		tally_end(p->tally, !result.cut && result.partial == 0 && result.unread == 0);
 	result.duration_ns = clock_mono_ns() - p->begin_ns;
 	p->begin_ns = 0;
 	stat_add(STAT_POLL_CUT, result.cut);
@@ -253,6 +259,12 @@ int poll_set_frequency(struct poll *p, int64_t frequency_ns, int64_t timeout_ns)
 	p->next_tick_ns = clock_mono_ns();
 	tick_arm(p);
 	return 0;
+}
+
+int poll_set_tally(struct poll *p, struct tally *tally)
+{
+	p->tally = tally;
+	return worker_pool_set_tally(p->pool, tally);
 }
 
 void poll_set_tap(struct poll *p, struct poll_tap *tap)

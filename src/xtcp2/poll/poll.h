@@ -32,6 +32,7 @@ struct config;
 struct dest;
 struct netns_table;
 struct poll;
+struct tally;
 
 /*
  * A receiver of the wire bytes of records beside the destination: the gRPC
@@ -101,6 +102,12 @@ int64_t poll_running_ns(const struct poll *p);
  * cycle and the option to change.
  */
 bool poll_complete(const struct poll *p, struct buf *why);
+
+/*
+ * Sum up the records of each cycle in the tally, which is borrowed; between two cycles, as in on_done(), anyone on the
+ * main thread may read it. Before poll_start(). 0 or -ENOMEM.
+ */
+int poll_set_tally(struct poll *p, struct tally *tally);
 
 /* Set the tap from the next cycle on; NULL removes it. Main thread. */
 void poll_set_tap(struct poll *p, struct poll_tap *tap);

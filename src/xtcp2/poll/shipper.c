@@ -5,10 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/clock.h"
+#include "base/hash.h"
 #include "dest/dest.h"
 #include "filter/filter.h"
 #include "stats/stats.h"
+#include "tally/tally.h"
 #include "version.h"
 
 /* Key of Envelope.row (10, length-delimited). */
@@ -152,15 +154,36 @@ void shipper_set_tap(struct shipper *s, struct poll_tap *tap)
 	buf_reset(&s->tap_batch);
 }
 
+static void add_to_tally(struct tally_part *tally, const struct record *record, bool wanted)
+{
+	if (record->event == 0)
+		tally_add(tally, record, wanted);
+	else if (wanted)
+		tally_add_closed(tally, record);
+}
+
+/*
+ * Whether -modulus takes the socket. The answer depends on the cookie alone, so that a socket is in all polls or in none, and so is
+ * its close event. Cookies are numbered in a row: the hash spreads them.
+ */
+static bool in_sample(const struct shipper *s, const struct record *record)
+{
+	return hash_slot(record->inet_diag_msg_socket_cookie, 32) % s->modulus == 0;
+}
+
 static int shipper_emit(struct record_sink *sink, struct record *record)
 {
 	struct shipper *s = (struct shipper *)sink;
 
-	if (s->filter && !filter_match(s->filter, record)) {
+	bool wanted = !s->filter || filter_match(s->filter, record);
+
+	if (s->tally)
+		add_to_tally(s->tally, record, wanted);
+	if (!wanted) {
 		s->filtered++;
 		return 0;
 	}
-	if (s->modulus > 1 && s->modulus_next++ % s->modulus != 0) {
+	if (s->modulus > 1 && !in_sample(s, record)) {
 		s->sampled_out++;
 		return 0;
 	}
@@ -216,6 +239,15 @@ uint64_t shipper_flush(struct shipper *s)
 	return shipped;
 }
 
+uint64_t run_id(void)
+{
+	static uint64_t id;
+
+	if (id == 0)
+		id = (uint64_t)(clock_real_ns() / 1000);
+	return id;
+}
+
 void record_constants(struct record *record, const struct config *config)
 {
 	record->sections |= RECORD_HAS(META);
@@ -224,6 +256,7 @@ void record_constants(struct record *record, const struct config *config)
 	record->location = str_of(config->location);
 	record->label = str_of(config->label);
 	record->tag = str_of(config->tag);
+	record->run_id = run_id();
 }
 
 void record_hostname(struct record *record, const struct config *config, struct hostname *room)

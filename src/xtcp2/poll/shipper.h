@@ -2,7 +2,7 @@
 #ifndef POLL_SHIPPER_H
 #define POLL_SHIPPER_H
 /*
- * A record sink that samples (-modulus), encodes into the current envelope and
+ * A record sink that sums up (tally/tally.h), filters and samples (-modulus), encodes into the current envelope and
  * submits it when it is full. One shipper belongs to one worker thread (or to a
  * replay). Nothing is allocated for a record.
  */
@@ -13,6 +13,7 @@
 
 struct dest;
 struct envelope;
+struct tally_part;
 
 /* The limits that apply when -envelopeFlushRows or -envelopeFlushBytes is 0. */
 #define ENVELOPE_FLUSH_ROWS  10000
@@ -31,14 +32,15 @@ struct shipper {
 	struct encoder encoder;
 	struct filter *filter;	   /* -filter; NULL for none */
 	struct envelope *envelope; /* being filled; NULL between envelopes */
-	uint64_t modulus, modulus_next;
-	uint64_t counter; /* record_counter: records of this shipper since the start */
+	uint64_t modulus;
+	uint64_t counter; /* record_counter: records of this shipper in this run */
 	uint32_t flush_rows;
 	size_t flush_bytes;
-	size_t max_bytes; /* of the envelope being filled, 0 for no limit */
-	bool cuts;	  /* envelopes note where their rows begin */
-	size_t row_at;	  /* where the last record begins in the envelope */
-	bool wire_rows;	  /* the envelope's bytes are those a tap takes: protobufList */
+	size_t max_bytes;	  /* of the envelope being filled, 0 for no limit */
+	bool cuts;		  /* envelopes note where their rows begin */
+	size_t row_at;		  /* where the last record begins in the envelope */
+	bool wire_rows;		  /* the envelope's bytes are those a tap takes: protobufList */
+	struct tally_part *tally; /* sums up the records; NULL for none */
 	struct poll_tap *tap;
 	size_t unseen_at;     /* offset of the first row of the envelope that the tap has not got ... */
 	uint32_t unseen_rows; /* ... and the number of rows from there on */
@@ -60,6 +62,13 @@ void shipper_free(struct shipper *s);
 /* Submit the current envelope, add the counts to the stats and return the records shipped since the last
  * flush. */
 uint64_t shipper_flush(struct shipper *s);
+
+/*
+ * The run of this process: microseconds since the epoch at the first call, which is small enough a number for
+ * readers with double precision. record_counter begins anew with it: at a start, and at a restart in place
+ * (SIGHUP, reconfigure), which is a new process image. Call it first before threads start.
+ */
+uint64_t run_id(void);
 
 /* Set the META fields that are the same in every record. Borrows config's strings. */
 void record_constants(struct record *record, const struct config *config);

@@ -15,6 +15,7 @@
 #include "netns/files.h"
 #include "poll/shipper.h"
 #include "poll/turns.h"
+#include "tally/tally.h"
 
 /* A worker's stack holds no buffers: those are on the heap. */
 #define WORKER_STACK_BYTES (256 * 1024)
@@ -24,6 +25,7 @@ struct worker {
 	unsigned number;
 	pthread_t thread;
 	bool started;
+	uint64_t seen; /* number of the last cycle */
 	struct source *source;
 	struct shipper shipper;
 	struct record record;
@@ -86,6 +88,7 @@ static void cycle_work(struct worker *w, struct poll_result *result)
 	struct worker_pool *pool = w->pool;
 
 	record_hostname(&w->record, w->config, &w->hostname);
+	w->record.poll = w->seen;
 	for (;;) {
 		size_t i = __atomic_fetch_add(&pool->next, 1, __ATOMIC_RELAXED);
 		if (i >= pool->job_count)
@@ -113,15 +116,14 @@ static void *worker_main(void *data)
 {
 	struct worker *w = data;
 	struct worker_pool *pool = w->pool;
-	uint64_t seen = 0;
 
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
-		while (pool->cycle == seen && !pool->stop)
+		while (pool->cycle == w->seen && !pool->stop)
 			pthread_cond_wait(&pool->wake, &pool->lock);
-		if (pool->cycle == seen)
+		if (pool->cycle == w->seen)
 			break;
-		seen = pool->cycle;
+		w->seen = pool->cycle;
 		if (w->number >= pool->taking_part)
 			continue;
 		shipper_set_tap(&w->shipper, pool->tap);
@@ -278,6 +280,19 @@ void worker_pool_result(struct worker_pool *pool, struct poll_result *result)
 	*result = pool->result;
 	turns_count(pool->jobs, pool->job_count, pool->begin_ns, result);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+int worker_pool_set_tally(struct worker_pool *pool, struct tally *tally)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	for (unsigned i = 0; i < pool->count && r == 0; i++) {
+		pool->workers[i].shipper.tally = tally_part_new(tally);
+		r = pool->workers[i].shipper.tally ? 0 : -errno;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return r;
 }
 
 void worker_pool_set_tap(struct worker_pool *pool, struct poll_tap *tap)

@@ -7,6 +7,7 @@
  */
 #include "poll/poll.h"
 
+struct tally;
 struct worker_pool;
 
 /* Start config->netlinkers threads. done_fd is a borrowed eventfd, written at the end of each cycle. NULL
@@ -27,6 +28,8 @@ int worker_pool_begin(struct worker_pool *pool, struct netns *const *namespaces,
 		      int64_t begin_ns, int64_t deadline_ns);
 /* Set the result of the cycle that just ended, but for duration_ns. Call it before the table changes. */
 void worker_pool_result(struct worker_pool *pool, struct poll_result *result);
+/* Give each worker a part of the tally, before the first cycle. 0 or -ENOMEM. */
+int worker_pool_set_tally(struct worker_pool *pool, struct tally *tally);
 /* Set the tap from the next cycle on; NULL removes it. */
 void worker_pool_set_tap(struct worker_pool *pool, struct poll_tap *tap);
 

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/privilege.h"
 #include "config/config.h"
 #include "run/handover.h"
 #include "run/refusal.h"
@@ -18,11 +21,14 @@
 #include "source/bpf/walker.h"
 #endif
 
+/* Inode of the pid namespace of the machine (PROC_PID_INIT_INO in include/linux/proc_ns.h). */
+#define PID_NS_INITIAL 0xEFFFFFFCU
+
 static int fall_back(const struct config *config, const char *why)
 {
 	if (strcmp(config->source, "bpf") == 0)
 		return refuse("source", " bpf: %s", why);
-	log_notice("xtcp2", "-source auto reads through netlink: %s", why);
+	log_info("xtcp2", "-source auto reads through netlink: %s", why);
 	return 0;
 }
 
@@ -47,11 +53,22 @@ static bool take(const struct handover *received, int fds[WALKER_FDS])
 	return true;
 }
 
+/* This process follows another one, or is its trial: it has no right to load programs. */
+static bool is_successor(const struct handover *received)
+{
+	return received->fallback >= 0 || received->report >= 0;
+}
+
 static struct walker *prepare(const struct handover *received, char *error, size_t size)
 {
 	int fds[WALKER_FDS];
 
-	return take(received, fds) ? walker_adopt(fds, error, size) : walker_new(error, size);
+	if (take(received, fds))
+		return walker_adopt(fds, error, size);
+	if (!is_successor(received))
+		return walker_new(error, size);
+	snprintf(error, size, "this daemon was started with it, and loads programs at a new start alone");
+	return NULL;
 }
 
 void bpf_lend(const struct source_config *source, struct handover *left)
@@ -84,12 +101,34 @@ void bpf_give(const struct source_config *source, struct handover *left)
 }
 #endif
 
+/*
+ * Why -source auto leaves a kernel that may have all it takes alone; NULL for no reason. It reads by BPF only what
+ * netlink would read, too.
+ */
+static const char *unsuited(const struct config *config)
+{
+	struct stat st;
+
+	if (config->io_uring)
+		return "-ioUring is a way to read netlink";
+	if (config->write_files)
+		return "-writeFiles keeps what netlink sends";
+	if (!privilege_have(CAP_SYS_ADMIN))
+		return "CAP_SYS_ADMIN is missing";
+	if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != PID_NS_INITIAL)
+		return "a walk would read the sockets of the whole machine, of which this container sees a part";
+	return NULL;
+}
+
 int bpf_prepare(const struct config *config, struct source_config *source, const struct handover *received)
 {
 	char error[256];
 
 	if (strcmp(config->source, "netlink") == 0)
 		return 0;
+	const char *reason = strcmp(config->source, "auto") == 0 ? unsuited(config) : NULL;
+	if (reason)
+		return fall_back(config, reason);
 	source->walker = prepare(received, error, sizeof(error));
 	return source->walker ? 0 : fall_back(config, error);
 }

@@ -33,6 +33,7 @@
 #include "run/reload.h"
 #include "run/state.h"
 #include "run/syscalls.h"
+#include "run/tally.h"
 #include "source/capture.h"
 
 static int start_timers(struct daemon *d)
@@ -66,6 +67,7 @@ static int start_http(struct daemon *d)
 	    .listen = d->config->prom_listen,
 	    .listen_fd = sockets_copy(&d->sockets, SOCKET_HTTP),
 	    .prom_path = d->config->prom_path,
+	    .tally = d->tally,
 	    .healthy = daemon_alive,
 	    .ready = daemon_ready,
 	    .data = d,
@@ -283,6 +285,8 @@ static const struct part {
     {"poll", start_poll, end_poll, stop_poll},
     {"docker", daemon_docker_start, .stop = daemon_docker_stop},
     {"closer", daemon_close_sender_start, end_close_sender, stop_close_sender},
+    /* Who adds to it ends before anything is freed. */
+    {"tally", daemon_tally_start, .stop = daemon_tally_stop},
     {"HTTP", start_http, .stop = stop_http},
     {"timers", start_timers, .stop = stop_timers},
     {"polling", start_polling, .noticed = true},

@@ -57,6 +57,7 @@ static int replay_into(const struct config *config, FILE *f, const struct source
 	}
 	record_constants(record, config);
 	record->hostname = str_of(config->hostname); /* the capture's host is not this one */
+	record->run_id = 0;			     /* the same capture gives the same records */
 	int r = replay_stream(f, config->replay, &source->decode, record, &shipper.sink, result, error,
 			      sizeof(error));
 	shipper_flush(&shipper);

@@ -33,6 +33,7 @@ struct daemon {
 	struct known_sockets *known;
 	struct close_sender *close_sender;
 	struct attributor attributor; /* what is NULL is not asked for */
+	struct tally *tally;	      /* NULL without -promListen, and with -promLabels off */
 	struct docker *docker;	      /* NULL without -enrichContainer */
 	struct http_server *http;
 	struct grpc_server *grpc;

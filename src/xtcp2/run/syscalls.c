@@ -116,13 +116,11 @@ static const struct rule {
 #define SYSCALL(name, reason)				{RULE_ALWAYS, __NR_##name, 0, 0, 0},
 #define SYSCALL_IF(name, argument, mask, value, reason) {RULE_IF, __NR_##name, argument, mask, value},
 #define SYSCALL_URING(name, reason)			{RULE_URING, __NR_##name, 0, 0, 0},
-#define SYSCALL_REFUSED(name, reason)			{RULE_ERRNO, __NR_##name, 0, 0, EPERM},
 #define SYSCALL_ABSENT(name, reason)			{RULE_ERRNO, __NR_##name, 0, 0, ENOSYS},
 #include "run/syscalls.def"
 #undef SYSCALL
 #undef SYSCALL_IF
 #undef SYSCALL_URING
-#undef SYSCALL_REFUSED
 #undef SYSCALL_ABSENT
 };
 

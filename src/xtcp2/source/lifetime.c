@@ -38,6 +38,15 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+uint64_t lifetime_least_us(const struct record *r)
+{
+	if (!(r->sections & RECORD_HAS(TCP_INFO)) || !HAS(r, tcpi_data_segs_out) || !was_established(r))
+		return 0;
+	uint64_t sent = (uint64_t)r->tcp_info_last_data_sent * US_PER_MS;
+	uint64_t received = (uint64_t)r->tcp_info_last_data_recv * US_PER_MS;
+	return larger(larger(sent, received), r->tcp_info_busy_time);
+}
+
 static void tell(struct record *r, uint64_t us, enum lifetime_basis basis)
 {
 	/* Less than a tick is no unknown length. */
@@ -67,7 +76,7 @@ void lifetime_to_record(struct record *r, int64_t first_ns)
 			tell(r, received, LIFETIME_EXACT);
 			return;
 		}
-		uint64_t least = larger(larger(sent, received), r->tcp_info_busy_time);
+		uint64_t least = lifetime_least_us(r);
 		if (least > seen) {
 			tell(r, least, LIFETIME_TCP_INFO);
 			return;

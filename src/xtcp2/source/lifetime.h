@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef SOURCE_LIFETIME_H
 #define SOURCE_LIFETIME_H
-/* How long a closed connection lived. Pure. */
+/* How long a connection has lived. Pure. */
 #include <stdint.h>
 
 #include "record/record.h"
@@ -19,5 +19,8 @@ enum lifetime_basis {
  * when a poll saw the socket first, since the epoch; 0 for never.
  */
 void lifetime_to_record(struct record *record, int64_t first_ns);
+
+/* Return the least that the connection has lived, in microseconds, by tcp_info alone; 0 for unknown. */
+uint64_t lifetime_least_us(const struct record *record);
 
 #endif

@@ -5,7 +5,7 @@
  * A source produces records, as a destination takes them (dest/dest.h): a small vtable, chosen by name from
  * source_table. The poll cycle knows nothing else of it. A source has either dump(), which reads one
  * namespace (netlink: one job per namespace), or dump_all(), which reads all namespaces in one pass (a BPF
- * iterator: one job and one worker).
+ * walk: one job and one worker).
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -53,9 +53,11 @@ static void point_into(struct walker *w, struct walk__bss *shared)
 static void explain(int error, char *text, size_t size)
 {
 	if (error == -EPERM)
-		snprintf(text, size,
-			 "the kernel refuses the program (%s): CAP_BPF and CAP_PERFMON are needed",
-			 strerror(-error));
+		snprintf(
+		    text, size,
+		    "the kernel refuses the program (%s): it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, "
+		    "and the system call bpf",
+		    strerror(-error));
 	else
 		snprintf(text, size, "the kernel cannot load the program (%s; -d 7 shows its reasons)",
 			 strerror(-error));
@@ -101,6 +103,25 @@ static int map_shared(struct walker *w)
 	return 0;
 }
 
+/*
+ * Load the shortest program of the walk's kind, and forget it: who may not do that is told before the kernel's type
+ * information is read. 0 or -errno with a clause.
+ */
+static int try_to_load(char *error, size_t size)
+{
+	static const struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+						{.code = BPF_JMP | BPF_EXIT}};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "try", "Dual MIT/GPL", insns, ARRAY_SIZE(insns),
+			       NULL);
+	int r = fd < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	else
+		explain(r, error, size);
+	return r;
+}
+
 /* With its layout; NULL with errno and a clause. */
 static struct walker *begin(char *error, size_t size)
 {
@@ -133,8 +154,11 @@ static struct walker *finish(struct walker *w, int r)
 struct walker *walker_new(char *error, size_t size)
 {
 	libbpf_set_print(print);
-	struct walker *w = begin(error, size);
+	int r = try_to_load(error, size);
+	struct walker *w = r == 0 ? begin(error, size) : NULL;
 
+	if (r < 0)
+		errno = -r;
 	return w ? finish(w, load(w, error, size)) : NULL;
 }
 

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "tally/traffic.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "record/record.h"
+#include "source/lifetime.h"
+
+#define SHARD_ORDER 6
+#define SHARDS	    (1 << SHARD_ORDER)
+
+/* The first slots of a shard. */
+#define SLOTS_FIRST 16
+
+/* A socket that this many polls have not seen is gone, even if none of them was complete. */
+#define FORGET_POLLS 16
+
+#define NS_PER_US 1000
+
+/* One socket: a cache line. */
+struct reading {
+	uint64_t cookie; /* 0: free */
+	uint64_t sent_bytes, retransmitted_bytes, received_bytes;
+	uint32_t sent_segments, retransmitted_segments, received_segments, listen_drops;
+	uint32_t poll; /* that saw it last; 0: forgotten, its place stays taken */
+	uint32_t unused[3];
+};
+_Static_assert(sizeof(struct reading) == 64, "one cache line");
+
+struct shard {
+	pthread_mutex_t lock;
+	struct reading *slots;
+	uint32_t order;	 /* log2 of the number of slots, while there are any */
+	uint32_t used;	 /* slots taken */
+	uint32_t purged; /* the poll in which the gone were removed last */
+} __attribute__((aligned(64)));
+
+struct traffic {
+	struct shard shards[SHARDS];
+	size_t shard_max; /* sockets of a shard */
+	/* Atomic, as a closed socket is added at any time: */
+	uint32_t poll;	     /* that runs, or was last */
+	uint32_t complete;   /* the last complete poll, 0 for none */
+	int64_t complete_ns; /* when it began */
+	int64_t begin_ns;
+};
+
+struct traffic *traffic_new(size_t sockets)
+{
+	struct traffic *t = NULL;
+	int r = posix_memalign((void **)&t, 64, sizeof(*t));
+
+	if (r) {
+		errno = r;
+		return NULL;
+	}
+	memset(t, 0, sizeof(*t));
+	t->shard_max = (sockets + SHARDS - 1) / SHARDS;
+	for (size_t i = 0; i < SHARDS; i++)
+		pthread_mutex_init(&t->shards[i].lock, NULL);
+	return t;
+}
+
+void traffic_free(struct traffic *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < SHARDS; i++) {
+		pthread_mutex_destroy(&t->shards[i].lock);
+		free(t->shards[i].slots);
+	}
+	free(t);
+}
+
+void traffic_begin(struct traffic *t, int64_t now_ns)
+{
+	t->begin_ns = now_ns;
+	__atomic_store_n(&t->poll, t->poll + 1, __ATOMIC_RELAXED);
+}
+
+void traffic_end(struct traffic *t, bool complete)
+{
+	if (!complete)
+		return;
+	__atomic_store_n(&t->complete_ns, t->begin_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&t->complete, t->poll, __ATOMIC_RELAXED);
+}
+
+/* The slot of the cookie, or the free one where it belongs. The upper bits of the hash chose the shard. */
+static struct reading *slot_of(struct reading *slots, uint32_t order, uint64_t cookie)
+{
+	size_t mask = ((size_t)1 << order) - 1, at = hash_slot(cookie, SHARD_ORDER + order) & mask;
+
+	while (slots[at].cookie && slots[at].cookie != cookie)
+		at = (at + 1) & mask;
+	return &slots[at];
+}
+
+static bool is_gone(const struct reading *r, uint32_t poll, uint32_t complete)
+{
+	return r->poll < complete || poll - r->poll > FORGET_POLLS;
+}
+
+/* Move what is not gone to a table of the size for it. Without memory the old one stays. */
+static void rebuild(struct shard *s, uint32_t poll, uint32_t complete)
+{
+	size_t old = s->slots ? (size_t)1 << s->order : 0, stay = 0;
+	uint32_t order = 0;
+
+	for (size_t i = 0; i < old; i++)
+		stay += s->slots[i].cookie && !is_gone(&s->slots[i], poll, complete);
+	/* At most half full, so that it is not full again at once. */
+	while ((size_t)1 << order < SLOTS_FIRST || (size_t)1 << order < stay * 2)
+		order++;
+	struct reading *slots = aligned_alloc(64, sizeof(*slots) << order);
+	if (!slots)
+		return;
+	memset(slots, 0, sizeof(*slots) << order);
+	for (size_t i = 0; i < old; i++) {
+		const struct reading *r = &s->slots[i];
+		if (r->cookie && !is_gone(r, poll, complete))
+			*slot_of(slots, order, r->cookie) = *r;
+	}
+	free(s->slots);
+	s->slots = slots;
+	s->order = order;
+	s->used = (uint32_t)stay;
+}
+
+/* Seven eighths full, so that a search always ends. */
+static bool is_full(const struct shard *s)
+{
+	return !s->slots || (s->used + 1) * 8 > (size_t)7 << s->order;
+}
+
+/* Return the reading of the cookie, or a free slot for it; NULL when there is no room. */
+static struct reading *place(const struct traffic *t, struct shard *s, uint64_t cookie, uint32_t poll,
+			     uint32_t complete)
+{
+	struct reading *r = s->slots ? slot_of(s->slots, s->order, cookie) : NULL;
+
+	if (r && r->cookie)
+		return r;
+	bool beyond = s->used >= t->shard_max;
+	if (!beyond && !is_full(s))
+		return r;
+	/* At the limit this removes the gone once per poll; otherwise it makes the table larger. */
+	if (!beyond || s->purged != poll)
+		rebuild(s, poll, complete);
+	s->purged = poll;
+	if (s->used >= t->shard_max || is_full(s))
+		return NULL;
+	return slot_of(s->slots, s->order, cookie);
+}
+
+static bool is_listener(const struct record *r)
+{
+	return r->inet_diag_msg_socket_destination_port == 0;
+}
+
+static struct reading reading_of(const struct record *r)
+{
+	struct reading now = {.cookie = r->inet_diag_msg_socket_cookie};
+
+	if (r->sections & RECORD_HAS(TCP_INFO) && !is_listener(r)) {
+		now.sent_bytes = r->tcp_info_bytes_sent;
+		now.retransmitted_bytes = r->tcp_info_bytes_retrans;
+		now.received_bytes = r->tcp_info_bytes_received;
+		now.sent_segments = r->tcp_info_segs_out;
+		now.retransmitted_segments = r->tcp_info_total_retrans;
+		now.received_segments = r->tcp_info_segs_in;
+	}
+	if (r->sections & RECORD_HAS(SKMEMINFO) && is_listener(r))
+		now.listen_drops = r->sk_mem_info_drops;
+	return now;
+}
+
+/*
+ * A counter of 32 bits may wrap, and a socket may be connected anew, which begins all counters again: then the whole
+ * counter is new. Between two polls less than half of 32 bits is counted.
+ */
+static uint32_t grown32(uint32_t now, uint32_t before)
+{
+	uint32_t step = now - before;
+
+	return step <= INT32_MAX ? step : now;
+}
+
+static uint64_t grown64(uint64_t now, uint64_t before)
+{
+	return now >= before ? now - before : now;
+}
+
+static struct traffic_delta difference(const struct reading *now, const struct reading *before)
+{
+	return (struct traffic_delta){
+	    .sent_bytes = grown64(now->sent_bytes, before->sent_bytes),
+	    .retransmitted_bytes = grown64(now->retransmitted_bytes, before->retransmitted_bytes),
+	    .received_bytes = grown64(now->received_bytes, before->received_bytes),
+	    .sent_segments = grown32(now->sent_segments, before->sent_segments),
+	    .retransmitted_segments = grown32(now->retransmitted_segments, before->retransmitted_segments),
+	    .received_segments = grown32(now->received_segments, before->received_segments),
+	    .listen_drops = grown32(now->listen_drops, before->listen_drops),
+	};
+}
+
+/* Return what a socket has that no reading knows: all, or nothing when that may be older than the last poll. */
+static struct traffic_delta unknown(const struct traffic *t, const struct record *r,
+				    const struct reading *now)
+{
+	int64_t complete_ns = __atomic_load_n(&t->complete_ns, __ATOMIC_RELAXED);
+	struct traffic_delta delta = {.first = true};
+
+	if (!__atomic_load_n(&t->complete, __ATOMIC_RELAXED) || is_listener(r) ||
+	    (int64_t)lifetime_least_us(r) * NS_PER_US > clock_mono_ns() - complete_ns)
+		return delta;
+	delta = difference(now, &(struct reading){0});
+	delta.first = true;
+	return delta;
+}
+
+/* A socket in TIME_WAIT or SYN_RECV has the cookie of the connection, but nothing to count. */
+static bool has_counts(const struct record *r)
+{
+	return r->inet_diag_msg_socket_cookie && r->sections & RECORD_HAS(TCP_INFO);
+}
+
+static struct shard *shard_of(struct traffic *t, uint64_t cookie)
+{
+	return &t->shards[hash_slot(cookie, SHARD_ORDER)];
+}
+
+struct traffic_delta traffic_add(struct traffic *t, const struct record *r)
+{
+	uint32_t poll = __atomic_load_n(&t->poll, __ATOMIC_RELAXED);
+	uint32_t complete = __atomic_load_n(&t->complete, __ATOMIC_RELAXED);
+	struct traffic_delta delta = {0};
+
+	if (!has_counts(r))
+		return delta;
+	struct reading now = reading_of(r);
+	now.poll = poll;
+	struct shard *s = shard_of(t, now.cookie);
+	pthread_mutex_lock(&s->lock);
+	struct reading *before = place(t, s, now.cookie, poll, complete);
+	if (!before) {
+		delta.untracked = true;
+	} else if (!before->cookie) {
+		s->used++;
+		delta = unknown(t, r, &now);
+	} else if (before->poll) {
+		delta = difference(&now, before);
+	}
+	if (before && (before->poll || !before->cookie))
+		*before = now;
+	pthread_mutex_unlock(&s->lock);
+	return delta;
+}
+
+struct traffic_delta traffic_close(struct traffic *t, const struct record *r)
+{
+	struct traffic_delta delta = {0};
+
+	if (!has_counts(r))
+		return delta;
+	struct reading now = reading_of(r);
+	struct shard *s = shard_of(t, now.cookie);
+	pthread_mutex_lock(&s->lock);
+	struct reading *before = s->slots ? slot_of(s->slots, s->order, now.cookie) : NULL;
+	if (before && before->cookie && before->poll)
+		delta = difference(&now, before);
+	else if (s->used < t->shard_max && !(before && before->cookie))
+		delta = unknown(t, r, &now);
+	/* A dump that was made before may bring it once more: it has then nothing new. */
+	if (before && before->cookie)
+		before->poll = 0;
+	pthread_mutex_unlock(&s->lock);
+	return delta;
+}
+
+size_t traffic_count(const struct traffic *t)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SHARDS; i++)
+		count += t->shards[i].used;
+	return count;
+}
