@@ -33,6 +33,7 @@ pkgs.mkShell {
     prometheus
     prometheus.cli
     python3
+    python3Packages.prometheus-client
     python3Packages.pyflakes
     qemu_kvm
     shellcheck

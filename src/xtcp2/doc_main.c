@@ -13,6 +13,7 @@
 #include "run/migrate.h"
 #include "run/sections.h"
 #include "stats/stats.h"
+#include "tally/tally.h"
 
 static void man(struct buf *b)
 {
@@ -180,6 +181,23 @@ static void metrics(struct buf *b)
 	}
 }
 
+/* The families of sockets. */
+static void families(struct buf *b)
+{
+	static const struct {
+		const char *type, *suffix;
+	} kinds[] = {
+	    [TALLY_KIND_STATES] = {"gauge", "{state}"}, [TALLY_KIND_SUM] = {"gauge", ""},
+	    [TALLY_KIND_MOST] = {"gauge", ""},		[TALLY_KIND_COUNT] = {"counter", "_total"},
+	    [TALLY_KIND_HISTOGRAM] = {"histogram", ""},
+	};
+
+	buf_str(b, "| Metric | Type | What it says |\n| --- | --- | --- |\n");
+	for (const struct tally_family *f = tally_families; f->name; f++)
+		buf_printf(b, "| `%s%s` | %s | %s |\n", f->name, kinds[f->kind].suffix, kinds[f->kind].type,
+			   f->help);
+}
+
 /* The Parquet column for each KIND, as -marshal jsonl writes the value: enumerations as names. */
 #define PARQUET_U32(name)   "int32 " name " (INTEGER(32,false))"
 #define PARQUET_U64(name)   "int64 " name " (INTEGER(64,false))"
@@ -261,6 +279,7 @@ static const struct {
     {"subcommands", subcommands},
     {"fields", fields},
     {"metrics", metrics},
+    {"families", families},
     {"earlier", migrate_markdown},
     {"parquet", parquet},
     {"kept", kept_columns},

@@ -203,12 +203,12 @@ static void rtt_is_observed_where_segments_came(void **state)
 	/* Segments came on the first alone. */
 	POLL(t, p, connection(1, "a", 120), far);
 	const struct tally_figures *f = &tally_next(t, NULL)->total;
-	assert_int_equal(f->rtt_count, 3);
-	assert_int_equal(f->rtt_sum_us, 9006000);
-	assert_int_equal(f->rtt[5], 2); /* above 2.5 ms, up to 5 ms */
+	assert_int_equal(f->rtt.count, 3);
+	assert_int_equal(f->rtt.sum_us, 9006000);
+	assert_int_equal(f->rtt.buckets[5], 2); /* above 2.5 ms, up to 5 ms */
 	assert_int_equal(tally_rtt_bounds_us[5], 5000);
-	assert_int_equal(f->rtt[TALLY_RTT_BOUNDS], 1);
-	assert_int_equal(tally_next(t, NULL)->poll.rtt_count, 1);
+	assert_int_equal(f->rtt.buckets[TALLY_RTT_BOUNDS], 1);
+	assert_int_equal(tally_next(t, NULL)->poll.rtt.count, 1);
 	tally_free(t);
 }
 

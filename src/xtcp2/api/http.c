@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/exposition.h"
 #include "api/metrics.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -64,10 +65,16 @@ static void log_mhd(void *data, const char *fmt, va_list ap)
 	log_debug("http", "%s", line);
 }
 
-/* Routes: fill the body and return the status. */
-static unsigned int route_metrics(const struct http_server *s, struct buf *body)
+/* Routes: fill the body and return the status; *type is the content type, for a route that has several. */
+static unsigned int route_metrics(const struct http_server *s, struct MHD_Connection *c, struct buf *body,
+				  const char **type)
 {
-	metrics_render(body);
+	const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	bool openmetrics = exposition_wants_openmetrics(accept);
+
+	metrics_render(body, s->options.tally, openmetrics);
+	if (openmetrics)
+		*type = EXPOSITION_OPENMETRICS_TYPE;
 	return MHD_HTTP_OK;
 }
 
@@ -82,12 +89,14 @@ static unsigned int health(http_health_fn fn, void *data, struct buf *body)
 	return well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
 }
 
-static unsigned int route_healthz(const struct http_server *s, struct buf *body)
+static unsigned int route_healthz(const struct http_server *s, struct MHD_Connection *c, struct buf *body,
+				  const char **type)
 {
 	return health(s->options.healthy, s->options.data, body);
 }
 
-static unsigned int route_readyz(const struct http_server *s, struct buf *body)
+static unsigned int route_readyz(const struct http_server *s, struct MHD_Connection *c, struct buf *body,
+				 const char **type)
 {
 	return health(s->options.ready, s->options.data, body);
 }
@@ -95,9 +104,10 @@ static unsigned int route_readyz(const struct http_server *s, struct buf *body)
 static const struct route {
 	const char *path; /* NULL: http_options.prom_path */
 	const char *content_type;
-	unsigned int (*fill)(const struct http_server *s, struct buf *body);
+	unsigned int (*fill)(const struct http_server *s, struct MHD_Connection *c, struct buf *body,
+			     const char **type);
 } routes[] = {
-    {NULL, "text/plain; version=0.0.4; charset=utf-8", route_metrics},
+    {NULL, EXPOSITION_TEXT_TYPE, route_metrics},
     {"/healthz", "text/plain; charset=utf-8", route_healthz},
     {"/readyz", "text/plain; charset=utf-8", route_readyz},
 };
@@ -203,8 +213,9 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *
 		buf_str(&body, "only GET and HEAD\n");
 		return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, text, &body);
 	}
-	unsigned int status = route->fill(s, &body);
-	return answer(c, status, route->content_type, &body);
+	const char *type = route->content_type;
+	unsigned int status = route->fill(s, c, &body, &type);
+	return answer(c, status, type, &body);
 }
 
 /* Return whether libmicrohttpd accepts no more connections now. */

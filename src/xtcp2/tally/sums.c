@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 #define ROWS_FIRST 8
 
 _Static_assert(SUMS_MAX < UINT16_MAX, "slots hold numbers of rows");
@@ -105,23 +107,46 @@ void sums_free(struct sums *s)
 	*s = (struct sums){0};
 }
 
+static void add_all(uint64_t *to, const uint64_t *more, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		to[i] += more[i];
+}
+
+static void histogram_add(struct tally_histogram *h, const struct tally_histogram *more)
+{
+	add_all(h->buckets, more->buckets, ARRAY_SIZE(h->buckets));
+	h->count += more->count;
+	h->sum_us += more->sum_us;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 void figures_add(struct tally_figures *f, const struct tally_figures *more)
 {
-	for (size_t i = 0; i < TALLY_STATES; i++)
-		f->sockets[i] += more->sockets[i];
-	for (size_t i = 0; i <= TALLY_RTT_BOUNDS; i++)
-		f->rtt[i] += more->rtt[i];
-	f->rtt_count += more->rtt_count;
-	f->rtt_sum_us += more->rtt_sum_us;
-#define TALLY_SUM(member, ...)	 f->member += more->member;
-#define TALLY_COUNT(member, ...) f->member += more->member;
-#define TALLY_MOST(member, ...)       \
-	if (f->member < more->member) \
-		f->member = more->member;
+#define ADD_STATES(member)	  add_all(f->member, more->member, ARRAY_SIZE(f->member));
+#define ADD_SUM(member)		  f->member += more->member;
+#define ADD_MOST(member)	  f->member = larger(f->member, more->member);
+#define ADD_COUNT(member)	  f->member += more->member;
+#define ADD_HISTOGRAM(member)	  histogram_add(&f->member, &more->member);
+#define FIGURE(KIND, member, ...) ADD_##KIND(member)
 #include "tally/figures.def"
-#undef TALLY_SUM
-#undef TALLY_MOST
-#undef TALLY_COUNT
+#undef FIGURE
+}
+
+void figures_keep_gauges(struct tally_figures *f)
+{
+#define KEEP_STATES(member)
+#define KEEP_SUM(member)
+#define KEEP_MOST(member)
+#define KEEP_COUNT(member)	  f->member = 0;
+#define KEEP_HISTOGRAM(member)	  f->member = (struct tally_histogram){0};
+#define FIGURE(KIND, member, ...) KEEP_##KIND(member)
+#include "tally/figures.def"
+#undef FIGURE
 }
 
 uint64_t figures_sockets(const struct tally_figures *f)

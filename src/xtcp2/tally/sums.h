@@ -47,6 +47,8 @@ static inline const uint8_t *sum_key(const struct sums *s, const struct sum *row
 
 /* Add all figures of `more`. */
 void figures_add(struct tally_figures *f, const struct tally_figures *more);
+/* Set counters and histograms to 0. */
+void figures_keep_gauges(struct tally_figures *f);
 /* Return the sockets of all states. */
 uint64_t figures_sockets(const struct tally_figures *f);
 

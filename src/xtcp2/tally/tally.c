@@ -15,7 +15,7 @@
 #include "tally/sums.h"
 #include "tally/traffic.h"
 
-/* A group leaves when this many polls have found no socket of it. */
+/* A group leaves when this many polls have found neither a socket nor a final record of it. */
 #define ABSENT_POLLS 3
 
 /* One length byte and the value, per label. */
@@ -28,15 +28,10 @@ const uint32_t tally_rtt_bounds_us[TALLY_RTT_BOUNDS] = {
     100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000};
 
 const struct tally_family tally_families[] = {
-#define ROW(member, name, kind, scale, help) \
-	{name, kind, offsetof(struct tally_figures, member), scale, help},
-#define TALLY_SUM(member, name, scale, help)   ROW(member, name, TALLY_KIND_SUM, scale, help)
-#define TALLY_MOST(member, name, scale, help)  ROW(member, name, TALLY_KIND_MOST, scale, help)
-#define TALLY_COUNT(member, name, scale, help) ROW(member, name, TALLY_KIND_COUNT, scale, help)
+#define FIGURE(KIND, member, name, scale, help) \
+	{name, TALLY_KIND_##KIND, offsetof(struct tally_figures, member), scale, help},
 #include "tally/figures.def"
-#undef TALLY_SUM
-#undef TALLY_MOST
-#undef TALLY_COUNT
+#undef FIGURE
     {NULL},
 };
 
@@ -91,7 +86,7 @@ struct group {
 	struct tally_group shown; /* first: tally_next() returns it */
 	uint8_t *key;		  /* owned; NULL for a free place and for "other" */
 	size_t key_len;
-	uint32_t absent; /* polls in a row without a socket of it */
+	uint32_t absent; /* polls in a row without anything of it */
 	size_t row;	 /* its row in `merged`, 0 for none; while tally_end() runs */
 };
 
@@ -247,15 +242,15 @@ static struct sum *row_of(struct tally_part *p, const struct record *r)
 	return row;
 }
 
-static void add_rtt(struct tally_figures *f, uint32_t rtt_us)
+static void observe(struct tally_histogram *h, uint32_t us)
 {
 	unsigned bucket = 0;
 
 	for (unsigned i = 0; i < TALLY_RTT_BOUNDS; i++)
-		bucket += rtt_us > tally_rtt_bounds_us[i];
-	f->rtt[bucket]++;
-	f->rtt_count++;
-	f->rtt_sum_us += rtt_us;
+		bucket += us > tally_rtt_bounds_us[i];
+	h->buckets[bucket]++;
+	h->count++;
+	h->sum_us += us;
 }
 
 /* A queue is full when more wait than its limit, as in the kernel's sk_acceptq_is_full(). */
@@ -285,7 +280,7 @@ static void add_socket(struct tally_figures *f, const struct record *r, const st
 	/* One of a connection that was idle since the last poll was observed by an earlier one. */
 	if (r->sections & RECORD_HAS(TCP_INFO) && r->tcp_info_rtt > 0 &&
 	    (d->first || d->untracked || d->received_segments > 0))
-		add_rtt(f, r->tcp_info_rtt);
+		observe(&f->rtt, r->tcp_info_rtt);
 }
 
 static void add_traffic(struct tally_figures *f, const struct traffic_delta *d)
@@ -370,7 +365,7 @@ static void find_rows(struct tally *t, bool complete)
 		if (!g->key)
 			continue;
 		g->row = sums_find(&t->merged, g->key, g->key_len);
-		if (sockets_of(t, g) > 0)
+		if (g->row)
 			g->absent = 0;
 		else if (complete && ++g->absent >= ABSENT_POLLS)
 			leave(g);
@@ -390,7 +385,7 @@ static int compare(const void *a, const void *b)
 	return x->sockets < y->sockets ? 1 : x->sockets > y->sockets ? -1 : 0;
 }
 
-/* List the rows with sockets that have no group. Return their number. */
+/* List the rows that have no group. Return their number. */
 static size_t list_candidates(const struct tally *t, struct candidate *list)
 {
 	bool placed[SUMS_MAX] = {false};
@@ -403,7 +398,7 @@ static size_t list_candidates(const struct tally *t, struct candidate *list)
 		struct candidate c = {i, figures_sockets(&row->figures)};
 		bool other = row->key_len == t->other_len &&
 			     memcmp(sum_key(&t->merged, row), t->other_key, t->other_len) == 0;
-		if (!placed[i] && !other && c.sockets > 0)
+		if (!placed[i] && !other)
 			list[count++] = c;
 	}
 	qsort(list, count, sizeof(*list), compare);
@@ -455,20 +450,6 @@ static size_t place(struct tally *t)
 	return count - i;
 }
 
-/* Show the gauges of the poll before as those of this one, which did not read all. */
-static void keep_gauges(struct tally_figures *f)
-{
-	memset(f->rtt, 0, sizeof(f->rtt));
-	f->rtt_count = f->rtt_sum_us = 0;
-#define TALLY_SUM(member, ...)
-#define TALLY_MOST(member, ...)
-#define TALLY_COUNT(member, ...) f->member = 0;
-#include "tally/figures.def"
-#undef TALLY_SUM
-#undef TALLY_MOST
-#undef TALLY_COUNT
-}
-
 void tally_end(struct tally *t, bool complete)
 {
 	bool placed[SUMS_MAX] = {false};
@@ -481,7 +462,7 @@ void tally_end(struct tally *t, bool complete)
 	for (size_t i = 1; i <= t->top; i++) {
 		struct group *g = &t->groups[i];
 		if (!g->row && !complete)
-			keep_gauges(&g->shown.poll);
+			figures_keep_gauges(&g->shown.poll);
 		else
 			g->shown.poll = g->row ? t->merged.rows[g->row].figures : (struct tally_figures){0};
 		figures_add(&g->shown.total, &g->shown.poll);

@@ -43,26 +43,37 @@ extern const uint32_t tally_rtt_bounds_us[TALLY_RTT_BOUNDS];
 /* The value of every label of the group that has all sockets without a place of their own. */
 #define TALLY_OTHER "other"
 
-struct tally_figures {
-	uint64_t sockets[TALLY_STATES];	    /* of the last poll, by state */
-	uint64_t rtt[TALLY_RTT_BOUNDS + 1]; /* observations per bucket, not cumulative */
-	uint64_t rtt_count, rtt_sum_us;
-#define TALLY_SUM(member, ...)	 uint64_t member;
-#define TALLY_MOST(member, ...)	 uint64_t member;
-#define TALLY_COUNT(member, ...) uint64_t member;
-#include "tally/figures.def"
-#undef TALLY_SUM
-#undef TALLY_MOST
-#undef TALLY_COUNT
+struct tally_histogram {
+	uint64_t buckets[TALLY_RTT_BOUNDS + 1]; /* observations of each, not cumulative */
+	uint64_t count, sum_us;
 };
 
-enum tally_kind { TALLY_KIND_SUM, TALLY_KIND_MOST, TALLY_KIND_COUNT };
+/* The type of the member for each KIND of figures.def. */
+#define TALLY_STATES_MEMBER(member)    uint64_t member[TALLY_STATES];
+#define TALLY_SUM_MEMBER(member)       uint64_t member;
+#define TALLY_MOST_MEMBER(member)      uint64_t member;
+#define TALLY_COUNT_MEMBER(member)     uint64_t member;
+#define TALLY_HISTOGRAM_MEMBER(member) struct tally_histogram member;
+
+struct tally_figures {
+#define FIGURE(KIND, member, ...) TALLY_##KIND##_MEMBER(member)
+#include "tally/figures.def"
+#undef FIGURE
+};
+
+enum tally_kind {
+	TALLY_KIND_STATES,
+	TALLY_KIND_SUM,
+	TALLY_KIND_MOST,
+	TALLY_KIND_COUNT,
+	TALLY_KIND_HISTOGRAM
+};
 
 /* The rows of figures.def at run time; ends with name NULL. */
 extern const struct tally_family {
 	const char *name;
 	enum tally_kind kind;
-	size_t offset; /* of the uint64_t in struct tally_figures */
+	size_t offset; /* of the member in struct tally_figures */
 	double scale;
 	const char *help;
 } tally_families[];
