@@ -9,8 +9,8 @@
 #include "base/listen.h"
 #include "base/log.h"
 #include "clickhouse/exchange.h"
-#include "clickhouse/site.h"
 #include "clickhouse/watch.h"
+#include "page/site.h"
 
 /* Bytes for the URL, with a query, and the headers; a longer statement must be in the body. */
 #define CONNECTION_MEMORY (256 << 10)

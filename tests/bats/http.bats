@@ -64,7 +64,7 @@ E2
     [ "$(status_of $url/numbers)" = 200 ]
     [ "$(get -o /dev/null -w '%{content_type}' $url/numbers)" = 'text/plain; version=0.0.4; charset=utf-8' ]
     [ "$(status_of $url/metrics)" = 404 ]
-    grep -qx 'not found; there is /numbers, /healthz, /readyz' body
+    grep -qx 'not found; there is /numbers, /healthz, /readyz, and a page at /' body
     [ "$(status_of -X POST -d x $url/numbers)" = 405 ]
     [ "$(status_of -X DELETE $url/healthz)" = 405 ]
     get -I $url/numbers | grep '^HTTP/1.1 200 ' >/dev/null
@@ -159,5 +159,78 @@ E2
     before=$(polls)
     more() { [ "$(polls)" -gt $((before + 2)) ]; }
     wait_for 20 more
+E2
+}
+
+# Members of the page's data that say whether sockets are shown.
+refused() { get "$@" http://127.0.0.1:9088/page/data | jq -r '.refused'; }
+
+@test "the page: its files, and the headers that keep other pages and scripts out" {
+  inside <<'E2'
+    start -grpcPort 8889
+    wait_for 20 ready
+    url=http://127.0.0.1:9088
+    get $url/ >page
+    # Nothing from elsewhere, nothing inline.
+    not grep -nE '(src|href)="[^/#]|<script>|<style|style="| on[a-z]+="' page
+    for path in $(grep -oE '(src|href)="/page/[^"]*"' page | cut -d'"' -f2) /page/data /; do
+      get -D headers -o /dev/null $url$path
+      grep '^HTTP/1.1 200' headers
+      grep -i "^content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'" headers
+      grep -i '^x-content-type-options: nosniff' headers
+    done
+    for path in / /page/data /page/page.js; do
+      [ "$(status_of -H 'Host: evil.example' $url$path)" = 403 ]
+      [ "$(status_of -H 'Host: localhost:9088' $url$path)" = 200 ]
+      [ "$(status_of -H "Host: $(hostname)" $url$path)" = 200 ]
+    done
+    [ "$(status_of -H 'Sec-Fetch-Site: cross-site' $url/page/data)" = 403 ]
+    [ "$(status_of -H 'Origin: http://evil.example' $url/page/data)" = 403 ]
+    # A link on another site leads to the page; programs are not asked for their Host.
+    [ "$(status_of -H 'Sec-Fetch-Site: cross-site' $url/)" = 200 ]
+    [ "$(status_of -H 'Host: prometheus.example' $url/metrics)" = 200 ]
+    [ "$(status_of -X POST -d x $url/page/data)" = 404 ]
+E2
+}
+
+@test "the page's sockets are shown to who may read records over gRPC's port, and to this host only" {
+  echo 'read 0123456789abcdef' >tokens
+  chmod 600 tokens
+  inside <<E2
+    $(declare -f refused)
+    restart() { [ -z "\$daemon" ] || { kill "\$daemon"; wait "\$daemon" || :; }; start "\$@"; wait_for 20 ready; }
+    restart -grpcPort 8889
+    [ "\$(refused)" = null ]
+    for header in 'X-Forwarded-For: 192.0.2.1' 'Forwarded: for=192.0.2.1' 'X-Real-IP: 192.0.2.1' 'Via: 1.1 proxy'; do
+      [[ "\$(refused -H "\$header")" == *'from this host only'* ]]
+    done
+    restart -grpcPort 0
+    [[ "\$(refused)" == 'gRPC is off'* ]]
+    restart -grpcPort 8889 -grpcListen= -grpcSocket "\$PWD/grpc.sock"
+    [[ "\$(refused)" == 'to read, connect to the UNIX socket'* ]]
+    restart -grpcPort 8889 -grpcReaders root
+    [[ "\$(refused)" == 'to read, '* ]]
+    restart -grpcPort 8889 -grpcTokenFile tokens
+    [[ "\$(refused)" == 'to read, send a token '* ]]
+    [[ "\$(refused -H 'Authorization: Bearer 0123456789abcdeX')" == 'the token is not '* ]]
+    [ "\$(refused -H 'Authorization: Bearer 0123456789abcdef')" = null ]
+    # The state of the daemon is what /metrics and /readyz tell everybody.
+    get http://127.0.0.1:9088/page/data | jq -e '.daemon.ready and .daemon.lost == 0 and (has("sockets") | not)'
+    # From another address of this host, which is none of loopback's.
+    ip address add 192.0.2.7/32 dev lo
+    kill "\$daemon"; wait "\$daemon" || :
+    start -grpcPort 8889 -promListen 192.0.2.7:9088
+    [[ "\$(get http://192.0.2.7:9088/page/data | jq -r .refused)" == *'from this host only'* ]]
+E2
+}
+
+@test "a poll at which nobody looks gives the page nothing; the sockets come with the next poll after a look" {
+  inside <<'E2'
+    start -grpcPort 8889 -d 7
+    wait_for 20 ready
+    not grep '^page: ' log
+    rows() { get http://127.0.0.1:9088/page/data | jq -e '.sockets.count >= 2'; }
+    wait_for 20 rows
+    [ "$(grep -c '^page: somebody looks' log)" -eq 1 ]
 E2
 }

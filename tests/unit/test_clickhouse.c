@@ -14,9 +14,9 @@
 #include "base/cleanup.h"
 #include "clickhouse/password.h"
 #include "clickhouse/protobuf_list.h"
-#include "clickhouse/site.h"
 #include "clickhouse/sql.h"
 #include "clickhouse/status.h"
+#include "page/site.h"
 #include "record/encoder.h"
 
 static void assert_str(struct str s, const char *expected)

@@ -56,34 +56,6 @@ static int rebuild(struct sockets_seen *t)
 	return 0;
 }
 
-/* Return the growth per second between two counts; VIEW_NONE if the count fell, as of a reused socket. */
-static double rate_of(uint64_t before, uint64_t now, double seconds)
-{
-	return now < before ? VIEW_NONE : (double)(now - before) / seconds;
-}
-
-/* A socket in TIME_WAIT, or one that is not connected, has no counters and so no rate. */
-static void rates_update(struct seen_socket *s, const struct record *r)
-{
-	const uint64_t counts[VIEW_RATE_MAX_] = {
-	    [VIEW_SEND_RATE] = r->tcp_info_bytes_acked,
-	    [VIEW_RECV_RATE] = r->tcp_info_bytes_received,
-	    [VIEW_RETRANS_RATE] = r->tcp_info_total_retrans,
-	};
-	double seconds = (double)(r->timestamp_ns - s->time_ns) / (double)NS_PER_SEC;
-	bool counted = r->sections & RECORD_HAS(TCP_INFO);
-
-	for (size_t i = 0; i < VIEW_RATE_MAX_; i++) {
-		if (!counted || !s->counted)
-			s->rate[i] = VIEW_NONE;
-		else if (seconds > 0)
-			s->rate[i] = rate_of(s->counts[i], counts[i], seconds);
-	}
-	s->counted = counted;
-	s->time_ns = r->timestamp_ns;
-	memcpy(s->counts, counts, sizeof(counts));
-}
-
 /* Copy the record's bytes into the socket's. Return false without memory. */
 static bool keep(struct seen_socket *s, struct str wire)
 {
@@ -119,7 +91,7 @@ void sockets_take(struct sockets_seen *t, struct str wire)
 		t->generation++;
 	t->used += !known;
 	s->cookie = r.inet_diag_msg_socket_cookie;
-	rates_update(s, &r);
+	view_rates(&s->last, &r, s->rate);
 	s->generation = t->generation;
 }
 

@@ -13,17 +13,15 @@
 #include <stdint.h>
 
 #include "record/record.h"
-#include "view/column.h"
+#include "view/rates.h"
 
 struct seen_socket {
 	uint64_t cookie; /* 0: the slot is free */
 	uint32_t generation;
 	uint32_t wire_len;
 	uint8_t *wire;
-	int64_t time_ns;
-	uint64_t counts[VIEW_RATE_MAX_]; /* as of time_ns */
-	double rate[VIEW_RATE_MAX_];	 /* per second, or VIEW_NONE */
-	bool counted;			 /* counts were in the last record */
+	struct view_counts last;
+	double rate[VIEW_RATE_MAX_]; /* per second, or VIEW_NONE */
 };
 
 struct sockets_seen {

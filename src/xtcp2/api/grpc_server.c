@@ -162,6 +162,28 @@ struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend
 	return s;
 }
 
+bool grpc_server_may_read(const struct grpc_server *s, bool loopback, const char *authorization, char *why,
+			  size_t size, bool *token)
+{
+	struct access_answer answer;
+
+	*token = false;
+	if (!s) {
+		snprintf(why, size, "gRPC is off (-grpcPort 0), and with it reading records");
+		return false;
+	}
+	if (!loopback) {
+		snprintf(why, size,
+			 "records are read from this host only, such as through ssh -L, or over gRPC");
+		return false;
+	}
+	const struct access_peer peer = access_of_plain(s->access, loopback);
+	access_check(s->access, &peer, authorization, ACCESS_READ, &answer);
+	snprintf(why, size, "%s", answer.access < ACCESS_READ ? answer.text : "");
+	*token = answer.unauthenticated;
+	return answer.access >= ACCESS_READ;
+}
+
 void grpc_server_poll_done(struct grpc_server *s)
 {
 	if (s)

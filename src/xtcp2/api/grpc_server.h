@@ -43,6 +43,13 @@ struct grpc_server_options {
  */
 struct grpc_server *grpc_server_new(struct loop *loop, const struct grpc_backend *backend,
 				    const struct grpc_server_options *options, char *error, size_t size);
+/*
+ * Return whether a peer of another server of the daemon, without TLS, may read records: one of this host, as over the TCP
+ * port, with a token where that wants one (authorization is the header, "" for none). Otherwise say why in one sentence,
+ * and whether a token would help. NULL, which is no gRPC, lets nobody read.
+ */
+bool grpc_server_may_read(const struct grpc_server *s, bool loopback, const char *authorization, char *why,
+			  size_t size, bool *token);
 /* Call this on the main thread after each poll cycle, before the next one begins. NULL is fine. */
 void grpc_server_poll_done(struct grpc_server *s);
 struct h2_server *grpc_server_transport(struct grpc_server *s);

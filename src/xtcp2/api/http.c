@@ -21,6 +21,7 @@
 
 #include "api/exposition.h"
 #include "api/metrics.h"
+#include "api/page.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/conn_guard.h"
@@ -154,7 +155,7 @@ static void not_found(const struct http_server *s, struct buf *body)
 	buf_str(body, "not found; there is");
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
 		buf_printf(body, "%s %s", i ? "," : "", route_path(s, &routes[i]));
-	buf_byte(body, '\n');
+	buf_str(body, s->options.page ? ", and a page at /\n" : "\n");
 }
 
 /* Return the guard's slot of a connection. */
@@ -204,6 +205,9 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *c, const char *
 	}
 	stat_add(STAT_HTTP_REQUESTS, 1);
 	const struct route *route = route_find(s, url);
+	int queued;
+	if (!route && reads && s->options.page && page_answer(s->options.page, c, url, &queued))
+		return (enum MHD_Result)queued;
 	if (!route) {
 		not_found(s, &body);
 		return answer(c, MHD_HTTP_NOT_FOUND, text, &body);

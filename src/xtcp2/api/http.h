@@ -2,7 +2,7 @@
 #ifndef API_HTTP_H
 #define API_HTTP_H
 /*
- * /metrics, /healthz and /readyz over HTTP, on libmicrohttpd in external-epoll
+ * /metrics, /healthz, /readyz and the live page over HTTP, on libmicrohttpd in external-epoll
  * mode: its epoll descriptor is one watch of the main loop, no thread is added.
  */
 #include <stdbool.h>
@@ -13,6 +13,7 @@
 #include "base/loop.h"
 
 struct http_server;
+struct page;
 struct tally;
 
 /*
@@ -28,6 +29,7 @@ struct http_options {
 	const struct tally *tally; /* sums for the metrics; borrowed; NULL for none */
 	http_health_fn healthy, ready;
 	void *data;
+	struct page *page; /* NULL for none; borrowed */
 };
 
 /* Start the server. Return NULL with one sentence in error (size bytes) that names the address on failure. */

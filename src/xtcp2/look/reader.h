@@ -15,10 +15,9 @@ struct reader_options {
 	const char *program;	 /* in messages */
 	const char *filter;	 /* checked; "" for none */
 	const char *directories; /* where namespaces are bind-mounted, comma-separated */
-	const char
-	    *docker;	 /* socket of the Docker API, for names of containers; "" or none there: no names */
-	uint32_t states; /* bit N: TCP state N */
-	bool kernel;	 /* the kernel leaves out what it can */
+	const char *docker;	 /* socket of the Docker API, for names of containers; "" for none */
+	uint32_t states;	 /* bit N: TCP state N */
+	bool kernel;		 /* the kernel leaves out what it can */
 };
 
 /* Gives up every privilege that reading does not need. NULL with errno, or after a message. */

@@ -95,12 +95,17 @@ static void give_up(void *data, struct backend_attempt *attempt)
 		trial_end(d);
 }
 
+void control_set_tap(struct daemon *d, enum tap_user user, struct poll_tap *tap)
+{
+	struct poll_tap *all = taps_set(&d->taps, user, tap);
+
+	poll_set_tap(d->poll, all);
+	close_sender_set_tap(d->close_sender, all);
+}
+
 static void set_tap(void *data, struct poll_tap *tap)
 {
-	struct daemon *d = data;
-
-	poll_set_tap(d->poll, tap);
-	close_sender_set_tap(d->close_sender, tap);
+	control_set_tap(data, TAP_GRPC, tap);
 }
 
 /* Refuse the option at the start of the sentence ("-grpcTlsKey /etc/key: Permission denied"), or

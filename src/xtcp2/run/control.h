@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "run/taps.h"
 
 struct daemon;
 
@@ -19,6 +20,9 @@ void control_end(struct daemon *d);
 struct backend_attempt;
 struct config;
 int control_reconfigure(struct daemon *d, struct config *config, struct backend_attempt *attempt);
+
+/* Give records to a receiver from the next cycle on; NULL ends that. */
+void control_set_tap(struct daemon *d, enum tap_user user, struct poll_tap *tap);
 
 /* Return false, with a line in why, while a poll hangs: for /healthz. data is the daemon. */
 bool daemon_alive(void *data, struct buf *why);

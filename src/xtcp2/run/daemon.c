@@ -113,6 +113,7 @@ void daemon_poll_done(void *data, const struct poll_result *result)
 	daemon_owners_follow(d);
 	/* The poll has opened new namespaces and set their cookies; a client may begin the next one below. */
 	namespaces_follow(d);
+	web_poll_done(d);
 	grpc_server_poll_done(d->grpc);
 	if (d->config->max_loops && d->loops >= d->config->max_loops) {
 		loop_stop(d->loop);

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/http.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -58,29 +57,6 @@ static void stop_timers(struct daemon *d)
 {
 	loop_timer_close(d->loop, &d->watchdog);
 	loop_timer_close(d->loop, &d->reconcile);
-}
-
-static int start_http(struct daemon *d)
-{
-	char error[256];
-	struct http_options options = {
-	    .listen = d->config->prom_listen,
-	    .listen_fd = sockets_copy(&d->sockets, SOCKET_HTTP),
-	    .prom_path = d->config->prom_path,
-	    .tally = d->tally,
-	    .healthy = daemon_alive,
-	    .ready = daemon_ready,
-	    .data = d,
-	};
-	if (!d->config->prom_listen[0])
-		return 0;
-	d->http = http_start(d->loop, &options, error, sizeof(error));
-	return d->http ? 0 : refuse("promListen", " %s", error);
-}
-
-static void stop_http(struct daemon *d)
-{
-	http_stop(d->http);
 }
 
 static int start_capture(struct daemon *d)
@@ -287,7 +263,7 @@ static const struct part {
     {"closer", daemon_close_sender_start, end_close_sender, stop_close_sender},
     /* Who adds to it ends before anything is freed. */
     {"tally", daemon_tally_start, .stop = daemon_tally_stop},
-    {"HTTP", start_http, .stop = stop_http},
+    {"HTTP", web_start, web_end, web_stop},
     {"timers", start_timers, .stop = stop_timers},
     {"polling", start_polling, .noticed = true},
 };

@@ -13,7 +13,9 @@
 #include "run/reload.h"
 #include "run/setup.h"
 #include "run/sockets.h"
+#include "run/taps.h"
 #include "run/trial.h"
+#include "run/web.h"
 
 struct daemon {
 	struct config *config;
@@ -35,8 +37,9 @@ struct daemon {
 	struct attributor attributor; /* what is NULL is not asked for */
 	struct tally *tally;	      /* NULL without -promListen, and with -promLabels off */
 	struct docker *docker;	      /* NULL without -enrichContainer */
-	struct http_server *http;
+	struct web web;
 	struct grpc_server *grpc;
+	struct taps taps;
 	struct grpc_backend control; /* the functions that the gRPC server calls */
 	struct handover *received;   /* from the previous process; borrowed */
 	char *name;		     /* argv[0], to start over with; borrowed */

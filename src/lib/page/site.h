@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CLICKHOUSE_SITE_H
-#define CLICKHOUSE_SITE_H
+#ifndef PAGE_SITE_H
+#define PAGE_SITE_H
 /*
  * Refuses requests of foreign web pages. A page can make the browser of its reader send requests to addresses
  * that only this browser can reach. Headers that scripts cannot set reveal them:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "clickhouse/site.h"
+#include "page/site.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ static bool same_origin(const char *origin, const char *host)
 const char *site_refusal(const struct site_headers *h, const char *allowed)
 {
 	if (h->host && !known_host(h->host, allowed))
-		return "the Host is no address and no name that -allowHost names";
+		return "its Host is neither an address nor a known name of this server";
 	if (h->origin && !same_origin(h->origin, h->host))
 		return "it comes from a web page of another origin";
 	if (h->fetch_site && strcmp(h->fetch_site, "same-origin") != 0 && strcmp(h->fetch_site, "none") != 0)
