@@ -348,12 +348,12 @@ static void test_errors(void **state)
 
 	assert_int_equal(encoder_init(&e, "xml", NULL, error, sizeof(error)), -EINVAL);
 	assert_string_equal(error, "unknown format \"xml\"; possible: protobufList protoJson protoText jsonl "
-				   "csv tsv text msgpack");
+				   "csv tsv text msgpack parquet");
 	assert_int_equal(encoder_init(&e, "xml", NULL, error, 20), -EINVAL);
 	assert_int_equal(encoder_init(&e, "csv", "netns,rrt", error, sizeof(error)), -EINVAL);
 	assert_non_null(strstr(error, "\"rrt\""));
 	assert_int_equal(encoder_init(&e, "jsonl", "netns", error, sizeof(error)), -EINVAL);
-	assert_string_equal(error, "only csv, tsv and text have columns, jsonl does not");
+	assert_string_equal(error, "only csv, tsv, text and parquet have columns, jsonl does not");
 	encoder_free(&e);
 }
 

@@ -11,6 +11,7 @@
 #include "record/field_info.h"
 #include "record/json.h"
 #include "record/msgpack.h"
+#include "record/rows.h"
 #include "record/text.h"
 #include "record/wire.h"
 
@@ -83,6 +84,14 @@ const struct encoder_ops encoder_table[] = {
      .begin = msgpack_begin,
      .row = msgpack_row,
      .end = msgpack_end},
+    {.name = "parquet",
+     .help = "Apache Parquet, for file: only; -columns chooses",
+     .content_type = "application/vnd.apache.parquet",
+     .columns = true,
+     .rows = true,
+     .begin = rows_begin,
+     .row = rows_row,
+     .end = rows_end},
     {.name = NULL},
 };
 
@@ -151,7 +160,8 @@ int encoder_init(struct encoder *e, const char *marshal, const char *columns, ch
 	if (!columns || !*columns)
 		return 0;
 	if (!e->ops->columns) {
-		snprintf(error, size, "only csv, tsv and text have columns, %s does not", e->ops->name);
+		snprintf(error, size, "only csv, tsv, text and parquet have columns, %s does not",
+			 e->ops->name);
 		return -EINVAL;
 	}
 	int err = parse_columns(e, columns, error, size);

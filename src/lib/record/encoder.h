@@ -23,6 +23,7 @@ struct encoder_ops {
 	const char *content_type; /* for HTTP destinations */
 	bool text;		  /* lines that a person can read */
 	bool columns;		  /* -columns chooses the fields */
+	bool rows;		  /* for a destination that gathers rows (rows.h), not for people or peers */
 	bool header;		  /* begin() writes a line of names */
 	/* All three append to b; memory failure shows in buf_ok(). */
 	void (*begin)(struct encoder *e, struct buf *b);

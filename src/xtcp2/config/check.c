@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/listen.h"
 #include "base/properties.h"
@@ -100,6 +101,45 @@ static int check_grpc(const struct config *c, char *error, size_t size)
 	return 0;
 }
 
+/* Limits below which a daemon would do little else than begin files. */
+#define ROTATE_BYTES_MIN 4096
+#define ROTATE_EVERY_MIN NS_PER_SEC
+
+/* Options of files need a destination that makes files. */
+static int check_files(const struct config *c, char *error, size_t size)
+{
+	bool rotates = c->file_rotate_bytes || c->file_rotate_every_ns,
+	     parquet = strcasecmp(c->marshal, "parquet") == 0;
+	bool keeps = c->file_keep_bytes || c->file_keep_age_ns;
+
+	if ((rotates || keeps) && strncmp(c->dest, "file:", 5) != 0)
+		return config_error(error, size, "-file%s: is for -dest file:PATH",
+				    c->file_rotate_bytes      ? "RotateBytes"
+				    : c->file_rotate_every_ns ? "RotateEvery"
+				    : c->file_keep_bytes      ? "KeepBytes"
+							      : "KeepAge");
+	if (keeps && !rotates && !parquet && !strchr(c->dest, '%'))
+		return config_error(
+		    error, size,
+		    "-fileKeep%s: needs files that end: give -fileRotateBytes, -fileRotateEvery, or a "
+		    "path with the time, such as file:tcp-%%Y%%m%%d.csv",
+		    c->file_keep_bytes ? "Bytes" : "Age");
+	if ((c->file_rotate_bytes && c->file_rotate_bytes < ROTATE_BYTES_MIN) ||
+	    (c->file_rotate_every_ns && c->file_rotate_every_ns < ROTATE_EVERY_MIN))
+		return config_error(error, size,
+				    "-fileRotateBytes and -fileRotateEvery: must be 0 or at least %d and 1s",
+				    ROTATE_BYTES_MIN);
+	if (parquet && c->dest_queue_bytes < 2 * c->parquet_group_bytes)
+		return config_error(error, size,
+				    "-destQueueBytes %" PRIu64
+				    ": must hold two row groups of -parquetGroupBytes %" PRIu64,
+				    c->dest_queue_bytes, c->parquet_group_bytes);
+	if (parquet && c->dest_write_files)
+		return config_error(error, size,
+				    "-destWriteFiles: cannot copy envelopes of -marshal parquet");
+	return 0;
+}
+
 int config_check(const struct config *c, char *error, size_t size)
 {
 	char frequency[DURATION_TEXT_MAX], timeout[DURATION_TEXT_MAX];
@@ -132,6 +172,8 @@ int config_check(const struct config *c, char *error, size_t size)
 				    "-migrate: must be the first flag; those of the earlier xtcp2 follow");
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null discards records");
-	int r = check_tls(c, error, size);
+	int r = check_files(c, error, size);
+	if (r == 0)
+		r = check_tls(c, error, size);
 	return r < 0 ? r : check_grpc(c, error, size);
 }

@@ -14,12 +14,15 @@
 #include "base/credentials.h"
 #include "base/thread.h"
 #include "dest/state.h"
+#include "record/encoder.h"
 
 /* Time beyond the deadline that dest_stop() waits for the thread, besides grace_ns, before it abandons it. */
 #define STOP_GRACE_NS		(1 * NS_PER_SEC)
 /* Unused capacity in bytes beyond which a body is shrunk before it waits in the queue. */
 #define SLACK_MAX		(16u << 10)
-/* Defaults for members of dest_config that are 0, as of -destQueueBytes and -produceTimeout. */
+/* Defaults for members of dest_config that are 0, as of the options. */
+#define GROUP_BYTES_DEFAULT	(16u << 20)
+#define GROUP_EVERY_DEFAULT_NS	(600 * NS_PER_SEC)
 #define QUEUE_BYTES_DEFAULT	(64u << 20)
 #define SEND_TIMEOUT_DEFAULT_NS (5 * NS_PER_SEC)
 
@@ -263,6 +266,10 @@ static struct dest *dest_alloc(const char *spec, const struct dest_config *confi
 	d->config = *config;
 	if (!d->config.queue_bytes)
 		d->config.queue_bytes = QUEUE_BYTES_DEFAULT;
+	if (!d->config.parquet_group_bytes)
+		d->config.parquet_group_bytes = GROUP_BYTES_DEFAULT;
+	if (!d->config.parquet_group_every_ns)
+		d->config.parquet_group_every_ns = GROUP_EVERY_DEFAULT_NS;
 	if (d->config.send_timeout_ns <= 0)
 		d->config.send_timeout_ns = SEND_TIMEOUT_DEFAULT_NS;
 	d->spec = strdup(spec);
@@ -294,17 +301,25 @@ struct dest *dest_new(const char *spec, const struct dest_config *config, char *
 		return NULL;
 	}
 	struct dest *d = dest_alloc(spec, config);
-	if (!d || !(d->io = calloc(1, scheme->ops->state_size))) {
+	const char *colon = strchr(spec, ':'), *address = colon ? colon + 1 : spec + strlen(spec);
+	const struct dest_ops *instead = scheme->ops->instead ? scheme->ops->instead(config, address) : NULL;
+	const struct dest_ops *ops = instead ? instead : scheme->ops;
+	if (!d || !(d->io = calloc(1, ops->state_size))) {
 		snprintf(error, size, "destination \"%s\": out of memory or descriptors", spec);
 		if (d)
 			destroy(d);
 		return NULL;
 	}
-	d->ops = scheme->ops;
+	d->ops = ops;
 	d->io->dest = d;
 	d->io->config = &d->config;
-	const char *colon = strchr(d->spec, ':');
-	if (d->ops->parse(d->io, d->ops->whole_spec ? d->spec : colon ? colon + 1 : "") < 0) {
+	if (config->encoder && config->encoder->rows && !ops->rows) {
+		snprintf(error, size, "destination \"%s\": -marshal %s makes files: it needs file:PATH",
+			 d->name, config->encoder->name);
+		destroy(d);
+		return NULL;
+	}
+	if (d->ops->parse(d->io, ops->whole_spec ? d->spec : d->spec + (address - spec)) < 0) {
 		snprintf(error, size, "destination \"%s\": %s; expected %s", d->name, d->io->why,
 			 scheme->syntax);
 		destroy(d);

@@ -61,6 +61,14 @@ struct dest_config {
 	const char *topic;  /* Kafka */
 	const char *kafka_compression;
 	const char *kafka_config; /* "key=value;key=value", the form of -kafkaConfig; NULL or "" for none */
+	const char *columns;	  /* of Parquet; NULL or "" for all */
+	bool json_names;	  /* of columns */
+	/* Files that keep themselves; 0 for no limit. */
+	uint64_t file_rotate_bytes, file_keep_bytes;
+	int64_t file_rotate_every_ns, file_keep_age_ns;
+	const char *file_sync;			 /* "none", "file", "envelope"; NULL for "file" */
+	uint64_t parquet_group_bytes;		 /* of envelopes in a row group; 0 for the default */
+	int64_t parquet_group_every_ns;		 /* longest time that rows are gathered; 0 for the default */
 	const char *tls_ca, *tls_cert, *tls_key; /* files, for http and Kafka; NULL or "" for none */
 };
 

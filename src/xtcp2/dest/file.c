@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "dest/files.h"
 #include "dest/header.h"
 #include "dest/ops.h"
 
@@ -202,8 +203,14 @@ static enum dest_result file_send(struct dest_io *io, struct envelope *e, int64_
 	return DEST_RETRY;
 }
 
+static const struct dest_ops *file_instead(const struct dest_config *config, const char *address)
+{
+	return files_wanted(config, address) ? &dest_files_ops : NULL;
+}
+
 const struct dest_ops dest_file_ops = {
     .state_size = sizeof(struct file_dest),
+    .instead = file_instead,
     .parse = file_parse,
     .prepare = file_prepare,
     .kept = file_kept,

@@ -45,7 +45,7 @@ static void set_up(struct dest *d, bool up, bool failing)
 static bool waits(struct dest *d)
 {
 	pthread_mutex_lock(&d->lock);
-	bool some = d->queue.head || d->taken.envelopes;
+	bool some = d->queue.head || d->taken.envelopes > d->io->gathered;
 	pthread_mutex_unlock(&d->lock);
 	return some;
 }

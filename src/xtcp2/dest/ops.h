@@ -28,10 +28,11 @@ _Static_assert(DEST_WHY_MAX < DEST_REASON_MAX, "a reason has a why in it");
 struct dest_io {
 	struct dest *dest;
 	const struct dest_config *config;
-	size_t max_envelope;	/* parse() may set it; 0 for no limit; atomic */
-	bool reopen;		/* atomic: service() is to open files anew */
-	int64_t tick_ns;	/* while above 0, the longest time between two calls of service() */
-	int64_t pause_ns;	/* set before DEST_RETRY: the peer asks for at least this long a pause */
+	size_t max_envelope; /* parse() may set it; 0 for no limit; atomic */
+	bool reopen;	     /* atomic: service() is to open files anew */
+	int64_t tick_ns;     /* while above 0, the longest time between two calls of service() */
+	uint64_t gathered;   /* of the envelopes taken, those that wait for more to come, not for the peer */
+	int64_t pause_ns;    /* set before DEST_RETRY: the peer asks for at least this long a pause */
 	char why[DEST_WHY_MAX]; /* reason of the last failure */
 };
 
@@ -41,10 +42,13 @@ struct dest_ops {
 	int64_t
 	    grace_ns; /* time for disconnect() beyond the grace that dest_stop() gives every destination */
 	bool lazy;    /* connect() proves nothing: up only after a sent envelope or dest_reached() */
+	bool rows;    /* takes the rows of -marshal parquet */
 	bool splits;  /* send() or dest_complete() may have DEST_SPLIT */
 	/* Parse the address, which lives as long as the state; no network, no blocking. Return 0, or -errno
 	 * with a clause ("has no port") in why. */
 	int (*parse)(struct dest_io *io, const char *address);
+	/* Optional: return the ops of another kind of destination that the options or the address ask for. */
+	const struct dest_ops *(*instead)(const struct dest_config *config, const char *address);
 	/* Optional: open files that need the rights of the user who started the program, once, before the
 	 * thread starts; new files belong to owner:group. connect() reports a failure. given (owned, or -1)
 	 * is kept() of the process before the restart, for when the file cannot be opened again. */
@@ -60,6 +64,8 @@ struct dest_ops {
 	void (*disconnect)(struct dest_io *io);
 	/* Optional: do pending work, before each send and after each wake-up: DEST_SENT or DEST_RETRY. */
 	enum dest_result (*service)(struct dest_io *io);
+	/* Optional: the daemon ends and the queue is empty: send what is gathered. DEST_SENT or DEST_RETRY. */
+	enum dest_result (*drain)(struct dest_io *io);
 	/* Optional: return the fd (or -1) to poll for events while there is nothing to send. */
 	int (*idle_fd)(struct dest_io *io, short *events);
 	/* Optional: find out, with why, the reason that nothing is confirmed; may block for a second. */
@@ -70,7 +76,7 @@ struct dest_ops {
 	void (*free)(struct dest_io *io);
 };
 
-extern const struct dest_ops dest_null_ops, dest_stdout_ops, dest_stderr_ops, dest_file_ops;
+extern const struct dest_ops dest_null_ops, dest_stdout_ops, dest_stderr_ops, dest_file_ops, dest_files_ops;
 extern const struct dest_ops dest_udp_ops, dest_unixgram_ops, dest_tcp_ops, dest_unix_ops;
 extern const struct dest_ops dest_http_ops, dest_kafka_ops;
 

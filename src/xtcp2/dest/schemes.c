@@ -12,7 +12,7 @@ const struct dest_scheme dest_table[] = {
     {"null", "null", "discards records", &dest_null_ops},
     {"stdout", "stdout", "standard output", &dest_stdout_ops},
     {"stderr", "stderr", "standard error", &dest_stderr_ops},
-    {"file", "file:PATH", "appends to a file", &dest_file_ops},
+    {"file", "file:PATH", "appends to a file, or makes one whole file after another", &dest_file_ops},
     {"udp", "udp:HOST:PORT", "one datagram per envelope", &dest_udp_ops},
     {"tcp", "tcp:HOST:PORT", "a stream of envelopes", &dest_tcp_ops},
     {"unix", "unix:PATH", "a stream of envelopes over a UNIX socket; @NAME is abstract", &dest_unix_ops},

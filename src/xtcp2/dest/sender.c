@@ -297,6 +297,8 @@ static void step(struct dest *d)
 		send_one(d, e);
 		return;
 	}
+	if (dest_stopping(d) && d->ops->drain && !goes_on(d, d->ops->drain(d->io)))
+		return;
 	if (finished(d)) /* service() may have completed the last envelope */
 		return;
 	int64_t until = d->io->tick_ns > 0 ? clock_mono_ns() + d->io->tick_ns : INT64_MAX;
