@@ -200,7 +200,8 @@ static void allow_hosts(struct server *server, const struct server_options *opti
 struct server *server_start(struct engine *engine, const struct server_options *options, struct buf *error)
 {
 	char why[256];
-	_cleanup_close_ int fd = listen_open(options->listen, why, sizeof(why));
+	_cleanup_close_ int fd =
+	    options->listen_fd >= 0 ? options->listen_fd : listen_open(options->listen, why, sizeof(why));
 	struct server *server = calloc(1, sizeof(*server));
 
 	if (fd < 0 || !server) {

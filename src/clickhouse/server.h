@@ -23,6 +23,7 @@
 
 struct server_options {
 	const char *listen;   /* "127.0.0.1:18123", "[::1]:18123", ":18123" (all addresses) */
+	int listen_fd;	      /* a listening socket that the server takes over; -1: `listen` is opened */
 	const char *user;     /* the user who may do everything that the engine's rules (access.h) allow */
 	const char *password; /* "": that user needs no password */
 	const char *reader;   /* the user who may only read, with the password */

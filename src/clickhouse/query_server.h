@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CLICKHOUSE_QUERY_SERVER_H
+#define CLICKHOUSE_QUERY_SERVER_H
+/* Finds the server that a query goes to, or starts one for it. */
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "clickhouse/password.h"
+#include "clickhouse/service.h"
+
+struct query_server {
+	char url[320];
+	char user[64], password[PASSWORD_MAX]; /* password: "" for none */
+	pid_t child;			       /* started for this query; 0 for none */
+};
+
+/*
+ * Without options->data: the server at options->listen. With it: the one that has the directory open, else a child, which has
+ * the other options. May block for a server that is about to start or to end. 0, or -errno with a sentence in error.
+ */
+int query_server_open(struct query_server *s, struct options *options, struct buf *error);
+
+/* End the child, and wait for it. Return false if it had ended itself, after a message of its own. */
+bool query_server_close(struct query_server *s);
+
+#endif
