@@ -35,15 +35,24 @@ static void wrap(struct buf *b, const char *text, int indent)
 	buf_byte(b, '\n');
 }
 
-/* "1ms to 168h", "at least 1", or nothing when the table sets no limit. */
+/* "1ms to 168h", "at least 1", the words of a choice, or nothing when the table sets no limit. */
 static void range_append(struct buf *b, const struct option_info *o, const char *before)
 {
 	bool min = *o->min && strcmp(o->min, "0") != 0;
 
-	if (*o->max)
+	if (o->type == OPTION_CHOICE) {
+		buf_str(b, before);
+		for (const char *c = o->min; *c; c++) {
+			if (*c == '|')
+				buf_str(b, ", ");
+			else
+				buf_byte(b, (uint8_t)*c);
+		}
+	} else if (*o->max) {
 		buf_printf(b, "%s%s to %s", before, o->min, o->max);
-	else if (min)
+	} else if (min) {
 		buf_printf(b, "%sat least %s", before, o->min);
+	}
 }
 
 static bool new_group(const struct option_info *o)
