@@ -27,7 +27,7 @@ can_bpf() {
 # The sandbox with these verbs.
 kernel() {
   sandbox < <(
-    declare -f poll keys
+    declare -f poll keys owners
     cat
   )
 }
@@ -138,6 +138,54 @@ EOT
     cut -d, -f1 /run/many | sort | uniq -c | awk '{ print $2, $1 }' | sort >/run/counts
     join /run/living /run/counts | awk -v polls="$polls" '$2 != polls { print; bad = 1 } END { exit bad }'
     [ "$(join /run/living /run/counts | wc -l)" = 200 ]
+EOT
+}
+
+# owners FILE: a line per socket of this sandbox with an inode: who holds it.
+owners() {
+  jq -r 'select(.netns // "" != "" and .inet_diag_msg_inode // 0 != 0) | [.inet_diag_msg_inode, .pid // 0, .comm // "", .owner_count // 0, .unit // ""] | join(" ")' "$1" | sort
+}
+
+@test "BPF and /proc name the same owners: several processes, another user, a thread, numbers of this pid namespace" {
+  kernel <<'EOT'
+    mkfifo /run/pipe
+    "$POPULATE" 10 <>/run/pipe >/run/ready &
+    setpriv --reuid=4321 --clear-groups "$SERVER" -count 1 -bind 127.0.0.1 >/run/server &
+    wait_for 20 grep -q READY /run/ready
+    wait_for 20 grep -q READY /run/server
+    port=$(ss -Htnlp | sed -n 's/.*127.0.0.1:\([0-9]*\) .*tcp_server.*/\1/p')
+    # A connection of two processes, of which the first has it twice.
+    bash -c 'exec 9<>"/dev/tcp/127.0.0.1/$0" 8>&9
+      bash -c "echo second >/proc/self/comm; echo >/run/second; read -r <>/run/pipe" 8>&- &
+      echo first >/proc/self/comm; echo >/run/first; read -r <>/run/pipe' "$port" &
+    wait_for 20 test -s /run/first
+    wait_for 20 test -s /run/second
+    poll bpf /run/bpf
+    poll netlink /run/proc -owners on
+    poll bpf /run/off -owners off
+    owners /run/bpf >/run/bpf.owners
+    owners /run/proc >/run/proc.owners
+    diff /run/proc.owners /run/bpf.owners
+    grep -q ' first 1 ' /run/bpf.owners
+    grep -q ' tcp_server 0 ' /run/bpf.owners
+    [ "$(grep -c ' populate 0 ' /run/bpf.owners)" -ge 20 ]
+    not grep '"pid"' /run/off
+EOT
+}
+
+@test "a namespace that a socket or a descriptor holds, and nothing else, is called by who does" {
+  kernel <<'EOT'
+    hide_start socket
+    ip netns add closed
+    ip -n closed link set lo up
+    nsenter --net=/run/netns/closed "$SHORT" 5 4
+    # From here on nothing but this descriptor holds it, and the sockets in it are past their processes.
+    exec 8</run/netns/closed
+    ip netns delete closed
+    poll bpf /run/out -hiddenThreads=false
+    jq -r .netns /run/out | sort | uniq -c >/run/names
+    grep -Eq '^ *1 socket:[0-9]+$' /run/names
+    grep -Eq '^ *5 fd:[0-9]+$' /run/names
 EOT
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "enrich/owner_table.h"
 #include "enrich/owners.h"
 #include "stats/stats.h"
 
@@ -234,6 +235,100 @@ static void a_poll_without_time_walks_nothing(void **state)
 	owners_free(o);
 }
 
+/* A table with one reading: process 30 holds 1 and 2, process 20 holds 2 twice, 10 has a thread of its own. */
+static struct owner_table *told(size_t sockets)
+{
+	struct owner_table *t = owner_table_new(sockets);
+
+	assert_non_null(t);
+	assert_int_equal(owner_table_begin(t), 0);
+	assert_int_equal(owner_table_process(t, 30, "thirty", 3), 0);
+	assert_int_equal(owner_table_socket(t, 1), 0);
+	assert_int_equal(owner_table_socket(t, 2), 0);
+	assert_int_equal(owner_table_process(t, 20, "sixteen bytes...", 2), 0);
+	assert_int_equal(owner_table_socket(t, 2), 0);
+	assert_int_equal(owner_table_socket(t, 2), 0);
+	assert_int_equal(owner_table_process(t, 10, "a\xff", 1), 0);
+	assert_int_equal(owner_table_socket(t, 3), 0);
+	assert_int_equal(owner_table_process(t, 10, "a\xff", 1), 0);
+	assert_int_equal(owner_table_socket(t, 3), 0);
+	return t;
+}
+
+static void what_a_source_tells_names_the_lowest_and_counts_the_others(void **state)
+{
+	struct owner_table *t = told(100);
+	struct owner found;
+
+	assert_false(owner_table_find(t, 1, &found));
+	owner_table_end(t, true);
+	assert_true(owner_table_find(t, 1, &found));
+	assert_int_equal(found.pid, 30);
+	assert_int_equal(found.others, 0);
+	assert_int_equal(found.place, 3);
+	assert_string_equal(found.comm, "thirty");
+	assert_true(owner_table_find(t, 2, &found));
+	assert_int_equal(found.pid, 20);
+	assert_int_equal(found.others, 1);
+	assert_string_equal(found.comm, "sixteen bytes..");
+	assert_true(owner_table_find(t, 3, &found));
+	assert_int_equal(found.others, 0);
+	assert_string_equal(found.comm, "a?");
+	assert_false(owner_table_find(t, 4, &found));
+	assert_false(owner_table_find(t, 0, &found));
+	owner_table_free(t);
+}
+
+static void a_reading_that_was_cut_leaves_the_one_before(void **state)
+{
+	struct owner_table *t = told(100);
+	struct owner found;
+
+	owner_table_end(t, true);
+	assert_int_equal(owner_table_begin(t), 0);
+	assert_int_equal(owner_table_process(t, 5, "five", 0), 0);
+	assert_int_equal(owner_table_socket(t, 1), 0);
+	owner_table_end(t, false);
+	assert_true(owner_table_find(t, 1, &found));
+	assert_int_equal(found.pid, 30);
+	/* And is forgotten by the next. */
+	assert_int_equal(owner_table_begin(t), 0);
+	owner_table_end(t, true);
+	assert_false(owner_table_find(t, 1, &found));
+	owner_table_free(t);
+}
+
+static void sockets_beyond_the_limit_have_no_owner_and_are_counted(void **state)
+{
+	struct owner_table *t = told(2);
+	uint64_t evicted = stat_get(STAT_OWNER_EVICTED);
+	struct owner found;
+
+	owner_table_end(t, true);
+	assert_true(owner_table_find(t, 2, &found));
+	assert_false(owner_table_find(t, 3, &found));
+	assert_true(evicted >= 2);
+	owner_table_free(t);
+}
+
+static void a_table_that_grows_keeps_what_it_has(void **state)
+{
+	struct owner_table *t = owner_table_new(100000);
+	struct owner found;
+
+	assert_int_equal(owner_table_begin(t), 0);
+	for (uint32_t i = 1; i <= 20000; i++) {
+		assert_int_equal(owner_table_process(t, i, "many", i), 0);
+		assert_int_equal(owner_table_socket(t, i * 7), 0);
+	}
+	owner_table_end(t, true);
+	for (uint32_t i = 1; i <= 20000; i++) {
+		assert_true(owner_table_find(t, i * 7, &found));
+		assert_int_equal(found.pid, i);
+	}
+	owner_table_free(t);
+}
+
 /* Go on as the first process of a pid namespace; as before where that is forbidden. */
 static void be_alone(void)
 {
@@ -260,6 +355,10 @@ int main(void)
 	    cmocka_unit_test(the_end_of_the_holder_is_seen_in_the_next_poll),
 	    cmocka_unit_test(a_socket_of_nobody_is_not_looked_for_in_each_poll),
 	    cmocka_unit_test(a_poll_without_time_walks_nothing),
+	    cmocka_unit_test(what_a_source_tells_names_the_lowest_and_counts_the_others),
+	    cmocka_unit_test(a_reading_that_was_cut_leaves_the_one_before),
+	    cmocka_unit_test(sockets_beyond_the_limit_have_no_owner_and_are_counted),
+	    cmocka_unit_test(a_table_that_grows_keeps_what_it_has),
 	};
 
 	be_alone();

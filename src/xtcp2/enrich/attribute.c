@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "stats/stats.h"
+
 static void clear(struct record *r)
 {
 	static const struct str none = {"", 0};
@@ -12,7 +14,7 @@ static void clear(struct record *r)
 	r->comm = r->unit = r->pod_uid = r->pod_namespace = r->pod_name = none;
 }
 
-void attribute_owner(const struct owner *owner, struct record *r)
+static void attribute_owner(const struct owner *owner, struct record *r)
 {
 	r->pid = owner->pid;
 	r->owner_count = owner->others;
@@ -61,13 +63,22 @@ static uint32_t inode_of(const struct record *r)
 	return r->sections & RECORD_OWNED ? r->inet_diag_msg_inode : 0;
 }
 
+static bool find_owner(const struct attributor *a, uint32_t inode, int64_t deadline_ns, struct owner *found)
+{
+	if (a->owners)
+		return owners_find(a->owners, inode, deadline_ns, found);
+	bool known = a->told && owner_table_find(a->told, inode, found);
+	stat_add(STAT_OWNER_UNKNOWN, a->told && inode && !known);
+	return known;
+}
+
 void attribute(const struct attributor *a, const struct container *of_namespace, int64_t deadline_ns,
 	       struct attribution *room, struct record *r)
 {
 	uint64_t place = 0;
 
 	clear(r);
-	if (a->owners && owners_find(a->owners, inode_of(r), deadline_ns, &room->owner)) {
+	if (find_owner(a, inode_of(r), deadline_ns, &room->owner)) {
 		attribute_owner(&room->owner, r);
 		place = room->owner.place;
 	}
@@ -83,7 +94,8 @@ void attribute_closed(const struct attributor *a, const struct container *of_nam
 	bool of_socket = false, of_owner = false;
 
 	clear(r);
-	if (a->owners && owners_recall(a->owners, inode_of(r), &room->owner)) {
+	if ((a->owners && owners_recall(a->owners, inode_of(r), &room->owner)) ||
+	    (a->told && owner_table_find(a->told, inode_of(r), &room->owner))) {
 		attribute_owner(&room->owner, r);
 		place = room->owner.place;
 	}

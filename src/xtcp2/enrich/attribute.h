@@ -7,13 +7,15 @@
  * that its network namespace is known for: several may share a namespace.
  */
 #include "enrich/cgroups.h"
+#include "enrich/owner_table.h"
 #include "enrich/owners.h"
 #include "record/record.h"
 
-/* Where to ask; either may be NULL. Borrowed. */
+/* Where to ask; each may be NULL. Borrowed. */
 struct attributor {
-	struct owners *owners;	 /* -owners */
-	struct cgroups *cgroups; /* -owners or -resolveContainerId */
+	struct owners *owners;	  /* -owners, with a source that does not tell them */
+	struct owner_table *told; /* -owners, with one that does */
+	struct cgroups *cgroups;  /* -owners or -resolveContainerId */
 };
 
 /* Room for texts that a record borrows; one per producer of records. */
@@ -33,12 +35,6 @@ void attribute(const struct attributor *a, const struct container *of_namespace,
 /* The same for a socket that is closed: what is known, without looking for more. Borrows from room. */
 void attribute_closed(const struct attributor *a, const struct container *of_namespace,
 		      struct attribution *room, struct record *record);
-
-/*
- * Put an owner into a record of a source that finds owners itself; `owner` must outlive the record. Its place is
- * asked for by attribute_place() thereafter. Such a source has a = {NULL, cgroups}.
- */
-void attribute_owner(const struct owner *owner, struct record *record);
 
 /* Fill unit, pod and container from the places of the socket and of its owner; either may be NULL. */
 void attribute_place(const struct place *of_socket, const struct place *of_owner,

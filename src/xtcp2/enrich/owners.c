@@ -184,8 +184,7 @@ void owners_note(struct owners *o, uint32_t inode)
 	}
 }
 
-/* Replace what is not UTF-8 for certain. */
-static void copy_comm(char to[static OWNER_COMM_SIZE], const char *from, size_t len)
+void owner_comm_copy(char to[static OWNER_COMM_SIZE], const char *from, size_t len)
 {
 	size_t n = 0;
 
@@ -202,7 +201,7 @@ static void read_name_and_place(const struct owners *o, struct process *p)
 	_cleanup_close_ int fd = openat(o->proc_fd, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 	if (n > 0)
-		copy_comm(p->comm, text, (size_t)n);
+		owner_comm_copy(p->comm, text, (size_t)n);
 	if (o->cgroups)
 		p->place = cgroups_of_process(o->cgroups, o->proc_fd, p->pid);
 	p->told = o->round;

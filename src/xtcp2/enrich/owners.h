@@ -47,6 +47,9 @@
 struct cgroups;
 struct owners;
 
+/* Copy a process's name of at most len bytes, which ends at NUL or line feed; what is not UTF-8 for certain becomes '?'. */
+void owner_comm_copy(char to[static OWNER_COMM_SIZE], const char *from, size_t len);
+
 struct owner {
 	uint32_t pid, others;
 	char comm[OWNER_COMM_SIZE]; /* UTF-8 */

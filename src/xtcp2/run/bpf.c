@@ -37,7 +37,8 @@ static int fall_back(const struct config *config, const char *why)
 static const char *const fd_names[WALKER_FDS] = {[WALKER_SLOTS] = "bpf:slots",
 						 [WALKER_SHARED] = "bpf:shared",
 						 [WALKER_WALK] = "bpf:walk",
-						 [WALKER_NETS] = "bpf:nets"};
+						 [WALKER_NETS] = "bpf:nets",
+						 [WALKER_DESCRIPTORS] = "bpf:descriptors"};
 
 /* The programs of the process before, which this one has no capability to load. false when it left none. */
 static bool take(const struct handover *received, int fds[WALKER_FDS])

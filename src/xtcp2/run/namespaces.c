@@ -70,7 +70,9 @@ int namespaces_start(struct daemon *d)
 
 int daemon_owners_start(struct daemon *d)
 {
-	bool owners = strcmp(d->config->owners, "on") == 0;
+	bool told = d->source.walker != NULL;
+	bool owners =
+	    strcmp(d->config->owners, "on") == 0 || (strcmp(d->config->owners, "auto") == 0 && told);
 
 	if (!owners && !d->config->resolve_container_id && !d->config->enrich_container)
 		return 0;
@@ -80,13 +82,17 @@ int daemon_owners_start(struct daemon *d)
 	d->source.attributor = &d->attributor;
 	if (!owners)
 		return 0;
-	d->attributor.owners = owners_new(d->config->owners_sockets, d->attributor.cgroups);
-	return d->attributor.owners ? 0 : refuse("owners", ": %s", strerror(errno));
+	if (told)
+		d->attributor.told = owner_table_new(d->config->owners_sockets);
+	else
+		d->attributor.owners = owners_new(d->config->owners_sockets, d->attributor.cgroups);
+	return d->attributor.told || d->attributor.owners ? 0 : refuse("owners", ": %s", strerror(errno));
 }
 
 void daemon_owners_stop(struct daemon *d)
 {
 	owners_free(d->attributor.owners);
+	owner_table_free(d->attributor.told);
 	cgroups_free(d->attributor.cgroups);
 }
 

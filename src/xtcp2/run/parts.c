@@ -179,14 +179,15 @@ static void stop_sender(struct daemon *d)
 	loop_remove(d->loop, &d->dest_ended);
 }
 
+static int start_source(struct daemon *d)
+{
+	d->reads = bpf_choose(d->config, &d->source, d->table, d->trial_only, &d->source_name);
+	return d->reads ? 0 : -EINVAL;
+}
+
 static int start_poll(struct daemon *d)
 {
-	const struct source_ops *source =
-	    bpf_choose(d->config, &d->source, d->table, d->trial_only, &d->source_name);
-
-	if (!source)
-		return -EINVAL;
-	d->poll = poll_new(d->loop, d->config, source, &d->source, d->table, d->dest);
+	d->poll = poll_new(d->loop, d->config, d->reads, &d->source, d->table, d->dest);
 	if (d->poll)
 		return 0;
 	refuse(d->config->io_uring ? "ioUring" : "netlinkers", ": the workers cannot start: %s",
@@ -256,6 +257,7 @@ static const struct part {
     /* What it remembers of files is compared later, with the same privileges. */
     {"reload", reload_start, .stop = reload_stop},
     {"namespaces", namespaces_start, .stop = namespaces_stop},
+    {"source", start_source},
     {"owners", daemon_owners_start, .stop = daemon_owners_stop},
     {"sender", start_sender, .stop = stop_sender, .noticed = true},
     {"poll", start_poll, end_poll, stop_poll},

@@ -22,8 +22,9 @@ struct daemon {
 	struct loop *loop;
 	struct loop_watch signals, watchdog, reconcile, dest_ended;
 	struct source_config source;
-	const char *source_name;    /* which one reads, of source_table */
-	struct privilege_user user; /* the user it becomes once everything is open */
+	const struct source_ops *reads; /* the source that does, of source_table ... */
+	const char *source_name;	/* ... and its name there */
+	struct privilege_user user;	/* the user it becomes once everything is open */
 	struct netns_options netns;
 	struct directories directories;
 	struct hidden *hidden; /* NULL without -hiddenThreads and -hiddenSockets */

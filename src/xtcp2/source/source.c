@@ -34,9 +34,9 @@ void source_set_netns(struct record *record, const struct netns *ns)
 	container_to_record(enrichment_container(ns), record);
 }
 
-void source_set_unnamed_netns(struct record *record, uint64_t inode, uint64_t cookie)
+void source_set_unnamed_netns(struct record *record, const char *name, uint64_t inode, uint64_t cookie)
 {
-	record->netns = str_of("");
+	record->netns = str_of(name);
 	record->netns_inode = inode;
 	record->netns_cookie = cookie;
 	record->nsid = 0;

@@ -61,7 +61,7 @@ static struct netns *find(struct netns_table *table, uint64_t cookie, uint32_t i
 	return ns;
 }
 
-const struct name *names_find(struct names *n, struct netns_table *table, uint64_t cookie, uint32_t inode)
+struct name *names_find(struct names *n, struct netns_table *table, uint64_t cookie, uint32_t inode)
 {
 	struct name *slot = slot_of(n->slots, n->size, cookie);
 
@@ -72,7 +72,7 @@ const struct name *names_find(struct names *n, struct netns_table *table, uint64
 			return NULL;
 		slot = slot_of(n->slots, n->size, cookie);
 	}
-	*slot = (struct name){cookie, inode, find(table, cookie, inode)};
+	*slot = (struct name){.cookie = cookie, .inode = inode, .ns = find(table, cookie, inode)};
 	n->used++;
 	return slot;
 }

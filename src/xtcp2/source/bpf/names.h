@@ -14,6 +14,7 @@ struct name {
 	uint64_t cookie; /* 0: free */
 	uint32_t inode;
 	struct netns *ns; /* NULL: not in the table */
+	char held[24];	  /* then: "socket:PID" or "fd:PID" by a process that holds it, "" for none */
 };
 
 /* Zeroed is empty. */
@@ -30,6 +31,6 @@ void names_free(struct names *n);
  * The namespace of this cookie and inode; valid until the next call. Sets the cookie of an entry that has none, or
  * an older one while no socket of ours holds the namespace: the kernel reuses inodes. NULL without memory.
  */
-const struct name *names_find(struct names *n, struct netns_table *table, uint64_t cookie, uint32_t inode);
+struct name *names_find(struct names *n, struct netns_table *table, uint64_t cookie, uint32_t inode);
 
 #endif

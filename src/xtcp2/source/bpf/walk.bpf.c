@@ -2,11 +2,11 @@
 /*
  * Theory of operation: the kernel's side of the BPF source
  *
- * Two programs, run by BPF_PROG_TEST_RUN and attached to nothing. `walk` goes
- * through one hash table of sockets and copies a few ranges of each socket's
- * memory; `nets` goes through the list of namespaces to find tables that a
- * namespace has for itself. Nothing is computed here, so that the verifier of
- * every kernel can follow; tcp_info is made of the bytes in tcp_info.c.
+ * `walk` is run by BPF_PROG_TEST_RUN and attached to nothing. It goes through one
+ * hash table of sockets and copies a few ranges of each socket's memory. Nothing
+ * is computed here, so that the verifier of every kernel can follow; tcp_info is
+ * made of the bytes in tcp_info.c. nets.bpf.c finds the tables, owners.bpf.c
+ * who holds the sockets.
  *
  * A run is one RCU read section. No lock is taken: sockets are in slabs of type
  * SLAB_TYPESAFE_BY_RCU, so that a chain that was entered leads from socket to
@@ -19,20 +19,13 @@
  * slots are full, and tells where to go on. Only a chain longer than all slots
  * is cut, and continued with some overlap.
  */
-#include "walk_abi.h"
-
-/* walk_abi.h has the types that these need. */
-#include <bpf/bpf_helpers.h>
-
-#include <bpf/bpf_core_read.h>
+#include "kernel.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* linux/bpf.h */
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_F_MMAPABLE	   (1U << 10)
-
-#define NULL ((void *)0)
 
 #define AF_INET6 10
 
@@ -48,96 +41,13 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define OFFSET_MASK 1023
 
 /* Bytes of bucket heads read at once. */
-#define HEADS	      1024
+#define HEADS	   1024
 /* Sockets of one chain, at most: a guard against a ring of freed memory. */
-#define CHAIN_MAX     65536
+#define CHAIN_MAX  65536
 /* Attempts at a chain whose sockets move while it is read. */
-#define ATTEMPTS      4
+#define ATTEMPTS   4
 /* Sockets read between two looks at the clock. */
-#define CLOCK_MASK    15
-/* Inode numbers of namespaces begin here (PROC_DYNAMIC_FIRST in fs/proc/generic.c; initial ones lie below the end). */
-#define NET_INODE_MIN 0xE0000000u
-
-/* The parts of the kernel's structures that are followed here; offsets are relocated when the program is loaded. */
-#define KERNEL __attribute__((preserve_access_index))
-
-struct list_head {
-	struct list_head *next;
-} KERNEL;
-
-struct ns_common {
-	unsigned int inum;
-} KERNEL;
-
-typedef struct {
-	struct net *net;
-} possible_net_t;
-
-struct inet_ehash_bucket;
-struct inet_listen_hashbucket;
-struct inet_bind_hashbucket;
-
-struct inet_hashinfo {
-	struct inet_ehash_bucket *ehash;
-	unsigned int ehash_mask;
-	struct inet_listen_hashbucket *lhash2;
-	unsigned int lhash2_mask;
-	struct inet_bind_hashbucket *bhash2;
-	unsigned int bhash_size;
-	_Bool pernet;
-} KERNEL;
-
-struct inet_timewait_death_row {
-	struct inet_hashinfo *hashinfo;
-} KERNEL;
-
-struct netns_ipv4 {
-	struct inet_timewait_death_row tcp_death_row;
-} KERNEL;
-
-struct net_device {
-	possible_net_t nd_net;
-} KERNEL;
-
-struct net {
-	struct list_head list;
-	struct ns_common ns;
-	struct net_device *loopback_dev;
-	struct netns_ipv4 ipv4;
-	unsigned long long net_cookie;
-} KERNEL;
-
-struct nsproxy {
-	struct net *net_ns;
-} KERNEL;
-
-struct task_struct {
-	struct nsproxy *nsproxy;
-} KERNEL;
-
-struct kernfs_node {
-	unsigned long long id;
-} KERNEL;
-
-struct cgroup {
-	struct kernfs_node *kn;
-} KERNEL;
-
-struct tcp_congestion_ops {
-	char name[WALK_NAME];
-} KERNEL;
-
-struct tcp_ulp_ops {
-	char name[WALK_NAME];
-} KERNEL;
-
-struct inode {
-	unsigned long i_ino;
-} KERNEL;
-
-struct socket_alloc {
-	struct inode vfs_inode;
-} KERNEL;
+#define CLOCK_MASK 15
 
 const volatile struct walk_layout layout;
 
@@ -152,7 +62,6 @@ struct {
 /* In .bss, which the daemon maps. */
 struct walk_request request;
 struct walk_answer answer;
-struct walk_nets nets;
 
 /* What lies behind a pointer that many sockets share; kept for one run, in which no such object is freed. */
 #define CACHE 256
@@ -532,120 +441,6 @@ static long on_group(__u32 i, void *unused)
 	if (w->full)
 		return 1;
 	answer.bucket = w->bucket;
-	return 0;
-}
-
-/* --- namespaces --- */
-
-typedef struct {
-	int counter;
-} atomic_t;
-
-typedef struct refcount_struct {
-	atomic_t refs;
-} refcount_t;
-
-/* Linux 6.18 renamed the counter. */
-struct ns_common___new {
-	refcount_t __ns_ref;
-} KERNEL;
-
-struct ns_common___old {
-	refcount_t count;
-} KERNEL;
-
-/* While the counter of a namespace is not 0 in a read section, its parts are there until the section ends. */
-static __always_inline int is_alive(__u64 net)
-{
-	__u64 ns = net + bpf_core_field_offset(struct net, ns);
-
-	if (bpf_core_field_exists(struct ns_common___new, __ns_ref))
-		return BPF_CORE_READ((struct ns_common___new *)ns, __ns_ref.refs.counter) > 0;
-	return BPF_CORE_READ((struct ns_common___old *)ns, count.refs.counter) > 0;
-}
-
-static __always_inline int is_same(__u64 net, __u64 cookie)
-{
-	return BPF_CORE_READ((struct net *)net, net_cookie) == cookie && is_alive(net);
-}
-
-/* The list's head looks like a namespace, too, but has no loopback device that refers back to it. */
-static __always_inline int is_net(__u64 net)
-{
-	struct net *n = (struct net *)net;
-
-	return (__u64)BPF_CORE_READ(n, loopback_dev, nd_net.net) == net &&
-	       BPF_CORE_READ(n, ns.inum) >= NET_INODE_MIN;
-}
-
-static __always_inline int is_private(struct inet_hashinfo *hashinfo)
-{
-	if (bpf_core_field_exists(struct inet_hashinfo, pernet))
-		return BPF_CORE_READ(hashinfo, pernet);
-	return 0;
-}
-
-struct nets_walk {
-	__u64 net, own, begin;
-	int common; /* the host's table has been reported */
-};
-
-static long on_net(__u32 i, struct nets_walk *w)
-{
-	struct net *net = (struct net *)w->net;
-	__u64 next = (__u64)BPF_CORE_READ(net, list.next) - bpf_core_field_offset(struct net, list);
-
-	if (is_net(w->net) && is_alive(w->net)) {
-		struct inet_hashinfo *hashinfo = BPF_CORE_READ(net, ipv4.tcp_death_row.hashinfo);
-		int private = is_private(hashinfo);
-		__u32 count = nets.count;
-
-		nets.nets++;
-		if (private || !w->common) {
-			if (count >= WALK_TABLES)
-				return 1;
-			struct walk_table *t = &nets.tables[count & (WALK_TABLES - 1)];
-			t->net = w->net;
-			t->net_cookie = BPF_CORE_READ(net, net_cookie);
-			t->hashinfo = (__u64)hashinfo;
-			t->private = private;
-			nets.count = count + 1;
-			w->common |= !private;
-		}
-		nets.after = w->net;
-		nets.after_cookie = BPF_CORE_READ(net, net_cookie);
-	}
-	w->net = next;
-	if (next == w->own) {
-		nets.done = 1;
-		return 1;
-	}
-	return !(i & 63) && i > 0 && bpf_ktime_get_ns() - w->begin > request.budget_ns;
-}
-
-SEC("raw_tp")
-int list_nets(void *ctx)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct nets_walk w = {.begin = bpf_ktime_get_ns(), .common = nets.after != 0};
-
-	w.own = nets.own = (__u64)BPF_CORE_READ(task, nsproxy, net_ns);
-	nets.count = nets.nets = nets.done = nets.lost = 0;
-	w.net = w.own;
-	if (nets.after) {
-		struct net *after = (struct net *)nets.after;
-		if (!is_same((__u64)after, nets.after_cookie)) {
-			nets.lost = 1;
-			return 0;
-		}
-		w.net = (__u64)BPF_CORE_READ(after, list.next) - bpf_core_field_offset(struct net, list);
-		if (w.net == w.own) {
-			nets.done = 1;
-			return 0;
-		}
-	}
-	bpf_loop(CHAIN_MAX, on_net, &w, 0);
-	nets.ns = bpf_ktime_get_ns() - w.begin;
 	return 0;
 }
 

@@ -93,6 +93,25 @@ struct walk_answer {
 	__u64 ns;      /* duration of the slice */
 };
 
+/* What the pass through descriptors tells: a process, and then what it has: sockets of TCP, open network namespaces. */
+enum walk_descriptor_kind { WALK_PROCESS, WALK_SOCKET, WALK_NAMESPACE };
+
+struct walk_descriptor {
+	__u32 kind; /* enum walk_descriptor_kind */
+	union {
+		struct {
+			__u32 pid; /* as the reader's pid namespace numbers it */
+			__u64 cgroup_id;
+			char comm[WALK_NAME]; /* TASK_COMM_LEN */
+		} process;
+		struct {
+			__u32 inode;	  /* of the socket */
+			__u64 net_cookie; /* the namespace that the socket is in, or that is open */
+			__u32 net_inode;
+		} held;
+	};
+};
+
 /* One hash table of established connections, by the walk over the namespaces. */
 struct walk_table {
 	__u64 net, net_cookie, hashinfo;
@@ -103,6 +122,7 @@ struct walk_table {
 struct walk_nets {
 	/* Question: go on behind this namespace; 0 begins at the caller's own. */
 	__u64 after, after_cookie;
+	__u64 budget_ns; /* as of walk_request */
 	/* Answer. */
 	struct walk_table tables[WALK_TABLES];
 	__u32 count, nets;

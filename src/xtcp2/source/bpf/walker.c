@@ -13,8 +13,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "walk.skel.h"
+
+/* The kernel gives whole descriptors of a buffer as large as its own (BPF_SEQ_FILE_SIZE: 8 pages of 4 KiB or more). */
+#define DESCRIPTORS_BYTES (512 * 1024)
 
 /* libbpf explains failures in lines of text; they help whoever debugs, one line of ours tells the operator. */
 __attribute__((format(printf, 2, 0))) static int print(enum libbpf_print_level level, const char *format,
@@ -81,6 +85,13 @@ static int load(struct walker *w, char *error, size_t size)
 	w->fds[WALKER_SHARED] = bpf_map__fd(w->skeleton->maps.bss);
 	w->fds[WALKER_WALK] = bpf_program__fd(w->skeleton->progs.walk);
 	w->fds[WALKER_NETS] = bpf_program__fd(w->skeleton->progs.list_nets);
+	w->descriptors = bpf_program__attach_iter(w->skeleton->progs.list_descriptors, NULL);
+	if (!w->descriptors) {
+		r = -errno;
+		explain(r, error, size);
+		return r;
+	}
+	w->fds[WALKER_DESCRIPTORS] = bpf_link__fd(w->descriptors);
 	point_into(w, w->skeleton->bss);
 	r = map_slots(w);
 	if (r < 0)
@@ -190,6 +201,7 @@ void walker_free(struct walker *w)
 		munmap(w->shared, w->shared_size);
 	for (int i = 0; i < WALKER_FDS && !w->skeleton; i++)
 		close(w->fds[i]);
+	bpf_link__destroy(w->descriptors);
 	walk__destroy(w->skeleton);
 	free(w);
 }
@@ -210,4 +222,29 @@ int walker_run(struct walker *w)
 int walker_run_nets(struct walker *w)
 {
 	return run(w->fds[WALKER_NETS]);
+}
+
+int walker_descriptors(struct walker *w, int64_t deadline_ns,
+		       int (*fn)(void *data, const struct walk_descriptor *descriptor), void *data)
+{
+	_cleanup_free_ struct walk_descriptor *batch = malloc(DESCRIPTORS_BYTES);
+	_cleanup_close_ int fd = batch ? bpf_iter_create(w->fds[WALKER_DESCRIPTORS]) : -1;
+
+	if (fd < 0)
+		return batch ? -errno : -ENOMEM;
+	for (;;) {
+		ssize_t n = read(fd, batch, DESCRIPTORS_BYTES);
+		if (n == 0)
+			return 0;
+		/* The kernel pauses after a million descriptors of other kinds. */
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		for (ssize_t i = 0; i < n / (ssize_t)sizeof(*batch); i++) {
+			int r = fn(data, &batch[i]);
+			if (r < 0)
+				return r;
+		}
+		if (clock_mono_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+	}
 }

@@ -2,7 +2,7 @@
 #ifndef SOURCE_BPF_WALKER_H
 #define SOURCE_BPF_WALKER_H
 /*
- * The programs of walk.bpf.c in the kernel, and the memory shared with them. Loading needs CAP_BPF and
+ * The programs of *.bpf.c in the kernel, and the memory shared with them. Loading needs CAP_BPF and
  * CAP_PERFMON; running needs no capability, nor does adopting what another process has loaded, by its
  * descriptors. One thread of one process at a time.
  */
@@ -11,7 +11,7 @@
 #include "source/bpf/layout.h"
 
 /* The descriptors of a walker. */
-enum { WALKER_SLOTS, WALKER_SHARED, WALKER_WALK, WALKER_NETS, WALKER_FDS };
+enum { WALKER_SLOTS, WALKER_SHARED, WALKER_WALK, WALKER_NETS, WALKER_DESCRIPTORS, WALKER_FDS };
 
 struct walker {
 	struct layout layout;
@@ -21,6 +21,7 @@ struct walker {
 	const struct walk_slot *slots; /* WALK_SLOTS, of which answer->count are filled */
 	int fds[WALKER_FDS];
 	/* Private to walker.c. */
+	struct bpf_link *descriptors;
 	struct walk *skeleton; /* owns the descriptors and the shared memory; NULL after adoption */
 	void *shared;
 	size_t shared_size, slots_size;
@@ -42,5 +43,13 @@ void walker_free(struct walker *w);
 /* Run one slice, as *request asks; or one over the namespaces, as *nets asks. 0 or -errno. */
 int walker_run(struct walker *w);
 int walker_run_nets(struct walker *w);
+
+/*
+ * Pass through the descriptors of all processes that this one may number: call fn for each socket of TCP and each open
+ * network namespace, process by process. 0, -ETIMEDOUT at deadline_ns (CLOCK_MONOTONIC), or -errno; what fn returns
+ * below 0 ends the pass, too. Others may run meanwhile.
+ */
+int walker_descriptors(struct walker *w, int64_t deadline_ns,
+		       int (*fn)(void *data, const struct walk_descriptor *descriptor), void *data);
 
 #endif
