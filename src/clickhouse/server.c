@@ -10,6 +10,12 @@
 #include "base/log.h"
 #include "clickhouse/exchange.h"
 #include "clickhouse/watch.h"
+#include "clickhouse_dashboard_html.h"
+#include "clickhouse_dashboard_js.h"
+#include "clickhouse_play_html.h"
+#include "clickhouse_play_js.h"
+#include "clickhouse_sql_js.h"
+#include "page/asset.h"
 #include "page/site.h"
 
 /* Bytes for the URL, with a query, and the headers; a longer statement must be in the body. */
@@ -32,6 +38,46 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned s
 		return MHD_NO;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/html; charset=UTF-8");
 	enum MHD_Result r = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+static const struct page_asset own_files[] = {
+    {"/dashboard", "text/html; charset=utf-8", clickhouse_dashboard_html, &clickhouse_dashboard_html_len},
+    {"/page/dashboard.js", "text/javascript; charset=utf-8", clickhouse_dashboard_js,
+     &clickhouse_dashboard_js_len},
+    {"/play", "text/html; charset=utf-8", clickhouse_play_html, &clickhouse_play_html_len},
+    {"/page/play.js", "text/javascript; charset=utf-8", clickhouse_play_js, &clickhouse_play_js_len},
+    {"/page/sql.js", "text/javascript; charset=utf-8", clickhouse_sql_js, &clickhouse_sql_js_len},
+    {0},
+};
+
+/* The pages ask this first: a browser complains of a query that is refused. */
+static const struct page_asset access_files[] = {
+    {"/page/access", "application/json", (const uint8_t *)"{\"password\":false}\n", &(const size_t){19}},
+    {"/page/access", "application/json", (const uint8_t *)"{\"password\":true}\n", &(const size_t){18}},
+};
+
+static const struct page_asset *page_file(const struct server *server, const char *url)
+{
+	const struct page_asset *a = page_asset_find(own_files, url);
+
+	if (strcmp(url, access_files[0].path) == 0)
+		return &access_files[*server->context.password != '\0'];
+	return a ? a : page_asset_find(page_shared_assets, url);
+}
+
+static enum MHD_Result answer_file(struct MHD_Connection *connection, const struct page_asset *file)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+	    *file->len, (void *)(uintptr_t)file->bytes, MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, file->type);
+	for (const struct page_header *h = page_headers; h->name; h++)
+		MHD_add_response_header(response, h->name, h->value);
+	enum MHD_Result r = MHD_queue_response(connection, MHD_HTTP_OK, response);
 	MHD_destroy_response(response);
 	return r;
 }
@@ -74,12 +120,13 @@ static bool is_get(const char *method)
 	return !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
 }
 
-static const char *refusal(const struct server *server, struct MHD_Connection *connection)
+/* A link on another site may lead to a page, which holds nothing until its reader signs in, but not to an answer. */
+static const char *refusal(const struct server *server, struct MHD_Connection *connection, bool file)
 {
 	const struct site_headers headers = {
 	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host"),
-	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin"),
-	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),
+	    file ? NULL : MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin"),
+	    file ? NULL : MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),
 	};
 
 	return site_refusal(&headers, server->allow_host);
@@ -116,7 +163,8 @@ static enum MHD_Result answer_page(struct server *server, struct MHD_Connection 
 	if (strcmp(url, "/") != 0)
 		return answer_text(
 		    connection, MHD_HTTP_NOT_FOUND,
-		    "There is no handle for this path. Send queries to /, or use /ping to check health.\n");
+		    "There is no handle for this path. Send queries to /, use /ping to check health, or look at "
+		    "/dashboard and /play in a browser.\n");
 	if (is_get(method) && !query)
 		return answer_text(connection, MHD_HTTP_OK, "Ok.\n");
 	if (!is_get(method) && strcmp(method, MHD_HTTP_METHOD_POST) != 0)
@@ -135,10 +183,13 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	bool answered;
 
 	if (!x) {
-		const char *why = refusal(server, connection);
+		const struct page_asset *file = is_get(method) ? page_file(server, url) : NULL;
+		const char *why = refusal(server, connection, file);
 		watch_state(watched_of(connection), WATCH_REFUSED);
 		if (why)
 			return answer_refusal(connection, why);
+		if (file)
+			return answer_file(connection, file);
 		enum MHD_Result r = answer_page(server, connection, url, method, &answered);
 		if (answered)
 			return r;

@@ -3,7 +3,7 @@
 #define CLICKHOUSE_SERVER_H
 /*
  * ClickHouse's HTTP interface in front of one engine: /, /ping, /replicas_status
- * and queries by GET and POST. One thread per connection, at most
+ * and queries by GET and POST; and two pages for browsers, /dashboard and /play, which send queries. One thread per connection, at most
  * SERVER_CONNECTIONS_MAX; SERVER_QUERIES_MAX statements at a time, the others wait.
  */
 #include <stdbool.h>

@@ -22,7 +22,8 @@ export async function withPage(work, options = {}) {
     page.setDefaultTimeout(30000)
     page.on('console', (m) => ['error', 'warning'].includes(m.type()) && complaints.push(`console: ${m.text()}`))
     page.on('pageerror', (e) => complaints.push(`script: ${e.message}`))
-    page.on('requestfailed', (r) => complaints.push(`request: ${r.url()}: ${r.failure()?.errorText}`))
+    // What the page itself breaks off is no failure.
+    page.on('requestfailed', (r) => r.failure()?.errorText !== 'net::ERR_ABORTED' && complaints.push(`request: ${r.url()}: ${r.failure()?.errorText}`))
     page.complaints = complaints
     await work(page)
   } finally {

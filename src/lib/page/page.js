@@ -104,7 +104,9 @@ const page = (() => {
         {
           width: Math.max(box.clientWidth, 200),
           height: 220,
+          padding: [null, 26, null, null],
           cursor: { points: { size: 7 } },
+          hooks: { ready: [legend] },
           scales: { y: { range: (u, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
           legend: { markers: { fill: (u, i) => u.series[i].stroke(u, i) } },
           axes: [{ ...axis, space: 80, values: (u, values) => values.map((t) => clock(t, span)) }, { ...axis, size: 56, values: (u, values) => values.map((v) => options.format(v)) }],
@@ -127,8 +129,8 @@ const page = (() => {
     }
 
     // Without a pointer over the chart the legend has the last values.
-    function legend() {
-      if (plot.cursor.left === undefined || plot.cursor.left < 0) plot.setLegend({ idx: last.times.length - 1 });
+    function legend(u) {
+      if (!(u.cursor.left >= 0)) u.setLegend({ idx: last.times.length - 1 });
     }
 
     const figures = () => [last.times.map((t) => t / 1000), ...last.series.map((s) => s.values)];
@@ -139,9 +141,7 @@ const page = (() => {
     }
 
     const redraw = () => {
-      if (!plot) return;
-      build();
-      legend();
+      if (plot) build();
     };
     charts.add(redraw);
     new ResizeObserver(() => {
@@ -167,7 +167,7 @@ const page = (() => {
       const some = last.times.length < 4;
       if (!plot || some || names !== last.series.map((s) => s.name).join("\n")) build();
       else plot.setData(figures());
-      legend();
+      legend(plot);
     };
   }
 
