@@ -29,7 +29,7 @@ in
       name = "integration-all";
       runtimeInputs = [ pkgs.jq ];
       text = ''
-        XTCP2_VMS=${programs} XTCP2_FLAVORS=${./microvms/flavors.json} exec bash ${../ci/integration-all} "$@"
+        XTCP2_VMS=${programs} XTCP2_FLAVORS=${./microvms/flavors.json} exec bash ${../ci}/integration-all "$@"
       '';
     }
   );

@@ -178,7 +178,8 @@ static void on_plan(struct judge *j, const struct result_line *line, int64_t t_m
 
 static void on_begin(struct judge *j, const struct result_line *line, int64_t t_ms)
 {
-	const char *name = result_line_get(line, "check"), *timeout = result_line_get(line, "timeout_ms");
+	const char *name = result_line_get(line, "check"), *timeout = result_line_get(line, "timeout_ms"),
+		   *load = result_line_get(line, "load_ms");
 	struct judge_check *c = name ? named_check(j, name) : NULL;
 
 	if (!c || c->state == CHECK_PASS || c->state == CHECK_FAIL) {
@@ -188,6 +189,7 @@ static void on_begin(struct judge *j, const struct result_line *line, int64_t t_
 	c->state = CHECK_RUNNING;
 	c->begin_ms = t_ms;
 	c->timeout_ms = timeout ? strtoll(timeout, NULL, 10) : 0;
+	c->load_ms = load ? strtoll(load, NULL, 10) : 0;
 }
 
 static void on_end(struct judge *j, const struct result_line *line, int64_t t_ms)
@@ -237,7 +239,19 @@ static void on_metric(struct judge *j, const struct result_line *line)
 	}
 }
 
-/* Keep the note for people: "text" unchanged, any other pair as name=value. */
+/* Append the name of a figure with blanks for its underscores. */
+static size_t put_words(char *to, size_t size, const char *key)
+{
+	int n = snprintf(to, size, "%s", key);
+
+	for (char *p = to; *p; p++) {
+		if (*p == '_')
+			*p = ' ';
+	}
+	return (size_t)n;
+}
+
+/* Keep the note for people: "text" unchanged, any other pair as "name value", with commas between them. */
 static void on_note(struct judge *j, const struct result_line *line)
 {
 	char text[512] = "";
@@ -246,8 +260,11 @@ static void on_note(struct judge *j, const struct result_line *line)
 	for (size_t i = 0; i < line->pairs && n < sizeof(text); i++) {
 		const struct result_pair *p = &line->pair[i];
 		bool bare = strcmp(p->key, "text") == 0;
-		n += snprintf(text + n, sizeof(text) - n, "%s%s%s%s", i ? " " : "", bare ? "" : p->key,
-			      bare ? "" : "=", p->value);
+		n += snprintf(text + n, sizeof(text) - n, "%s", i ? ", " : "");
+		if (!bare && n < sizeof(text))
+			n += put_words(text + n, sizeof(text) - n, p->key);
+		if (n < sizeof(text))
+			n += snprintf(text + n, sizeof(text) - n, "%s%s", bare ? "" : " ", p->value);
 	}
 	judge_set_text(&j->last_note, text);
 	j->notes++;

@@ -23,6 +23,7 @@ struct judge_check {
 	int64_t begin_ms, end_ms; /* on the host's clock, since launch; -1: not yet */
 	int64_t guest_ms;	  /* the duration that the guest reported; -1: none */
 	int64_t timeout_ms;	  /* of a running check; 0: none given */
+	int64_t load_ms;	  /* of the load that it lasts for; 0: none given */
 };
 
 /* A fault that the harness itself found in the run, reported as one more test. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmrun/report.h"
+#include "vmrun/progress.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +11,10 @@
 #include "base/cleanup.h"
 #include "vmrun/judge.h"
 
-#define NAME_WIDTH 28
+#define NAME_WIDTH    28
+/* Where a reason goes on in further lines, and the columns of a figure. */
+#define REASON_INDENT 9
+#define FIGURE_WIDTH  14
 
 /* Digits of a figure: 7.65, not 7.6500000000000004. */
 #define FIGURE_DIGITS 10
@@ -222,49 +226,74 @@ int report_write(const char *dir, const struct judge *j)
 	return r;
 }
 
+/* A figure per line, names and values in columns; a longer text where it does not disturb the others. */
 static void summary_figures(FILE *to, const struct judge *j)
 {
 	const char *key;
 	json_t *value;
+	int width = 0;
 
-	if (json_object_size(j->metrics))
-		fputs("  figures:", to);
+	json_object_foreach(j->metrics, key, value) width =
+	    (int)strlen(key) > width ? (int)strlen(key) : width;
+	if (width)
+		fputs("  figures\n", to);
 	json_object_foreach(j->metrics, key, value)
 	{
 		char *text =
 		    json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(FIGURE_DIGITS));
-		fprintf(to, " %s=%s", key, text ? text : "?");
+		const char *shown = json_is_string(value) ? json_string_value(value) : text ? text : "?";
+		fprintf(to, "    %-*s  ", width, key);
+		if (json_is_string(value))
+			progress_wrap(to, shown, width + 6, width + 6);
+		else
+			fprintf(to, "%*s", FIGURE_WIDTH, shown);
+		fputc('\n', to);
 		free(text);
 	}
-	if (json_object_size(j->metrics))
-		fputc('\n', to);
+}
+
+/* ms < 0: unknown; the reason may be NULL. */
+static void summary_row(FILE *to, bool good, const char *name, int64_t ms, const char *reason)
+{
+	int column = fprintf(to, "  %-4s %-*s", good ? "ok" : "FAIL", NAME_WIDTH, name);
+
+	if (ms >= 0)
+		column += fprintf(to, " %7.1f s", seconds(ms));
+	if (reason && *reason) {
+		column += fprintf(to, "  ");
+		progress_wrap(to, reason, column, REASON_INDENT);
+	}
+	fputc('\n', to);
 }
 
 void report_summary(FILE *to, const struct judge *j, bool all)
 {
-	size_t pass = 0, i;
+	size_t i;
 	json_t *warning;
 
 	for (i = 0; i < j->checks_count; i++) {
 		const struct judge_check *c = &j->checks[i];
-		pass += passed(c);
 		if (all || !passed(c))
-			fprintf(to, "  %-4s %-*s %7.1f s%s%s\n", passed(c) ? "ok" : "FAIL", NAME_WIDTH,
-				c->name, seconds(judge_check_ms(c)), passed(c) ? "" : "  ",
-				passed(c) ? "" : why(c));
+			summary_row(to, passed(c), c->name, judge_check_ms(c), passed(c) ? NULL : why(c));
 	}
 	for (i = 0; i < j->findings_count; i++)
-		fprintf(to, "  FAIL %-*s  %s\n", NAME_WIDTH, j->findings[i].name,
-			j->findings[i].text ? j->findings[i].text : "");
-	json_array_foreach(j->warnings, i, warning) fprintf(to, "  note: %s\n", json_string_value(warning));
+		summary_row(to, false, j->findings[i].name, -1, j->findings[i].text);
+	json_array_foreach(j->warnings, i, warning)
+	{
+		fputs("  note: ", to);
+		progress_wrap(to, json_string_value(warning), 8, 8);
+		fputc('\n', to);
+	}
 	summary_figures(to, j);
-	fprintf(to, "%s %s (%s): %zu of %zu checks passed, boot %.1f s, launch to verdict %.1f s\n",
-		run_text(j, "flavor"), run_text(j, "accel"), outcome_verdict_name(j->verdict), pass,
-		j->checks_count, seconds(j->plan_ms), seconds(j->exit_ms >= 0 ? j->exit_ms : j->last_ms));
-	fprintf(to, "%s: %s\n",
-		j->verdict == VERDICT_PASS   ? "PASS"
-		: j->verdict == VERDICT_FAIL ? "FAIL"
-		: j->verdict == VERDICT_NONE ? "NO VERDICT"
-					     : "COULD NOT RUN",
-		j->reason ? j->reason : "");
+	fprintf(to, "  %s on %s:", run_text(j, "flavor"), run_text(j, "accel"));
+	if (j->plan_ms >= 0)
+		fprintf(to, " boot %.1f s,", seconds(j->plan_ms));
+	fprintf(to, " launch to verdict %.1f s\n", seconds(j->exit_ms >= 0 ? j->exit_ms : j->last_ms));
+	const char *verdict = j->verdict == VERDICT_PASS   ? "PASS"
+			      : j->verdict == VERDICT_FAIL ? "FAIL"
+			      : j->verdict == VERDICT_NONE ? "NO VERDICT"
+							   : "COULD NOT RUN";
+	int column = fprintf(to, "%s: ", verdict);
+	progress_wrap(to, j->reason ? j->reason : "", column, 2);
+	fputc('\n', to);
 }

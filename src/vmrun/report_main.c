@@ -274,6 +274,8 @@ static int cmd_begin(char **args, int n)
 	struct result_line line = {.verb = RESULT_BEGIN};
 	add(&line, "check", args[0]);
 	add(&line, "timeout_ms", args[1]);
+	if (n > 2)
+		add(&line, "load_ms", args[2]);
 	return send_record(&line, NULL);
 }
 
@@ -340,7 +342,7 @@ static const struct command {
 	int (*run)(char **args, int n);
 } commands[] = {
     {"plan", "CHECK,CHECK,...", 1, 1, 0, 0, cmd_plan},
-    {"begin", "CHECK TIMEOUT_MS", 2, 2, 1, 0, cmd_begin},
+    {"begin", "CHECK TIMEOUT_MS [LOAD_MS]", 2, 3, 1, 0, cmd_begin},
     {"end", "CHECK PASS|FAIL MS [REASON]", 3, 4, 1, 2, cmd_end},
     {"note", "TEXT", 1, 1, 0, 0, cmd_note},
     {"metric", "NAME VALUE", 2, 2, 1, 0, cmd_metric},

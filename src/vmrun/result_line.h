@@ -11,7 +11,7 @@
  * the guest's CLOCK_MONOTONIC. The verbs and their pairs:
  *
  *	PLAN checks=A,B,C              the first record
- *	BEGIN check=A timeout_ms=N     the guest itself enforces N
+ *	BEGIN check=A timeout_ms=N [load_ms=M]     the guest itself enforces N; A lasts for a load of M
  *	END check=A verdict=PASS|FAIL ms=N reason="..."
  *	METRIC name=value ...          a figure for the report
  *	NOTE text="..."   HEARTBEAT name=value ...   signs of life

@@ -152,7 +152,7 @@ static void answer_bye(struct run *r)
 	r->answered = true;
 	vm_write(&r->vm, CHANNEL_RESULT, RESULT_ACK, strlen(RESULT_ACK));
 	if (!r->options->keep_alive) {
-		progress_step(&r->progress, "power-off");
+		progress_step(&r->progress, "power-off", 0);
 		return;
 	}
 	emit_text(r, "stop", "reason", "bye");
@@ -176,7 +176,7 @@ static void show_progress(struct run *r, bool was_planned)
 	}
 	const struct judge_check *running = judge_running(j);
 	if (running && running->end_ms < 0 && strcmp(r->progress.step, running->name) != 0)
-		progress_step(&r->progress, running->name);
+		progress_step(&r->progress, running->name, running->load_ms);
 }
 
 static void on_record_line(const char *line, size_t len, void *data)
@@ -260,7 +260,7 @@ static void on_cont(const json_t *result, const char *error, void *data)
 	r->activity_ms = events_now_ms(r->events);
 	events_emit(r->events, "started", NULL);
 	if (!json_array_size(r->setup->flavor.checks)) {
-		progress_done(&r->progress, "boot", true, -1, "no self-test in this flavor");
+		progress_line(&r->progress, "  this flavor has no self-test");
 		keep(r);
 	}
 }
@@ -432,7 +432,7 @@ static void launch(struct run *r)
 	else if (r->options->debug_shell)
 		progress_line(&r->progress,
 			      "the guest has this terminal; " SHELL_ESCAPE_NAME " ends the run\r");
-	progress_step(&r->progress, "boot");
+	progress_step(&r->progress, "boot", 0);
 }
 
 static void examine(struct run *r)
@@ -447,7 +447,7 @@ static void examine(struct run *r)
 	    .paused = r->over == OVER_PANIC,
 	};
 	snprintf(path, sizeof(path), "%s/autopsy.txt", r->setup->report);
-	progress_step(&r->progress, "autopsy");
+	progress_step(&r->progress, "autopsy", 0);
 	autopsy_run(&a, path, summary);
 	progress_clear(&r->progress);
 	r->progress.step[0] = '\0';

@@ -132,6 +132,8 @@ void judge_finish(struct judge *j)
 	else if (bad)
 		n = asprintf(&text, "%zu of %zu checks did not pass%s%s", bad, j->checks_count,
 			     j->findings_count ? "; " : "", j->findings_count ? j->findings[0].text : "");
+	else if (j->checks_count == 0)
+		n = asprintf(&text, "the machine ran; this flavor has no checks");
 	else
 		n = asprintf(&text, "%zu of %zu checks passed", j->checks_count, j->checks_count);
 	j->reason = n < 0 ? NULL : text;

@@ -22,6 +22,27 @@ package_list() {
   echo "$BATS_TEST_TMPDIR/list"
 }
 
+@test "every command answers --help and ends, and refuses an unknown option in one line" {
+  local command n=0
+  for command in ci/*; do
+    [ -f "$command" ] && [ -x "$command" ] || continue
+    n=$((n + 1))
+    run --separate-stderr timeout 20 "$command" --help
+    [ "$status" -eq 0 ] && [ -z "$stderr" ] && [ "${#lines[@]}" -ge 2 ] || { echo "$command --help: $status $output $stderr"; return 1; }
+    [[ $output != *SPDX* && $output != *shellcheck* ]]
+    run timeout 20 "$command" --bogus
+    [ "$status" -eq 3 ] && [ "${#lines[@]}" -eq 1 ] && [[ $output == *"--bogus"*"(see $command --help)" ]] ||
+      { echo "$command --bogus: $status $output"; return 1; }
+  done
+  [ "$n" -ge 20 ]
+  run timeout 20 ci/lint nonsense
+  [[ $status -eq 3 && $output == "lint: no check 'nonsense' (see ci/lint --help)" ]]
+  run timeout 20 ci/test nonsense
+  [[ $status -eq 3 && $output == "test: no ring 'nonsense'; there are: unit "* ]]
+  run timeout 60 ci/vm lifecycle --bogus
+  [[ $status -eq 3 && $output == "vm: unknown option '--bogus'; those of xtcp2-vmrun are --flavor "*" --fail-fast (see ci/vm --help)" ]]
+}
+
 @test "ci/fresh refuses an unknown release in one line that names the possible ones" {
   run -3 ci/fresh potato
   [ "$output" = "fresh: unknown release 'potato': possible are bookworm trixie forky sid" ]

@@ -135,7 +135,7 @@ kernels() {
 kernels_with() {
   local top=$BATS_TEST_TMPDIR/tree
   mkdir -p "$top/ci" "$top/guest/debian"
-  cp ci/kernels ci/packages "$top/ci/" && cp guest/debian/{lib.bash,host-packages} "$top/guest/debian/"
+  cp ci/kernels ci/packages ci/usage.bash "$top/ci/" && cp guest/debian/{lib.bash,host-packages} "$top/guest/debian/"
   printf '#!/bin/sh\n' >"$top/ci/deps"
   cat >"$top/guest/debian/kernel" <<'E'
 #!/bin/sh
@@ -262,6 +262,20 @@ check() {
   grep -qE '^end E FAIL ' <<<"$output"
   PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$BATS_TEST_TMPDIR/st/self-test" C
   [[ ${lines[-1]} == "overall PASS" ]]
+}
+
+@test "a check that leaves a process behind fails, and the process is ended" {
+  mkdir -p "$BATS_TEST_TMPDIR/bin" && printf '#!/bin/sh\necho "$@"\n' >"$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  chmod +x "$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  cp -r guest/self-test "$BATS_TEST_TMPDIR/st" && rm "$BATS_TEST_TMPDIR"/st/checks.d/*
+  printf '%s\n' '#!/bin/bash' '# timeout: 20' 'sleep 300 >/dev/null 2>&1 & echo $! >'"$BATS_TEST_TMPDIR/pid" 'echo done' >"$BATS_TEST_TMPDIR/st/checks.d/LEAVES"
+  # A function in the background is a subshell, whose end leaves the program: the way in which it happens.
+  printf '%s\n' '#!/bin/bash' '# timeout: 20' 'sleep 300 >/dev/null 2>&1 & kill $!; echo done' >"$BATS_TEST_TMPDIR/st/checks.d/ENDS"
+  chmod +x "$BATS_TEST_TMPDIR"/st/checks.d/*
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run -1 "$BATS_TEST_TMPDIR/st/self-test" LEAVES
+  grep -qE "^end LEAVES FAIL [0-9]+ leaves processes behind: sleep \(pid $(<"$BATS_TEST_TMPDIR/pid")\) ; it said: done$" <<<"$output"
+  wait_for 20 not kill -0 "$(<"$BATS_TEST_TMPDIR/pid")"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$BATS_TEST_TMPDIR/st/self-test" ENDS
 }
 
 @test "what a check must have alone is one of the words that the self-test knows" {

@@ -276,7 +276,7 @@ static void test_judge_order_and_allow_list(void **state)
 	feed_record(&j, 2, "METRIC rows=12 rate=1.5 name=x");
 	feed_record(&j, 3, "END check=A verdict=PASS ms=77");
 	feed_record(&j, 4, "HEARTBEAT rows=12 text=\"all is well\"");
-	assert_string_equal(j.last_note, "rows=12 all is well");
+	assert_string_equal(j.last_note, "rows 12, all is well");
 	feed_record(&j, 5, "OVERALL verdict=PASS");
 	feed_record(&j, 6, "BYE");
 	end_run(&j);
