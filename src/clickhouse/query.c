@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/expand.h"
 #include "base/fetch.h"
 #include "base/flags.h"
+#include "base/input.h"
 #include "clickhouse/query_server.h"
 #include "clickhouse/sql.h"
 
@@ -34,10 +36,11 @@ static const struct {
 };
 
 struct query {
-	struct query_server server;
+	struct query_server *server;
 	const char *format;
 	struct str statement;
-	bool sends_data; /* standard input follows the statement */
+	bool sends_data;       /* follow the statement: */
+	struct expand *upload; /* the bytes of this file, or NULL for those of standard input */
 	CURL *curl;
 	struct buf error;	  /* the server's text, of an answer that is no result */
 	bool closed, write_fails; /* stdout: closed by its reader, or another failure */
@@ -83,11 +86,16 @@ static size_t take(char *data, size_t size, size_t count, void *query)
 
 static size_t give(char *to, size_t size, size_t count, void *query)
 {
+	struct query *q = query;
+
 	for (;;) {
-		ssize_t n = read(STDIN_FILENO, to, size * count);
+		ssize_t n = q->upload ? expand_read(q->upload, to, size * count)
+				      : read(STDIN_FILENO, to, size * count);
 		if (n >= 0)
 			return (size_t)n;
-		if (errno != EINTR)
+		if (q->upload)
+			fprintf(stderr, PROGRAM ": -insert: %s\n", strerror((int)-n));
+		if (q->upload || errno != EINTR)
 			return CURL_READFUNC_ABORT;
 	}
 }
@@ -99,7 +107,7 @@ static CURLcode transfer(struct query *q, struct curl_slist **headers)
 	char *text = curl_easy_escape(q->curl, q->statement.p, (int)q->statement.len);
 	char *format = curl_easy_escape(q->curl, q->format, 0);
 
-	buf_printf(&url, "%s?default_format=%s", q->server.url, format ? format : "");
+	buf_printf(&url, "%s?default_format=%s", q->server->url, format ? format : "");
 	if (q->sends_data && text)
 		buf_printf(&url, "&query=%s", text);
 	curl_free(text);
@@ -110,13 +118,14 @@ static CURLcode transfer(struct query *q, struct curl_slist **headers)
 	curl_easy_setopt(q->curl, CURLOPT_URL, buf_cstr(&url));
 	curl_easy_setopt(q->curl, CURLOPT_HTTPHEADER, *headers);
 	curl_easy_setopt(q->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(q->curl, CURLOPT_USERNAME, q->server.user);
-	curl_easy_setopt(q->curl, CURLOPT_PASSWORD, q->server.password);
+	curl_easy_setopt(q->curl, CURLOPT_USERNAME, q->server->user);
+	curl_easy_setopt(q->curl, CURLOPT_PASSWORD, q->server->password);
 	curl_easy_setopt(q->curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(q->curl, CURLOPT_WRITEDATA, q);
 	if (q->sends_data) {
 		curl_easy_setopt(q->curl, CURLOPT_POST, 1L);
 		curl_easy_setopt(q->curl, CURLOPT_READFUNCTION, give);
+		curl_easy_setopt(q->curl, CURLOPT_READDATA, q);
 	} else {
 		fetch_set_body(q->curl, q->statement.p, q->statement.len);
 	}
@@ -149,33 +158,63 @@ static void tell(struct query *q, CURLcode r, const struct options *o)
 			PROGRAM
 			": nothing answers at %s: start `xtcp2-clickhouse -data DIR`, or let the query open "
 			"the directory: -data DIR\n",
-			q->server.url);
+			q->server->url);
 	else
-		fprintf(stderr, PROGRAM ": %s: %s\n", q->server.url,
+		fprintf(stderr, PROGRAM ": %s: %s\n", q->server->url,
 			r ? curl_easy_strerror(r) : "the answer is not that of xtcp2-clickhouse");
 }
 
-static int ask(struct query *q, struct options *o)
+/* Send the statement and print the result. Return whether it succeeded, after a message if not. */
+static bool send_statement(struct query *q, const struct options *o)
 {
 	struct curl_slist *headers = NULL;
 	long status = 0;
-	int r = query_server_open(&q->server, o, &q->error);
 
-	if (r) {
-		tell(q, CURLE_OK, o);
-		return EXIT_FAILURE;
-	}
 	q->curl = fetch_new(NULL, 0);
-	CURLcode c = q->curl ? transfer(q, &headers) : CURLE_OUT_OF_MEMORY;
-	if (q->curl)
-		curl_easy_getinfo(q->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (!q->curl)
+		return false;
+	CURLcode c = transfer(q, &headers);
+	curl_easy_getinfo(q->curl, CURLINFO_RESPONSE_CODE, &status);
 	bool done = q->closed || (c == CURLE_OK && status == 200);
 	/* Of a child that has ended itself, the message is on stderr. */
-	bool silent = q->write_fails || (!query_server_close(&q->server) && !status);
-	if (!done && !silent && q->curl)
+	bool told = q->write_fails || c == CURLE_ABORTED_BY_CALLBACK ||
+		    (!done && !status && !query_server_close(q->server));
+	if (!done && !told)
 		tell(q, c, o);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(q->curl);
+	return done;
+}
+
+/* Insert a recording before the statement runs. */
+static bool insert(const struct query *for_this, const struct options *o, const char *path)
+{
+	static const char statement[] = "INSERT INTO xtcp.xtcp_flat_records_in FORMAT ProtobufList";
+	struct query q = {.server = for_this->server,
+			  .format = for_this->format,
+			  .statement = str_of(statement),
+			  .sends_data = true};
+	_cleanup_close_ int fd = input_open(path);
+
+	if (fd < 0) {
+		fprintf(stderr, PROGRAM ": -insert %s: %s\n", path, input_strerror(errno));
+		return false;
+	}
+	q.upload = expand_new(fd);
+	bool done = q.upload && send_statement(&q, o);
+	expand_free(q.upload);
+	buf_free(&q.error);
+	return done;
+}
+
+static int ask(struct query *q, struct options *o, const char *recording)
+{
+	if (query_server_open(q->server, o, &q->error)) {
+		fprintf(stderr, PROGRAM ": %.*s\n", (int)text_length(&q->error), (const char *)q->error.data);
+		return EXIT_FAILURE;
+	}
+	bool done = (!*recording || insert(q, o, recording)) && send_statement(q, o);
+	query_server_close(q->server);
 	return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -190,7 +229,8 @@ static bool read_statement(struct buf *text)
 	return buf_ok(text) && !ferror(stdin);
 }
 
-static void parse(struct options *o, const char **format, struct buf *words, int argc, char **argv)
+static void parse(struct options *o, const char **format, const char **recording, struct buf *words, int argc,
+		  char **argv)
 {
 	static const char summary[] =
 	    "asks a running xtcp2-clickhouse, or opens the directory itself. An INSERT without data takes it from "
@@ -203,6 +243,8 @@ static void parse(struct options *o, const char **format, struct buf *words, int
 	    {"format", FLAG_STRING, format,
 	     "auto is a table on a terminal and TabSeparated in a pipe; table, tsv, csv, json (one object per line), "
 	     "vertical, or any format of ClickHouse. FORMAT in the statement wins"},
+	    {"insert", FLAG_STRING, recording,
+	     "recording in protobufList, gzip and zstd included, to insert before the statement runs; \"\" for none"},
 	    {"user", FLAG_STRING, &o->user,
 	     "user that asks; the password of default is $XTCP2_CLICKHOUSE_PASSWORD, that of " SERVICE_READER
 	     " $XTCP2_CLICKHOUSE_READER_PASSWORD, or with -data the file in it"},
@@ -248,11 +290,11 @@ int query_run(int argc, char **argv)
 	struct options o = SERVICE_DEFAULTS;
 	_cleanup_buf_ struct buf words = {0};
 	char password[PASSWORD_MAX];
-	const char *format = "auto";
+	const char *format = "auto", *recording = "";
 	struct sql_head head;
 
 	o.user = "";
-	parse(&o, &format, &words, argc, argv);
+	parse(&o, &format, &recording, &words, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	bool given = words.len > 0;
 	if (!given && isatty(STDIN_FILENO)) {
@@ -271,12 +313,14 @@ int query_run(int argc, char **argv)
 	}
 	if (choose_password(&o, password))
 		return EXIT_FAILURE;
-	struct query q = {.format = format_of(format),
+	struct query_server server;
+	struct query q = {.server = &server,
+			  .format = format_of(format),
 			  .statement = {(const char *)words.data, (uint32_t)words.len}};
 	q.sends_data = given &&
 		       sql_head_parse(q.statement.p, q.statement.len, true, &head) == SQL_HEAD_INSERT &&
 		       head.data >= q.statement.len;
-	int status = ask(&q, &o);
+	int status = ask(&q, &o, recording);
 	buf_free(&q.error);
 	return status;
 }

@@ -234,7 +234,7 @@ ORDER BY time DESC;
 
 -- Each run of each daemon: record_counter grows by one per worker, so a number that is missing between the first and the last is
 -- a record that was lost on the way. `numbered` is how many the run had numbered when it sent the last record
--- that is here: the `produced` of its ledger, if none is missing at its end. `expired` are those before the first one, which the
+-- that is here: the records of its ledger, if none is missing at its end. `expired` are those before the first one, which the
 -- table no longer keeps, or that were lost. `twice` came again, as over Kafka after a crash.
 CREATE OR REPLACE VIEW xtcp.losses AS
 SELECT

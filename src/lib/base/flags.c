@@ -192,7 +192,7 @@ static void print_help(const struct flag *flags, const char *program, const char
 }
 
 static void parse(const struct flag *flags, int argc, char *const *argv, const char *summary,
-		  const char *usage, struct buf *words)
+		  const char *usage, struct buf *words, const char **rest, size_t *count)
 {
 	const char *program = base_name(argv[0]);
 
@@ -206,6 +206,10 @@ static void parse(const struct flag *flags, int argc, char *const *argv, const c
 			exit(flags_print_version(program));
 		if (flags_wants_help(argv[i])) {
 			print_help(flags, program, summary, usage);
+		}
+		if (rest && (name == argv[i] || !*name)) {
+			rest[(*count)++] = argv[i];
+			continue;
 		}
 		if (words && name == argv[i]) {
 			if (words->len)
@@ -229,11 +233,20 @@ static void parse(const struct flag *flags, int argc, char *const *argv, const c
 
 void flags_parse(const struct flag *flags, int argc, char *const *argv, const char *summary)
 {
-	parse(flags, argc, argv, summary, NULL, NULL);
+	parse(flags, argc, argv, summary, NULL, NULL, NULL, NULL);
 }
 
 void flags_parse_words(const struct flag *flags, int argc, char *const *argv, const char *summary,
 		       const char *usage, struct buf *words)
 {
-	parse(flags, argc, argv, summary, usage, words);
+	parse(flags, argc, argv, summary, usage, words, NULL, NULL);
+}
+
+size_t flags_parse_rest(const struct flag *flags, int argc, char *const *argv, const char *summary,
+			const char *usage, const char **rest)
+{
+	size_t count = 0;
+
+	parse(flags, argc, argv, summary, usage, NULL, rest, &count);
+	return count;
 }

@@ -54,6 +54,10 @@ struct buf;
 void flags_parse_words(const struct flag *flags, int argc, char *const *argv, const char *summary,
 		       const char *usage, struct buf *words);
 
+/* The same, with the arguments beside the flags, such as files or "-", in rest, which has room for argc. Return their number. */
+size_t flags_parse_rest(const struct flag *flags, int argc, char *const *argv, const char *summary,
+			const char *usage, const char **rest);
+
 /* Print the table with its defaults. */
 void flags_print(FILE *to, const struct flag *flags);
 

@@ -13,6 +13,7 @@
 const struct look_command look_table[] = {
     {"ss", "print this host's TCP sockets once: those of all namespaces, filtered as by ss(8)", look_ss},
     {"top", "show them live, the busiest on top", look_top},
+    {"cat", "read recordings in any format and write them in another, filtered", look_cat},
     {"fields", "list every field of a record with its type, unit and meaning", look_fields},
     {0},
 };

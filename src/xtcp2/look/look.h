@@ -26,6 +26,7 @@ extern const struct look_command {
 
 int look_ss(int argc, char **argv);
 int look_top(int argc, char **argv);
+int look_cat(int argc, char **argv);
 int look_fields(int argc, char **argv);
 
 #endif
