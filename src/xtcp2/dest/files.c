@@ -88,7 +88,10 @@ static int files_connect(struct dest_io *io, int64_t deadline_ns)
 	file_name_fixed(maker_file_name(f->maker), directory);
 	if (access(directory, W_OK | X_OK) < 0) {
 		int err = errno;
-		dest_why(io, err, "cannot write in the directory %s", directory);
+		dest_why(
+		    io, err,
+		    "uid %u cannot write in %s (give it that directory, or name one that is missing, which is made)",
+		    (unsigned)geteuid(), directory);
 		return -err;
 	}
 	if (!f->recovered) {

@@ -122,7 +122,9 @@ void keep_apply(const struct keep *k, const struct file_name *f, const char *nam
 		total += l.files[i].size;
 	for (; doomed.count < l.count; doomed.count++) {
 		const struct found *file = &l.files[doomed.count];
-		if (!(k->age_ns && file->modified_ns < now - k->age_ns) && !(k->bytes && total > k->bytes))
+		bool old = k->age_ns && file->modified_ns < now - k->age_ns;
+		bool much = k->bytes && total > k->bytes && doomed.count + 1 < l.count;
+		if (!old && !much)
 			break;
 		total -= file->size;
 	}

@@ -10,7 +10,7 @@
 
 struct keep {
 	int64_t age_ns; /* delete files that were finished longer ago; 0 for no limit */
-	uint64_t bytes; /* delete the oldest while all take more; 0 for no limit */
+	uint64_t bytes; /* delete the oldest, but not the last one, while all take more; 0 for no limit */
 };
 
 /* Apply the limits. A file that cannot be deleted is counted and logged. `name` is for the log. */
