@@ -102,40 +102,40 @@ static int dial(const char *host, uint16_t port, char *error, size_t size)
 
 static int dial_unix(const char *path, struct grpc_connection *c, char *error, size_t size)
 {
-	int fd = unix_socket_connect(path);
+	int r = grpc_connect_unix(c, path);
 
-	snprintf(c->name, sizeof(c->name), "%s", path);
-	snprintf(c->authority, sizeof(c->authority), "localhost");
-	if (fd == -EACCES || fd == -EPERM)
+	if (r == -EACCES || r == -EPERM)
 		snprintf(
 		    error, size,
 		    "the socket %s does not let this user in; be root or a member of a group that the daemon's -grpcAdmins or -grpcReaders names",
 		    path);
-	else if (fd == -ENOENT || fd == -ECONNREFUSED)
+	else if (r == -ENOENT || r == -ECONNREFUSED)
 		snprintf(
 		    error, size,
 		    "nothing listens on %s; start the daemon (xtcp2 -grpcSocket %s), or name another place with -socket",
 		    path, path);
-	else if (fd < 0)
-		snprintf(error, size, "cannot connect to %s: %s", path, strerror(-fd));
-	return fd;
+	else if (r < 0)
+		snprintf(error, size, "cannot connect to %s: %s", path, strerror(-r));
+	return r;
 }
 
-/* Connect over TCP or the UNIX socket, before TLS. Return the descriptor or -errno. */
+/* Connect over TCP or the UNIX socket, before TLS. 0 or -errno. */
 static int dial_target(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
 {
 	const char *host = *t->host ? t->host : GRPC_TARGET_HOST, *path = usual_socket();
 
 	if (*t->socket)
 		return dial_unix(t->socket, c, error, size);
-	if (!*t->host && t->port == GRPC_TARGET_PORT && !t->tls && *path) {
-		int fd = dial_unix(path, c, error, size);
-		if (fd >= 0)
-			return fd;
-	}
+	if (!*t->host && t->port == GRPC_TARGET_PORT && !t->tls && *path &&
+	    dial_unix(path, c, error, size) == 0)
+		return 0;
 	snprintf(c->name, sizeof(c->name), "%s port %u", host, t->port);
 	snprintf(c->authority, sizeof(c->authority), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, t->port);
-	return dial(host, (uint16_t)t->port, error, size);
+	int fd = dial(host, (uint16_t)t->port, error, size);
+	if (fd < 0)
+		return fd;
+	c->fd = fd;
+	return 0;
 }
 
 /* Tokens */
@@ -227,16 +227,13 @@ static int start_tls(struct grpc_connection *c, const struct grpc_target *t, cha
 
 /* Connections */
 
-int grpc_connect(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
+static int connect_target(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size)
 {
-	int r = 0;
+	int r = dial_target(c, t, error, size);
 
-	*c = (struct grpc_connection){.fd = -1};
-	int fd = dial_target(c, t, error, size);
-	if (fd < 0)
-		return fd;
-	c->fd = fd;
-	if (t->tls)
+	c->advice = t->tls ? "; is it the port of -grpcPort?"
+			   : "; is it the port of -grpcPort, and is that without -grpcTls?";
+	if (r == 0 && t->tls)
 		r = start_tls(c, t, error, size);
 	if (r == 0)
 		r = authorize(c, t, error, size);
@@ -245,24 +242,15 @@ int grpc_connect(struct grpc_connection *c, const struct grpc_target *t, char *e
 	return r;
 }
 
-void grpc_disconnect(struct grpc_connection *c)
+struct grpc_client *grpc_target_client(struct loop *loop, const struct grpc_target *t, char *error,
+				       size_t size)
 {
-	if (c->fd < 0)
-		return;
-	tls_free(c->tls);
-	tls_context_free(c->tls_context);
-	close(c->fd);
-	c->tls = NULL;
-	c->tls_context = NULL;
-	c->fd = -1;
-}
+	struct grpc_connection connection = GRPC_DISCONNECTED;
 
-ssize_t grpc_recv(struct grpc_connection *c, void *data, size_t size)
-{
-	return c->tls ? tls_recv(c->tls, data, size) : recv(c->fd, data, size, MSG_DONTWAIT);
-}
-
-ssize_t grpc_transmit(struct grpc_connection *c, const void *data, size_t size)
-{
-	return c->tls ? tls_send(c->tls, data, size) : send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (connect_target(&connection, t, error, size) < 0)
+		return NULL;
+	struct grpc_client *client = grpc_client_new(loop, &connection);
+	if (!client)
+		snprintf(error, size, "cannot start a connection: %s", strerror(errno));
+	return client;
 }

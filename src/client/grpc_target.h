@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/flags.h"
+#include "base/loop.h"
+#include "grpc/grpc_client.h"
 
 #define GRPC_TARGET_HOST "localhost"
 #define GRPC_TARGET_PORT 8889
@@ -47,29 +48,11 @@ struct grpc_target {
 /* Check the values of the flags. 0, or -EINVAL with one sentence in error. */
 int grpc_target_check(const struct grpc_target *t, char *error, size_t size);
 
-/* Longest name of a peer, and longest header field of a token, each with its NUL. */
-#define GRPC_TARGET_NAME_MAX   300
-#define GRPC_AUTHORIZATION_MAX 600
-
-/* Initialise with {.fd = -1}. */
-struct grpc_connection {
-	int fd; /* non-blocking */
-	struct tls_context *tls_context;
-	struct tls *tls;			    /* NULL without TLS */
-	char name[GRPC_TARGET_NAME_MAX];	    /* in messages: "localhost port 8889" */
-	char authority[GRPC_TARGET_NAME_MAX];	    /* in requests */
-	char authorization[GRPC_AUTHORIZATION_MAX]; /* "Bearer TOKEN", "" for none */
-};
-
 /*
- * Connect; blocks for at most five seconds, and as long again for TLS. 0, or -errno
- * with one sentence in error that says what to do; c is then closed.
+ * Connect; blocks for at most five seconds, and as long again for TLS. NULL with one
+ * sentence in error that says what to do.
  */
-int grpc_connect(struct grpc_connection *c, const struct grpc_target *t, char *error, size_t size);
-/* Close the connection; fine for a closed one (fd -1). */
-void grpc_disconnect(struct grpc_connection *c);
-/* As recv(2) and send(2), with or without TLS; they do not block. */
-ssize_t grpc_recv(struct grpc_connection *c, void *data, size_t size);
-ssize_t grpc_transmit(struct grpc_connection *c, const void *data, size_t size);
+struct grpc_client *grpc_target_client(struct loop *loop, const struct grpc_target *t, char *error,
+				       size_t size);
 
 #endif

@@ -20,7 +20,7 @@
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/protowire.h"
-#include "client/grpc_client.h"
+#include "client/grpc_target.h"
 #include "control/trailer.h"
 #include "filter/filter.h"
 #include "record/encoder.h"
@@ -232,7 +232,7 @@ static int stream_open(struct app *app, struct stream *s, char *error, size_t si
 
 	request.filter = (char *)filter;
 	s->app = app;
-	s->client = grpc_client_new(app->loop, &target, error, size);
+	s->client = grpc_target_client(app->loop, &target, error, size);
 	if (!s->client)
 		return -ENOTCONN;
 	grpc_client_on_idle(s->client, on_idle, app);

@@ -17,7 +17,7 @@
 #include "base/input.h"
 #include "base/suggest.h"
 #include "client/config_json.h"
-#include "client/grpc_client.h"
+#include "client/grpc_target.h"
 #include "control/message.h"
 
 #define SERVICE "/xtcp_config.v1.ConfigService/"
@@ -42,7 +42,7 @@ struct rpc {
 	const ProtobufCMessageDescriptor *expected;
 	ProtobufCMessage *response; /* freed by rpc_free() */
 	bool timed_out;
-	char peer[GRPC_TARGET_NAME_MAX];
+	char peer[GRPC_PEER_NAME_MAX];
 };
 
 static void on_message(struct grpc_client_call *call, struct str message)
@@ -118,7 +118,8 @@ static int invoke(const char *method, const ProtobufCMessage *request,
 		return 2;
 	}
 	struct rpc x = {.expected = expected, .loop = loop_new()};
-	struct grpc_client *client = x.loop ? grpc_client_new(x.loop, &target, error, sizeof(error)) : NULL;
+	struct grpc_client *client =
+	    x.loop ? grpc_target_client(x.loop, &target, error, sizeof(error)) : NULL;
 
 	if (!client) {
 		fprintf(stderr, "xtcp2ctl: %s\n", x.loop ? error : "no event loop");

@@ -14,7 +14,7 @@
 #include "api/grpc_server.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "client/grpc_client.h"
+#include "client/grpc_target.h"
 #include "config/config.h"
 #include "grpc/grpc_chunk.h"
 #include "poll/poll.h"
@@ -114,7 +114,7 @@ static int setup(void **state)
 	struct grpc_target target = GRPC_TARGET_INIT;
 	target.host = "127.0.0.1";
 	target.port = h2_server_port(grpc_server_transport(rig.server));
-	rig.client = grpc_client_new(rig.loop, &target, error, sizeof(error));
+	rig.client = grpc_target_client(rig.loop, &target, error, sizeof(error));
 	rig.call = (struct grpc_client_call){.path = "/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords",
 					     .trailer = "xtcp2-missed-records",
 					     .message = on_message,

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/grpc_client.h"
+#include "grpc/grpc_client.h"
 
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <string.h>
 
 #include "base/cleanup.h"
-#include "grpc/tls.h"
 
 /* Header fields of a request: always, and with a deadline and a token. */
 #define REQUEST_FIELDS_ALWAYS 7
@@ -60,7 +59,7 @@ static void call_done(struct grpc_client_call *call, enum grpc_code code, const 
 }
 
 /* Give up the connection: end every call with the reason. */
-static void client_lost(struct grpc_client *c, const char *reason)
+static void lose(struct grpc_client *c, const char *reason)
 {
 	char text[512];
 
@@ -77,11 +76,9 @@ static void client_lost(struct grpc_client *c, const char *reason)
 		    "%s closed the connection without an answer: a daemon that restarts or ends does so, or one with -grpcTls",
 		    c->connection.name);
 	else
-		snprintf(
-		    text, sizeof(text),
-		    "what listens on %s does not speak gRPC (HTTP/2 with%s TLS); is it the port of -grpcPort%s?",
-		    c->connection.name, c->connection.tls ? "" : "out",
-		    c->connection.tls ? "" : ", and is that without -grpcTls");
+		snprintf(text, sizeof(text), "what listens on %s does not speak gRPC (HTTP/2 with%s TLS)%s",
+			 c->connection.name, c->connection.tls ? "" : "out",
+			 c->connection.advice ? c->connection.advice : "");
 	while (c->calls)
 		call_done(c->calls, GRPC_UNAVAILABLE, text);
 }
@@ -148,7 +145,7 @@ static void client_event(struct loop_watch *w, uint32_t events)
 	if (c->idle)
 		c->idle(c->idle_data);
 	if (r < 0)
-		client_lost(c, strerror(-r));
+		lose(c, strerror(-r));
 }
 
 /* Responses */
@@ -271,7 +268,10 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 static ssize_t read_request(nghttp2_session *session, int32_t id, uint8_t *buf, size_t size, uint32_t *flags,
 			    nghttp2_data_source *source, void *data)
 {
-	struct grpc_client_call *call = source->ptr;
+	struct grpc_client_call *call = call_of(session, id);
+
+	if (!call)
+		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* cancelled */
 	size_t n = call->out.len < size ? call->out.len : size;
 
 	memcpy(buf, call->out.data, n);
@@ -292,7 +292,7 @@ static nghttp2_nv field(const char *name, const char *value)
 int grpc_client_start(struct grpc_client *c, struct grpc_client_call *call)
 {
 	char timeout[GRPC_TIMEOUT_TEXT] = "";
-	nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_request};
+	nghttp2_data_provider provider = {.read_callback = read_request};
 	nghttp2_nv fields[REQUEST_FIELDS_MAX] = {
 	    field(":method", "POST"),	  field(":scheme", c->connection.tls ? "https" : "http"),
 	    field(":path", call->path),	  field(":authority", c->connection.authority),
@@ -339,6 +339,19 @@ int grpc_client_send(struct grpc_client_call *call, const ProtobufCMessage *mess
 	return client_arm(call->client);
 }
 
+void grpc_client_cancel(struct grpc_client_call *call, enum grpc_code code, const char *text)
+{
+	struct grpc_client *c = call->client;
+
+	/* The session forgets the call before its owner does. */
+	nghttp2_session_set_stream_user_data(c->session, call->id, NULL);
+	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, call->id, NGHTTP2_CANCEL);
+	call->status_seen = false;
+	call_done(call, code, text);
+	if (!c->gone)
+		client_arm(c);
+}
+
 /* The connection */
 
 static int session_start(struct grpc_client *c)
@@ -364,28 +377,25 @@ static int session_start(struct grpc_client *c)
 	return 0;
 }
 
-struct grpc_client *grpc_client_new(struct loop *loop, const struct grpc_target *target, char *error,
-				    size_t size)
+struct grpc_client *grpc_client_new(struct loop *loop, struct grpc_connection *connection)
 {
 	struct grpc_client *c = calloc(1, sizeof(*c));
 
 	if (!c) {
-		snprintf(error, size, "no memory for a connection");
+		grpc_disconnect(connection);
+		errno = ENOMEM;
 		return NULL;
 	}
-	*c = (struct grpc_client){.loop = loop, .armed = EPOLLIN | EPOLLOUT};
-	c->watch = (struct loop_watch){.name = "grpc client", .fn = client_event, .data = c};
-	if (grpc_connect(&c->connection, target, error, size) < 0) {
-		free(c);
-		return NULL;
-	}
-	c->watch.fd = c->connection.fd;
+	*c = (struct grpc_client){.loop = loop, .armed = EPOLLIN | EPOLLOUT, .connection = *connection};
+	*connection = GRPC_DISCONNECTED;
+	c->watch =
+	    (struct loop_watch){.fd = c->connection.fd, .name = "grpc client", .fn = client_event, .data = c};
 	int r = session_start(c);
 	if (r == 0)
 		r = loop_add(loop, &c->watch, c->armed);
 	if (r < 0) {
-		snprintf(error, size, "cannot start a connection: %s", strerror(-r));
 		grpc_client_free(c);
+		errno = -r;
 		return NULL;
 	}
 	return c;
@@ -409,6 +419,11 @@ void grpc_client_free(struct grpc_client *c)
 	buf_free(&c->out);
 	grpc_disconnect(&c->connection);
 	free(c);
+}
+
+bool grpc_client_lost(const struct grpc_client *c)
+{
+	return c->gone;
 }
 
 int grpc_client_fd(const struct grpc_client *c)

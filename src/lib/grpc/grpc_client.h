@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CLIENT_GRPC_CLIENT_H
-#define CLIENT_GRPC_CLIENT_H
+#ifndef GRPC_GRPC_CLIENT_H
+#define GRPC_GRPC_CLIENT_H
 /*
- * A small gRPC client on an event loop, for xtcp2client and xtcp2ctl: one
- * connection, any number of calls. Single thread.
+ * A small gRPC client on an event loop: one connection, any number of calls.
+ * Single thread.
  */
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
@@ -11,8 +11,8 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
+#include "grpc/connection.h"
 #include "grpc/grpc_proto.h"
-#include "grpc_target.h"
 
 struct grpc_client;
 
@@ -42,11 +42,12 @@ struct grpc_client_call {
 /* Most bytes of one response message: a bound against a faulty server. */
 #define GRPC_RESPONSE_MAX (16 << 20)
 
-/* Connect; blocks for at most five seconds. NULL with one sentence in error that says what to do. */
-struct grpc_client *grpc_client_new(struct loop *loop, const struct grpc_target *target, char *error,
-				    size_t size);
+/* Take over a connected peer, which is disconnected at the end. NULL with errno; it is then disconnected, too. */
+struct grpc_client *grpc_client_new(struct loop *loop, struct grpc_connection *connection);
 /* Return the name of the peer for messages: "localhost port 8889", "/run/xtcp2/grpc.sock". */
 const char *grpc_client_peer(const struct grpc_client *c);
+/* Return whether the connection has ended; no further call can begin. */
+bool grpc_client_lost(const struct grpc_client *c);
 /* Return its socket, borrowed. */
 int grpc_client_fd(const struct grpc_client *c);
 /* Free the client; running calls end with CANCELLED. NULL is fine. */
@@ -58,5 +59,7 @@ void grpc_client_on_idle(struct grpc_client *c, void (*idle)(void *data), void *
 int grpc_client_start(struct grpc_client *c, struct grpc_client_call *call);
 /* Queue a request; `last` ends the requests of the call (message may be NULL then). 0 or -errno. */
 int grpc_client_send(struct grpc_client_call *call, const ProtobufCMessage *message, bool last);
+/* End a running call from this side, with code and text. The connection stays. */
+void grpc_client_cancel(struct grpc_client_call *call, enum grpc_code code, const char *text);
 
 #endif
