@@ -348,7 +348,8 @@ void cgroups_each_unnamed(struct cgroups *c, bool (*fn)(void *data, struct place
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < SLOTS; i++) {
 		struct slot *s = &c->slots[i];
-		if (!s->place || !s->place->container.id[0] || s->place->container.name[0])
+		if (!s->place || !s->place->container.id[0] ||
+		    (s->place->container.name[0] && s->place->container.image[0]))
 			continue;
 		struct place with = *s->place;
 		if (fn(data, &with))

@@ -43,7 +43,7 @@ bool cgroups_recall(struct cgroups *c, uint64_t id, struct place *place);
 uint64_t cgroups_of_process(struct cgroups *c, int proc_fd, uint32_t pid);
 
 /*
- * Call fn for a copy of each place whose container has no name; when it returns true the copy has been changed and
+ * Call fn for a copy of each place whose container lacks name or image; when it returns true the copy has been changed and
  * replaces the place. Main thread, between polls.
  */
 void cgroups_each_unnamed(struct cgroups *c, bool (*fn)(void *data, struct place *place), void *data);

@@ -291,7 +291,7 @@ static bool follow_place(void *data, struct place *place)
 	const struct follower *f = data;
 	struct container *c = &place->container;
 
-	if (!is_asked_for(c->runtime))
+	if (c->name[0] || !is_asked_for(c->runtime))
 		return false;
 	const struct container *same = of_namespace(f, c->id);
 	struct told *t = same ? NULL : told_find(f->d, c->id);

@@ -55,7 +55,7 @@ static void look_for_pod(const char *p, size_t len, struct place *place)
 	if (!uid)
 		return;
 	n = len - (size_t)(uid - p) - (kube ? strlen(".slice") : 0);
-	if ((n != POD_UID_MAX && n != 32) || strspn(uid, "0123456789abcdef-_") < n)
+	if ((n != POD_UID_MAX && n != POD_UID_STATIC) || strspn(uid, "0123456789abcdef-_") < n)
 		return;
 	for (size_t i = 0; i < n; i++)
 		place->pod_uid[i] = uid[i] == '_' ? '-' : uid[i];

@@ -13,6 +13,7 @@
 #define PLACE_UNIT_MAX	  255
 /* A uid is a UUID, that of a static pod 32 hexadecimal digits. */
 #define POD_UID_MAX	  36
+#define POD_UID_STATIC	  32
 /* Limits of Kubernetes (RFC 1123 labels and names). */
 #define POD_NAMESPACE_MAX 63
 #define POD_NAME_MAX	  253

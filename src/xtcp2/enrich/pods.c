@@ -7,10 +7,19 @@
 
 #include "base/log.h"
 
-/* Names of Kubernetes: lower-case letters, digits, '-' and '.'. */
+bool pods_is_name(const char *text, size_t len, size_t max)
+{
+	return len > 0 && len <= max && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") >= len;
+}
+
+bool pods_is_uid(const char *text, size_t len)
+{
+	return (len == POD_UID_MAX || len == POD_UID_STATIC) && strspn(text, "0123456789abcdef-") >= len;
+}
+
 static bool take_name(char *to, size_t max, const char *from, size_t len)
 {
-	if (len == 0 || len > max || strspn(from, "abcdefghijklmnopqrstuvwxyz0123456789-.") < len)
+	if (!pods_is_name(from, len, max))
 		return false;
 	memcpy(to, from, len);
 	to[len] = '\0';

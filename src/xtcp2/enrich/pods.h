@@ -16,6 +16,10 @@ bool pods_parse_directory(const char *file, struct place *place);
 /* Take the name of the container with that id out of the name of a link. Pure. */
 bool pods_parse_link(const char *file, struct place *place);
 
+/* Tell whether the text can be a name of Kubernetes of at most `max` characters, or a uid of a pod. Pure. */
+bool pods_is_name(const char *text, size_t len, size_t max);
+bool pods_is_uid(const char *text, size_t len);
+
 /* Look for the names of the place, whose pod_uid is set; return whether its pod was found. Reads directories. */
 bool pods_name(struct place *place);
 

@@ -4,7 +4,7 @@
  *
  * The number of threads is constant: the main thread (this loop: timers, inotify,
  * signals, HTTP, gRPC), -netlinkers workers, one destination thread, and one each with
- * -closeEvents, -enrichContainer and -hiddenThreads or -hiddenSockets. The main thread
+ * -closeEvents, -enrichContainer, -criSocket and -hiddenThreads or -hiddenSockets. The main thread
  * never waits for the network; slow work is done by the others.
  * parts.c starts and ends the parts.
  */

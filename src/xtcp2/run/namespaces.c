@@ -20,6 +20,7 @@ static void on_scanned(void *data, struct netns **entries, size_t count)
 	if (d->config->resolve_container_id || d->config->enrich_container)
 		containers_resolve(entries, count);
 	docker_follow(d->docker, entries, count, d->attributor.cgroups);
+	cri_follow(d->cri, entries, count, d->attributor.cgroups);
 	close_sender_follow(d->close_sender, entries, count);
 }
 
@@ -68,19 +69,30 @@ int namespaces_start(struct daemon *d)
 	return d->table ? 0 : -errno;
 }
 
+/* Whether sockets have owners; a walker tells them with the sockets. */
+static bool has_owners(const struct daemon *d)
+{
+	return strcmp(d->config->owners, "on") == 0 ||
+	       (strcmp(d->config->owners, "auto") == 0 && d->source.walker);
+}
+
+/* Whether sockets have containers and pods. */
+static bool has_places(const struct daemon *d)
+{
+	return has_owners(d) || d->config->resolve_container_id || d->config->enrich_container;
+}
+
 int daemon_owners_start(struct daemon *d)
 {
 	bool told = d->source.walker != NULL;
-	bool owners =
-	    strcmp(d->config->owners, "on") == 0 || (strcmp(d->config->owners, "auto") == 0 && told);
 
-	if (!owners && !d->config->resolve_container_id && !d->config->enrich_container)
+	if (!has_places(d))
 		return 0;
 	d->attributor.cgroups = cgroups_new();
 	if (!d->attributor.cgroups)
 		return -errno;
 	d->source.attributor = &d->attributor;
-	if (!owners)
+	if (!has_owners(d))
 		return 0;
 	if (told)
 		d->attributor.told = owner_table_new(d->config->owners_sockets);
@@ -118,6 +130,24 @@ int daemon_docker_start(struct daemon *d)
 void daemon_docker_stop(struct daemon *d)
 {
 	docker_free(d->docker);
+}
+
+int daemon_cri_open(struct daemon *d)
+{
+	if (!has_places(d) || !*d->config->cri_socket)
+		return 0;
+	d->cri = cri_new(d->config->cri_socket);
+	return d->cri ? 0 : -errno;
+}
+
+int daemon_cri_start(struct daemon *d)
+{
+	return d->cri ? cri_start(d->cri) : 0;
+}
+
+void daemon_cri_close(struct daemon *d)
+{
+	cri_free(d->cri);
 }
 
 int daemon_close_sender_start(struct daemon *d)

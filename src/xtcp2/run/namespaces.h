@@ -20,6 +20,10 @@ void daemon_owners_follow(struct daemon *d);
 /* Start the thread that looks up names of containers; nothing without -enrichContainer. */
 int daemon_docker_start(struct daemon *d);
 void daemon_docker_stop(struct daemon *d);
+/* Connect to the container runtime, which may need privileges; later start the thread that asks it. */
+int daemon_cri_open(struct daemon *d);
+int daemon_cri_start(struct daemon *d);
+void daemon_cri_close(struct daemon *d);
 /* Start the thread that ships closed connections; nothing without -closeEvents. */
 int daemon_close_sender_start(struct daemon *d);
 

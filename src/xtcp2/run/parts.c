@@ -253,6 +253,7 @@ static const struct part {
     {"directories", open_directories, .stop = close_directories},
     {"close events", daemon_events_open, .stop = daemon_events_close},
     {"BPF", start_bpf, .stop = stop_bpf},
+    {"container runtime", daemon_cri_open, .stop = daemon_cri_close, .noticed = true},
     {"privileges", start_privileges},
     /* What it remembers of files is compared later, with the same privileges. */
     {"reload", reload_start, .stop = reload_stop},
@@ -262,6 +263,7 @@ static const struct part {
     {"sender", start_sender, .stop = stop_sender, .noticed = true},
     {"poll", start_poll, end_poll, stop_poll},
     {"docker", daemon_docker_start, .stop = daemon_docker_stop},
+    {"lists of pods", daemon_cri_start},
     {"closer", daemon_close_sender_start, end_close_sender, stop_close_sender},
     /* Who adds to it ends before anything is freed. */
     {"tally", daemon_tally_start, .stop = daemon_tally_stop},

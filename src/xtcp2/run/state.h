@@ -6,6 +6,7 @@
 #include "api/http.h"
 #include "base/loop.h"
 #include "enrich/attribute.h"
+#include "enrich/cri.h"
 #include "enrich/docker.h"
 #include "poll/close_sender.h"
 #include "poll/poll.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct attributor attributor; /* what is NULL is not asked for */
 	struct tally *tally;	      /* NULL without -promListen, and with -promLabels off */
 	struct docker *docker;	      /* NULL without -enrichContainer */
+	struct cri *cri;	      /* NULL without places, or with an empty -criSocket */
 	struct web web;
 	struct grpc_server *grpc;
 	struct taps taps;
