@@ -215,12 +215,24 @@ E2
     [[ "\$(refused -H 'Authorization: Bearer 0123456789abcdeX')" == 'the token is not '* ]]
     [ "\$(refused -H 'Authorization: Bearer 0123456789abcdef')" = null ]
     # The state of the daemon is what /metrics and /readyz tell everybody.
-    get http://127.0.0.1:9088/page/data | jq -e '.daemon.ready and .daemon.lost == 0 and (has("sockets") | not)'
+    get http://127.0.0.1:9088/page/data | jq -e '.daemon.ready and .daemon.lost == 0 and .labels == ["netns"] and (has("sockets") | not)'
     # From another address of this host, which is none of loopback's.
     ip address add 192.0.2.7/32 dev lo
     kill "\$daemon"; wait "\$daemon" || :
     start -grpcPort 8889 -promListen 192.0.2.7:9088
     [[ "\$(get http://192.0.2.7:9088/page/data | jq -r .refused)" == *'from this host only'* ]]
+E2
+}
+
+@test "the page's sums are those of the metrics, and there are none with -promLabels off" {
+  inside <<'E2'
+    start -grpcPort 8889
+    wait_for 20 ready
+    get http://127.0.0.1:9088/page/data | jq -e '.groups | any(.[]; .name == "self" and .sockets > 0)'
+    kill "$daemon"; wait "$daemon" || :
+    start -grpcPort 8889 -promLabels off
+    wait_for 20 ready
+    get http://127.0.0.1:9088/page/data | jq -e '.labels == null and .groups == []'
 E2
 }
 

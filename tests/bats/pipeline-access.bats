@@ -232,3 +232,19 @@ recording() { "$(bin clickhouse_protobuflist)" -rows 3 -loops 2 >"$1"; }
 
 answers_ping() { [ "$(inside curl -sS -m 2 "$URL/ping")" = Ok. ]; }
 no_connections() { [ "$(inside ss -Htn state established '( sport = :18123 )' | wc -l)" -le 1 ]; }
+
+@test "the pages need no password and hold nothing; what they ask does, and pages of other sites get nothing" {
+  local path
+  for path in /dashboard /play /page/dashboard.js /page/play.js /page/sql.js /page/page.js /page/page.css /page/uplot.js /page/access; do
+    inside curl -sS -D "$BATS_TEST_TMPDIR/headers" -o "$BATS_TEST_TMPDIR/body" "$URL$path"
+    grep '^HTTP/1.1 200' "$BATS_TEST_TMPDIR/headers"
+    grep -i "^content-security-policy: default-src 'none'; script-src 'self'" "$BATS_TEST_TMPDIR/headers"
+    not grep -nE '(src|href)="[^/#]|<script>|<style|style="| on[a-z]+="' "$BATS_TEST_TMPDIR/body"
+    [ "$(status_of -H 'Host: evil.example' "$URL$path")" = 403 ]
+    # A link on another site leads here.
+    [ "$(status_of -H 'Sec-Fetch-Site: cross-site' "$URL$path")" = 200 ]
+  done
+  [ "$(inside curl -sS "$URL/page/access")" = '{"password":true}' ]
+  [ "$(status_of -H 'Sec-Fetch-Site: cross-site' "$URL/" -d 'SELECT 1')" = 403 ]
+  [ "$(inside curl -sS "$URL/")" = Ok. ]
+}

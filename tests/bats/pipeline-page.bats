@@ -27,18 +27,18 @@ lab() {
 }
 start_all() {
   "$SERVER" -bind 127.0.0.1 -port 7001 -count 3 >/run/server 2>&1 &
-  ip netns add other
-  ip -n other link set lo up
-  ip netns exec other "$SERVER" -bind 127.0.0.1 -port 7100 -count 2 >/run/other 2>&1 &
+  ip netns add web
+  ip -n web link set lo up
+  ip netns exec web "$SERVER" -bind 127.0.0.1 -port 7100 -count 2 >/run/other 2>&1 &
   wait_for 20 test_listeners 3
   wait_for 20 other_listens
   "$CLIENT" -connect 127.0.0.1 -port 7001 -count 3 -sleep 50ms >/run/client 2>&1 &
-  ip netns exec other "$CLIENT" -connect 127.0.0.1 -port 7100 -count 1 -sleep 700ms >/run/client2 2>&1 &
+  ip netns exec web "$CLIENT" -connect 127.0.0.1 -port 7100 -count 1 -sleep 700ms >/run/client2 2>&1 &
   "$XTCP2" -frequency 1s -timeout 900ms -grpcSocket= "$@" 2>/run/log &
   DAEMON_PID=$!
   wait_for 20 ready
 }
-other_listens() { [ "$(ip netns exec other ss -Htln | wc -l)" -eq 2 ]; }
+other_listens() { [ "$(ip netns exec web ss -Htln | wc -l)" -eq 2 ]; }
 ready() { curl -sf -o /dev/null http://127.0.0.1:9088/readyz; }
 
 @test "the chart library in the tree is what npm has" {
@@ -89,7 +89,7 @@ figures() {
   local all other port sent states
   all=$(sql "SELECT $SUMS, 0 AS retransmits FROM xtcp.xtcp_flat_records FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0")
   [ "$(sql 'SELECT max(tcp_info_total_retrans) FROM xtcp.xtcp_flat_records')" = 0 ]
-  other=$(sql "SELECT $SUMS FROM xtcp.sockets WHERE netns = 'other' FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0")
+  other=$(sql "SELECT $SUMS FROM xtcp.sockets WHERE netns = 'web' FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0")
   port=$(sql "SELECT $SUMS FROM xtcp.sockets WHERE source_port = 7001 OR destination_port = 7001 FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 0")
   sent=$(sql "SELECT netns, sum(more) AS sent FROM (SELECT netns, max(bytes_sent) - min(bytes_sent) AS more FROM xtcp.sockets
     WHERE tcp_info_len > 0 AND state != 'LISTEN' GROUP BY netns, inet_diag_msg_socket_cookie) GROUP BY netns FORMAT JSONCompactEachRow" | jq -s 'map({(.[0]): (.[1] | tonumber)}) | add')

@@ -35,13 +35,13 @@ async function dashboard(page) {
 
   // A filter, by keyboard.
   await page.locator('#netns').focus()
-  await page.keyboard.type('other')
+  await page.keyboard.type('web')
   await page.keyboard.press('Tab')
   await page.getByRole('button', { name: 'Show' }).click()
   await shown(page, 2)
   near(await value(page, 'records'), expected.other.records, 'records of a namespace')
   near(await value(page, 'sockets'), expected.other.sockets, 'sockets of a namespace')
-  assert.match(page.url(), /netns=other/)
+  assert.match(page.url(), /netns=web/)
   await page.locator('#netns').selectOption('')
   await page.locator('#port').fill('7001')
   await page.locator('#by').selectOption('process')

@@ -54,13 +54,13 @@ async function figures(page) {
   // What is on the screen is what came, until the next answer.
   const shown = await page.evaluate(() => document.querySelectorAll('#sockets tbody tr').length)
   assert.equal(shown, data.sockets.rows.length)
-  const netns = await rowsOf(page, 'netns')
-  assert.deepEqual(netns.map((n) => n.shown).sort(), ['other', 'self'])
-  assert.equal(Number(netns.find((n) => n.shown === 'other').sockets), 4)
+  const netns = await rowsOf(page, 'groups')
+  assert.deepEqual(netns.map((n) => n.shown).sort(), ['self', 'web'])
+  assert.equal(Number(netns.find((n) => n.shown === 'web').sockets), 4)
   assert.equal(await page.locator('#ready').textContent(), 'ready')
   assert.equal(await page.locator('#lost').getAttribute('data-value'), '0')
   await page.waitForFunction(() => document.querySelectorAll('.chart canvas').length === 2)
-  assert.match(await page.locator('#rtt').getAttribute('aria-label'), /last: other .*self \d/)
+  assert.match(await page.locator('#rtt').getAttribute('aria-label'), /last: self .*web \d/)
   return data
 }
 

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "api/recent.h"
-#include "api/recent_netns.h"
+#include "api/recent_groups.h"
 #include "api/recent_sockets.h"
 #include "base/cleanup.h"
 #include "record/wire.h"
+#include "tally/tally.h"
 
 /* A poll's side: what the tap was set to, and whether a cycle runs then. */
 static struct {
@@ -55,29 +56,31 @@ static void give(const struct record *r)
 	poll_side.tap->batch(poll_side.tap, row.data, row.len, 1);
 }
 
-static json_t *json_of(struct recent *r, const char *order, uint64_t after)
+static json_t *json_loaded(struct buf *b)
 {
-	_cleanup_buf_ struct buf b = {0};
+	json_t *root = json_loadb((const char *)b->data, b->len, JSON_DECODE_ANY, NULL);
 
-	buf_byte(&b, '{');
-	recent_json(r, order, after, &b);
-	buf_byte(&b, '}');
-	json_t *root = json_loadb((const char *)b.data, b.len, 0, NULL);
 	if (!root)
-		fail_msg("no JSON: %s", buf_cstr(&b));
+		fail_msg("no JSON: %s", buf_cstr(b));
 	return root;
 }
 
-static json_int_t number(json_t *root, const char *a, const char *b)
+static json_t *json_of(struct recent *r, const char *order)
 {
-	return json_integer_value(json_object_get(json_object_get(root, a), b));
+	_cleanup_buf_ struct buf b = {0};
+
+	recent_json(r, order, &b);
+	return json_loaded(&b);
+}
+
+static json_int_t number(json_t *root, const char *name)
+{
+	return json_integer_value(json_object_get(root, name));
 }
 
 static double cell(json_t *root, size_t row, const char *name)
 {
-	json_t *rows = json_object_get(json_object_get(root, "sockets"), "rows");
-
-	return json_number_value(json_object_get(json_array_get(rows, row), name));
+	return json_number_value(json_object_get(json_array_get(json_object_get(root, "rows"), row), name));
 }
 
 static void nothing_happens_until_somebody_looks(void **state)
@@ -86,13 +89,13 @@ static void nothing_happens_until_somebody_looks(void **state)
 
 	poll_side.tap = NULL;
 	poll_side.running = false;
-	recent_poll_done(r, 1, 0, 0);
+	recent_poll_done(r, 0);
 	assert_null(poll_side.tap);
 	recent_look(r, 0, 5);
 	assert_non_null(poll_side.tap);
-	recent_poll_done(r, 2, 5 + RECENT_LOOK_NS, 0);
+	recent_poll_done(r, 5 + RECENT_LOOK_NS);
 	assert_non_null(poll_side.tap);
-	recent_poll_done(r, 3, 6 + RECENT_LOOK_NS, 0);
+	recent_poll_done(r, 6 + RECENT_LOOK_NS);
 	assert_null(poll_side.tap);
 	recent_free(r);
 }
@@ -104,20 +107,20 @@ static void a_cycle_that_began_before_is_not_shown(void **state)
 
 	poll_side.running = true;
 	recent_look(r, 0, 0);
-	recent_poll_done(r, 1, 1, 0);
-	json_t *root = json_of(r, "rtt", 0);
-	assert_true(json_is_null(json_object_get(root, "sockets")));
+	recent_poll_done(r, 1);
+	json_t *root = json_of(r, "rtt");
+	assert_true(json_is_null(root));
 	json_decref(root);
 	give(&a);
-	recent_poll_done(r, 2, 2, 0);
-	root = json_of(r, "rtt", 0);
-	assert_int_equal(number(root, "sockets", "count"), 1);
+	recent_poll_done(r, 2);
+	root = json_of(r, "rtt");
+	assert_int_equal(number(root, "count"), 1);
 	json_decref(root);
 	recent_end(r);
 	recent_free(r);
 }
 
-static void rates_orders_and_sums(void **state)
+static void rates_and_orders(void **state)
 {
 	struct recent *r = recent_new(set_tap, NULL);
 	poll_side.running = false;
@@ -137,27 +140,18 @@ static void rates_orders_and_sums(void **state)
 		struct record final = socket_record(98, 10);
 		final.event = 1;
 		give(&final);
-		recent_poll_done(r, (uint64_t)poll + 7, 1, (poll + 10) * NS_PER_SEC);
+		recent_poll_done(r, 1);
 	}
-	json_t *root = json_of(r, "send_rate", 0);
-	assert_int_equal(number(root, "sockets", "count"), 61);
-	assert_int_equal(number(root, "sockets", "hidden"), 1);
-	assert_int_equal(json_array_size(json_object_get(json_object_get(root, "sockets"), "rows")),
-			 RECENT_TOP);
+	json_t *root = json_of(r, "send_rate");
+	assert_int_equal(number(root, "count"), 61);
+	assert_int_equal(number(root, "hidden"), 1);
+	assert_int_equal(json_array_size(json_object_get(root, "rows")), RECENT_TOP);
 	for (size_t i = 0; i < RECENT_TOP; i++)
 		assert_int_equal(cell(root, i, "send_rate"), (60 - i) * 50);
-	json_t *netns = json_array_get(json_object_get(root, "namespaces"), 0);
-	assert_string_equal(json_string_value(json_object_get(netns, "name")), "self");
-	assert_int_equal(json_integer_value(json_object_get(netns, "sockets")), 61);
-	assert_int_equal(json_number_value(json_object_get(netns, "retrans_rate")), 120);
-	assert_float_equal(json_number_value(json_object_get(netns, "rtt_us")), 969.5, 0.01);
-	assert_int_equal(json_array_size(json_object_get(root, "times")), 2);
-	assert_true(json_is_null(json_array_get(json_object_get(netns, "retrans_series"), 0)));
 	json_decref(root);
 
-	root = json_of(r, "rtt", 7);
+	root = json_of(r, "rtt");
 	assert_int_equal(cell(root, 0, "rtt"), 999);
-	assert_int_equal(json_array_size(json_object_get(root, "times")), 1);
 	json_decref(root);
 	recent_end(r);
 	recent_free(r);
@@ -167,14 +161,13 @@ static void beyond_the_bound_sockets_have_no_rate_and_are_counted(void **state)
 {
 	struct recent_sockets *s = recent_sockets_new(0);
 	_cleanup_buf_ struct buf b = {0};
-	double rates[VIEW_RATE_MAX_];
 
 	/* From the second poll on the first 2,000 sockets are gone, and as many others there, which get their room. */
 	static const char *const unrated[] = {"\"unrated\":1000,", "\"unrated\":3000,", "\"unrated\":1000,"};
 	for (uint64_t poll = 0; poll < ARRAY_SIZE(unrated); poll++) {
 		for (uint64_t i = 1; i <= RECENT_SOCKETS_MAX + 1000; i++) {
 			struct record a = socket_record(i + (poll ? 2000 : 0), (int64_t)poll + 1);
-			recent_sockets_take(s, &a, str_of("x"), rates);
+			recent_sockets_take(s, &a, str_of("x"));
 		}
 		recent_sockets_turn(s);
 		buf_reset(&b);
@@ -185,41 +178,78 @@ static void beyond_the_bound_sockets_have_no_rate_and_are_counted(void **state)
 	recent_sockets_free(s);
 }
 
-static void more_namespaces_than_rows_are_added_up(void **state)
+/* A poll of so many namespaces "n0", "n1" ..., each with one connection that has sent so many bytes by then. */
+static void tally_poll(struct tally *t, struct tally_part *part, int count, int64_t seconds, uint64_t sent)
 {
-	struct recent_netns *n = recent_netns_new();
-	const double rates[VIEW_RATE_MAX_] = {1, 2, 3};
-	_cleanup_buf_ struct buf b = {0};
 	char name[32];
 
-	for (uint64_t poll = 1; poll <= 2; poll++) {
-		for (int i = 0; i < RECENT_NETNS_MAX + 8; i++) {
-			struct record a = socket_record(1, 1);
-			snprintf(name, sizeof(name), "n%d", i);
-			a.netns = str_of(name);
-			recent_netns_take(n, &a, rates);
-		}
-		recent_netns_turn(n, poll, 0);
+	tally_begin(t, seconds * NS_PER_SEC);
+	for (int i = 0; i < count; i++) {
+		struct record r = socket_record((uint64_t)i + 1, seconds);
+		snprintf(name, sizeof(name), "n%d", i);
+		r.netns = str_of(name);
+		r.tcp_info_bytes_sent = sent;
+		r.tcp_info_bytes_retrans = sent / 10;
+		r.tcp_info_total_retrans = (uint32_t)(sent / 100);
+		r.tcp_info_bytes_received = r.tcp_info_segs_in = (uint32_t)sent;
+		r.tcp_info_rtt = 500;
+		tally_add(part, &r, true);
 	}
+	tally_end(t, true);
+}
+
+static json_t *groups_json(struct recent_groups *g, uint64_t after)
+{
+	_cleanup_buf_ struct buf b = {0};
+
 	buf_byte(&b, '{');
-	recent_netns_json(n, 0, &b);
+	recent_groups_json(g, after, &b);
 	buf_byte(&b, '}');
-	json_t *root = json_loadb((const char *)b.data, b.len, 0, NULL);
-	json_t *list = json_object_get(root, "namespaces");
-	assert_int_equal(json_array_size(list), RECENT_NETNS_MAX + 1);
-	json_t *others = json_array_get(list, RECENT_NETNS_MAX);
+	return json_loaded(&b);
+}
+
+static void groups_have_rates_and_series_and_are_bounded(void **state)
+{
+	const struct tally_options options = {.labels = "netns", .top = 100, .sockets = 1024};
+	char error[128];
+	struct tally *t = tally_new(&options, error, sizeof(error));
+	struct tally_part *part = tally_part_new(t);
+	struct recent_groups *g = recent_groups_new(t);
+
+	for (int64_t poll = 1; poll <= 3; poll++) {
+		tally_poll(t, part, RECENT_GROUPS_MAX + 8, poll * 2, (uint64_t)poll * 1000);
+		recent_groups_turn(g, (uint64_t)poll, poll * 2 * NS_PER_SEC, poll * NS_PER_SEC);
+	}
+	json_t *root = groups_json(g, 1);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(root, "labels"), 0)), "netns");
+	assert_int_equal(json_array_size(json_object_get(root, "times")), 2);
+	json_t *list = json_object_get(root, "groups"), *one = json_array_get(list, 0);
+	assert_int_equal(json_array_size(list), RECENT_GROUPS_MAX + 1);
+	assert_int_equal(number(one, "sockets"), 1);
+	assert_int_equal(number(one, "connected"), 1);
+	assert_int_equal(json_number_value(json_object_get(one, "rtt_us")), 500);
+	assert_int_equal(json_number_value(json_object_get(one, "send_rate")), 500);
+	assert_int_equal(json_number_value(json_object_get(one, "retrans_rate")), 5);
+	assert_int_equal(json_number_value(json_object_get(one, "retrans_pct")), 10);
+	json_t *series = json_object_get(one, "retrans_series");
+	assert_int_equal(json_array_size(series), 2);
+	assert_int_equal(json_number_value(json_array_get(series, 1)), 5);
+	json_t *others = json_array_get(list, RECENT_GROUPS_MAX);
 	assert_string_equal(json_string_value(json_object_get(others, "name")), "");
-	assert_int_equal(json_integer_value(json_object_get(others, "sockets")), 8);
-	assert_int_equal(json_number_value(json_object_get(others, "recv_rate")), 16);
+	assert_int_equal(number(others, "sockets"), 8);
 	json_decref(root);
 
-	/* One that is not seen any more has its row until its points are over. */
-	for (uint64_t poll = 3; poll < RECENT_POINTS + 3; poll++)
-		recent_netns_turn(n, poll, 0);
-	buf_reset(&b);
-	recent_netns_json(n, 0, &b);
-	assert_non_null(strstr(buf_cstr(&b), "\"namespaces\":[]"));
-	recent_netns_free(n);
+	/* Those that are gone have a row until their points are over. */
+	for (int64_t poll = 4; poll < RECENT_POINTS + 5; poll++) {
+		tally_poll(t, part, 1, poll * 2, (uint64_t)poll * 1000);
+		recent_groups_turn(g, (uint64_t)poll, poll * 2 * NS_PER_SEC, poll * NS_PER_SEC);
+	}
+	root = groups_json(g, 0);
+	assert_int_equal(json_array_size(json_object_get(root, "groups")), 1);
+	assert_int_equal(json_array_size(json_object_get(root, "times")), RECENT_POINTS);
+	json_decref(root);
+	recent_groups_free(g);
+	tally_free(t);
 }
 
 static void connections_of_the_page_itself_are_hidden(void **state)
@@ -227,14 +257,13 @@ static void connections_of_the_page_itself_are_hidden(void **state)
 	struct recent_sockets *s = recent_sockets_new(9088);
 	struct record own = socket_record(1, 1), other = socket_record(2, 1);
 	_cleanup_buf_ struct buf b = {0};
-	double rates[VIEW_RATE_MAX_];
 
 	own.inet_diag_msg_socket_source = own.inet_diag_msg_socket_destination =
 	    (struct str){"\x7f\0\0\1", 4};
 	own.inet_diag_msg_socket_destination_port = 9088;
 	other.inet_diag_msg_socket_destination_port = 9088;
-	recent_sockets_take(s, &own, str_of("x"), rates);
-	recent_sockets_take(s, &other, str_of("x"), rates);
+	recent_sockets_take(s, &own, str_of("x"));
+	recent_sockets_take(s, &other, str_of("x"));
 	recent_sockets_turn(s);
 	recent_sockets_json(s, "", &b);
 	assert_non_null(strstr(buf_cstr(&b), "\"count\":2,\"hidden\":1,"));
@@ -246,9 +275,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nothing_happens_until_somebody_looks),
 	    cmocka_unit_test(a_cycle_that_began_before_is_not_shown),
-	    cmocka_unit_test(rates_orders_and_sums),
+	    cmocka_unit_test(rates_and_orders),
 	    cmocka_unit_test(beyond_the_bound_sockets_have_no_rate_and_are_counted),
-	    cmocka_unit_test(more_namespaces_than_rows_are_added_up),
+	    cmocka_unit_test(groups_have_rates_and_series_and_are_bounded),
 	    cmocka_unit_test(connections_of_the_page_itself_are_hidden),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

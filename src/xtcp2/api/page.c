@@ -11,6 +11,7 @@
 #include "api/page_live_html.h"
 #include "api/page_live_js.h"
 #include "api/recent.h"
+#include "api/recent_groups.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/listen.h"
@@ -27,7 +28,8 @@
 struct page {
 	struct page_backend backend;
 	struct recent *recent;
-	int64_t started_ms; /* tells one run of the daemon from the next */
+	struct recent_groups *groups; /* NULL without sums */
+	int64_t started_ms;	      /* tells one run of the daemon from the next */
 };
 
 static const struct page_asset own_assets[] = {
@@ -161,24 +163,37 @@ static void state_json(const struct page *p, struct buf *b)
 	buf_free(&s.why);
 }
 
-static int answer_data(struct page *p, struct MHD_Connection *c)
+/* `"refused":null,"sockets":...`, or the reason why there are none. */
+static void sockets_json(struct page *p, struct MHD_Connection *c, struct buf *b)
 {
 	const char *authorization = header(c, MHD_HTTP_HEADER_AUTHORIZATION);
 	char why[600] = "";
 	bool token = false;
-	struct buf b = {0};
 
-	state_json(p, &b);
 	if (p->backend.may_read(p->backend.data, is_local(c), authorization ? authorization : "", why,
 				sizeof(why), &token)) {
 		recent_look(p->recent, own_port(c), clock_mono_ns());
-		buf_str(&b, ",\"refused\":null,");
-		recent_json(p->recent, argument(c, "order"), strtoull(argument(c, "after"), NULL, 10), &b);
+		buf_str(b, "\"refused\":null,\"sockets\":");
+		recent_json(p->recent, argument(c, "order"), b);
 	} else {
-		buf_str(&b, ",\"refused\":");
-		format_json_string(&b, str_of(why));
-		buf_printf(&b, ",\"token\":%s", token ? "true" : "false");
+		buf_str(b, "\"refused\":");
+		format_json_string(b, str_of(why));
+		buf_printf(b, ",\"token\":%s", token ? "true" : "false");
 	}
+}
+
+static int answer_data(struct page *p, struct MHD_Connection *c)
+{
+	struct buf b = {0};
+
+	state_json(p, &b);
+	buf_byte(&b, ',');
+	if (p->groups)
+		recent_groups_json(p->groups, strtoull(argument(c, "after"), NULL, 10), &b);
+	else
+		buf_str(&b, "\"labels\":null,\"times\":[],\"groups\":[]");
+	buf_byte(&b, ',');
+	sockets_json(p, c, &b);
 	buf_str(&b, "}\n");
 	if (!buf_ok(&b)) {
 		buf_free(&b);
@@ -220,8 +235,9 @@ struct page *page_new(const struct page_backend *backend)
 	p->backend = *backend;
 	p->started_ms = clock_real_ns() / NS_PER_MS;
 	p->recent = recent_new(backend->set_tap, backend->data);
-	if (!p->recent) {
-		free(p);
+	p->groups = backend->tally ? recent_groups_new(backend->tally) : NULL;
+	if (!p->recent || (backend->tally && !p->groups)) {
+		page_free(p);
 		return NULL;
 	}
 	return p;
@@ -238,11 +254,15 @@ void page_free(struct page *p)
 	if (!p)
 		return;
 	recent_free(p->recent);
+	recent_groups_free(p->groups);
 	free(p);
 }
 
 void page_poll_done(struct page *p, uint64_t polls)
 {
-	if (p)
-		recent_poll_done(p->recent, polls, clock_mono_ns(), clock_real_ns());
+	if (!p)
+		return;
+	recent_poll_done(p->recent, clock_mono_ns());
+	if (p->groups)
+		recent_groups_turn(p->groups, polls, clock_mono_ns(), clock_real_ns());
 }

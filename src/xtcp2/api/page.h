@@ -5,9 +5,8 @@
  * The live page of the HTTP server: /, its files below /page/, and /page/data, which the page asks for every two
  * seconds. Main thread only.
  *
- * /page/data tells everybody who reaches the server the daemon's own state, as /metrics and /readyz do. Sockets and
- * namespaces are told to who may read records over the TCP port of gRPC, and never to another host without
- * a token. Requests of foreign web pages are refused (page/site.h).
+ * /page/data tells everybody who reaches the server what /metrics and /readyz tell as well: the daemon's own state, and
+ * the sums by namespace. Sockets are told to those on this host who may read records over the TCP port of gRPC. Requests of foreign web pages are refused (page/site.h).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +17,7 @@
 
 struct MHD_Connection;
 struct page;
+struct tally;
 
 struct page_state {
 	const char *hostname, *source, *destination;
@@ -29,7 +29,8 @@ struct page_state {
 
 struct page_backend {
 	void *data;
-	const char *allow_host; /* names of this server, comma-separated; borrowed */
+	const char *allow_host;	   /* names of this server, comma-separated; borrowed */
+	const struct tally *tally; /* borrowed; NULL without sums */
 	void (*state)(void *data, struct page_state *state);
 	/*
 	 * Return whether the peer may read records; else one sentence in why, and whether a token would help. authorization is

@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "api/recent_netns.h"
 #include "api/recent_sockets.h"
 #include "base/log.h"
 #include "base/protowire.h"
@@ -17,25 +16,21 @@ struct recent {
 	bool tapped;
 	bool early; /* the running cycle began before the tap was set */
 	int64_t looked_ns;
-	uint64_t poll;	      /* the last one whose sockets are shown; 0 for none */
+	bool complete;	      /* there is a poll whose sockets are shown */
 	pthread_mutex_t lock; /* guards the members below; workers hold it for one record at a time */
 	struct recent_sockets *sockets;
-	struct recent_netns *netns;
 };
 
 /* A final record of a closed connection is no socket of the poll. */
 static void take(struct recent *r, struct str wire)
 {
 	struct record record;
-	double rates[VIEW_RATE_MAX_];
 
 	if (wire_decode(&record, wire) < 0 || record.event || !record.inet_diag_msg_socket_cookie)
 		return;
 	pthread_mutex_lock(&r->lock);
-	if (r->sockets) {
-		recent_sockets_take(r->sockets, &record, wire, rates);
-		recent_netns_take(r->netns, &record, rates);
-	}
+	if (r->sockets)
+		recent_sockets_take(r->sockets, &record, wire);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -64,16 +59,11 @@ static void hurry(struct poll_tap *tap)
 static void begin(struct recent *r, uint16_t own_port)
 {
 	struct recent_sockets *sockets = recent_sockets_new(own_port);
-	struct recent_netns *netns = recent_netns_new();
 
-	if (!sockets || !netns) {
-		recent_sockets_free(sockets);
-		recent_netns_free(netns);
+	if (!sockets)
 		return;
-	}
 	pthread_mutex_lock(&r->lock);
 	r->sockets = sockets;
-	r->netns = netns;
 	pthread_mutex_unlock(&r->lock);
 	r->tapped = true;
 	r->early = r->set_tap(r->data, &r->tap);
@@ -84,11 +74,9 @@ static void forget(struct recent *r)
 {
 	pthread_mutex_lock(&r->lock);
 	recent_sockets_free(r->sockets);
-	recent_netns_free(r->netns);
 	r->sockets = NULL;
-	r->netns = NULL;
 	pthread_mutex_unlock(&r->lock);
-	r->poll = 0;
+	r->complete = false;
 }
 
 void recent_end(struct recent *r)
@@ -108,7 +96,7 @@ void recent_look(struct recent *r, uint16_t own_port, int64_t now_ns)
 		begin(r, own_port);
 }
 
-void recent_poll_done(struct recent *r, uint64_t poll, int64_t now_ns, int64_t real_ns)
+void recent_poll_done(struct recent *r, int64_t now_ns)
 {
 	if (!r || !r->tapped)
 		return;
@@ -122,22 +110,17 @@ void recent_poll_done(struct recent *r, uint64_t poll, int64_t now_ns, int64_t r
 	}
 	pthread_mutex_lock(&r->lock);
 	recent_sockets_turn(r->sockets);
-	recent_netns_turn(r->netns, poll, real_ns);
 	pthread_mutex_unlock(&r->lock);
-	r->poll = poll;
+	r->complete = true;
 }
 
-void recent_json(struct recent *r, const char *order, uint64_t after, struct buf *b)
+void recent_json(struct recent *r, const char *order, struct buf *b)
 {
 	pthread_mutex_lock(&r->lock);
-	if (r->sockets && r->poll) {
-		buf_str(b, "\"sockets\":");
+	if (r->sockets && r->complete)
 		recent_sockets_json(r->sockets, order, b);
-		buf_byte(b, ',');
-		recent_netns_json(r->netns, after, b);
-	} else {
-		buf_str(b, "\"sockets\":null,\"times\":[],\"namespaces\":[]");
-	}
+	else
+		buf_str(b, "null");
 	pthread_mutex_unlock(&r->lock);
 }
 

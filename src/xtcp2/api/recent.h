@@ -2,15 +2,15 @@
 #ifndef API_RECENT_H
 #define API_RECENT_H
 /*
- * The sockets of the last poll and the namespaces of the last minutes, for the live page.
+ * The top sockets of the last poll, for the live page.
  *
  * Theory of operation
  *
  * Somebody who looks asks every few seconds (recent_look()). From then on the workers give the records of each
  * poll to the tap; RECENT_LOOK_NS after the last question the tap is taken away and the memory freed: a daemon at
  * whose page nobody looks does nothing here. Of a poll, only the first sockets by each order are kept, as the
- * bytes of their records, and sums per namespace; of the others, the counters that rates need
- * (recent_sockets.h). All of it is bounded, some 4 MiB at most.
+ * bytes of their records; of the others, the counters that rates need (recent_sockets.h). All of it is bounded, some
+ * 4 MiB at most.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,13 +36,10 @@ void recent_free(struct recent *r);
 
 /* Main thread: somebody looks, at the time now_ns (CLOCK_MONOTONIC). own_port as of recent_sockets_new(). */
 void recent_look(struct recent *r, uint16_t own_port, int64_t now_ns);
-/* Main thread, after each cycle, which is the number `poll`. real_ns: the time of its end. */
-void recent_poll_done(struct recent *r, uint64_t poll, int64_t now_ns, int64_t real_ns);
+/* Main thread, after each cycle. */
+void recent_poll_done(struct recent *r, int64_t now_ns);
 
-/*
- * Append `"sockets":{...},"namespaces":[...],"times":[...]`: the sockets by `order` (the first one for an unknown name), and
- * the points of the polls after the one with that number.
- */
-void recent_json(struct recent *r, const char *order, uint64_t after, struct buf *b);
+/* Append the sockets by `order`, the first one for an unknown name, as an object; null while there are none. */
+void recent_json(struct recent *r, const char *order, struct buf *b);
 
 #endif

@@ -177,13 +177,11 @@ static bool is_hidden(const struct recent_sockets *s, const struct record *r)
 	       is_loopback(r->inet_diag_msg_socket_destination);
 }
 
-void recent_sockets_take(struct recent_sockets *s, const struct record *r, struct str wire,
-			 double rates[static VIEW_RATE_MAX_])
+void recent_sockets_take(struct recent_sockets *s, const struct record *r, struct str wire)
 {
 	struct slot *slot = slot_take(s, r->inet_diag_msg_socket_cookie);
+	double rates[VIEW_RATE_MAX_] = {VIEW_NONE, VIEW_NONE, VIEW_NONE};
 
-	for (size_t i = 0; i < VIEW_RATE_MAX_; i++)
-		rates[i] = VIEW_NONE;
 	s->now->sockets++;
 	if (slot) {
 		view_rates(&slot->counts, r, rates);

@@ -26,9 +26,8 @@ struct recent_sockets;
 struct recent_sockets *recent_sockets_new(uint16_t own_port);
 void recent_sockets_free(struct recent_sockets *s);
 
-/* Take one record, decoded and as wire bytes; set its rates. */
-void recent_sockets_take(struct recent_sockets *s, const struct record *r, struct str wire,
-			 double rates[static VIEW_RATE_MAX_]);
+/* Take one record, decoded and as wire bytes. */
+void recent_sockets_take(struct recent_sockets *s, const struct record *r, struct str wire);
 /* The poll has ended: what was taken is what recent_sockets_json() shows. */
 void recent_sockets_turn(struct recent_sockets *s);
 void recent_sockets_json(const struct recent_sockets *s, const char *order, struct buf *b);

@@ -58,6 +58,7 @@ int web_start(struct daemon *d)
 	const struct page_backend backend = {
 	    .data = d,
 	    .allow_host = d->web.hosts,
+	    .tally = d->tally,
 	    .state = state,
 	    .may_read = may_read,
 	    .set_tap = set_tap,

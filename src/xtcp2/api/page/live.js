@@ -7,7 +7,7 @@
   const POINTS_MAX = 300; // as many as the daemon keeps
   const LINES_MAX = 8;
 
-  const state = { run: null, poll: 0, order: "send_rate", times: [], netns: new Map() };
+  const state = { run: null, poll: 0, order: "send_rate", times: [], groups: new Map() };
 
   const sorted = (name) => () => {
     state.order = name;
@@ -33,19 +33,19 @@
   ];
   // Columns that no row has are left out.
   const optional = new Set(["owner", "container"]);
-  const netnsColumns = [
-    { name: "shown", title: "Namespace" },
+  const groupColumns = [
+    { name: "shown", title: "" },
     { name: "sockets", title: "Sockets", format: format.count },
     { name: "connected", title: "Established", format: format.count, wide: true },
     { name: "rtt_us", title: "RTT ms, mean", format: format.ms_of_us },
-    { name: "rtt_max_us", title: "RTT ms, max", format: format.ms_of_us, wide: true },
     { name: "send_rate", title: "Send B/s", format: format.per_second },
     { name: "recv_rate", title: "Recv B/s", format: format.per_second, wide: true },
     { name: "retrans_rate", title: "Retr/s", format: format.per_second },
+    { name: "retrans_pct", title: "Retr %", format: format.percent, wide: true },
   ];
 
-  const drawRtt = chart(byId("rtt"), { title: "Round-trip time by namespace in ms", format: format.ms_of_us, empty: "waiting for a poll" });
-  const drawRetrans = chart(byId("retrans"), { title: "Retransmitted segments per second by namespace", format: format.per_second, empty: "waiting for two polls" });
+  const drawRtt = chart(byId("rtt"), { title: "Round-trip time in ms", format: format.ms_of_us, empty: "waiting for a poll" });
+  const drawRetrans = chart(byId("retrans"), { title: "Retransmitted segments per second", format: format.per_second, empty: "waiting for two polls" });
 
   function text(id, value) {
     byId(id).textContent = value;
@@ -84,32 +84,32 @@
   function addPoints(data) {
     state.times.push(...data.times);
     const there = new Set();
-    for (const n of data.namespaces) {
+    for (const n of data.groups) {
       there.add(n.name);
-      let s = state.netns.get(n.name);
+      let s = state.groups.get(n.name);
       if (!s) {
         const before = state.times.length - data.times.length;
         s = { rtt: Array(before).fill(null), retrans: Array(before).fill(null) };
-        state.netns.set(n.name, s);
+        state.groups.set(n.name, s);
       }
       s.rtt.push(...n.rtt_series);
       s.retrans.push(...n.retrans_series);
     }
-    for (const [name, s] of state.netns) {
+    for (const [name, s] of state.groups) {
       if (!there.has(name)) for (const list of [s.rtt, s.retrans]) list.push(...Array(data.times.length).fill(null));
       const extra = state.times.length - POINTS_MAX;
       if (extra > 0) for (const list of [s.rtt, s.retrans]) list.splice(0, extra);
-      if (s.rtt.every((v) => v === null) && s.retrans.every((v) => v === null)) state.netns.delete(name);
+      if (s.rtt.every((v) => v === null) && s.retrans.every((v) => v === null)) state.groups.delete(name);
     }
     if (state.times.length > POINTS_MAX) state.times.splice(0, state.times.length - POINTS_MAX);
   }
 
-  const shownName = (name) => (name === "" ? "other namespaces" : name);
+  const shownName = (name) => (name === "" ? "others" : name);
 
   // Those with the highest values, in the order of their names, so that colours do not jump.
   function lines(which) {
     const most = (s) => Math.max(-1, ...s[which].filter((v) => v !== null));
-    const chosen = [...state.netns].sort((a, b) => most(b[1]) - most(a[1])).slice(0, LINES_MAX);
+    const chosen = [...state.groups].sort((a, b) => most(b[1]) - most(a[1])).slice(0, LINES_MAX);
     return chosen
       .filter(([, s]) => most(s) >= 0)
       .sort((a, b) => (a[0] < b[0] ? -1 : 1))
@@ -132,10 +132,19 @@
     fillTable(byId("sockets"), columns, s.rows, s.order);
   }
 
-  function showNamespaces(list) {
+  // What the sums are by: the labels of -promLabels; none where they are switched off.
+  function showLabels(labels) {
+    const names = { netns: "namespace", pod_namespace: "namespace of the pod" };
+    const by = (labels ?? []).map((l) => names[l] ?? l).join(" and ") || "nothing else";
+    for (const e of document.querySelectorAll(".by")) e.textContent = by;
+    groupColumns[0].title = by[0].toUpperCase() + by.slice(1);
+    byId("charts").hidden = byId("sums").hidden = labels === null;
+  }
+
+  function showGroups(list) {
     const rows = list.filter((n) => n.sockets).sort((a, b) => b.sockets - a.sockets);
     for (const n of rows) n.shown = shownName(n.name);
-    fillTable(byId("netns"), netnsColumns, rows, null);
+    fillTable(byId("groups"), groupColumns, rows, null);
   }
 
   async function ask() {
@@ -155,7 +164,7 @@
       data = await ask();
       if (state.run !== null && data.run !== state.run) {
         // Another run of the daemon counts its polls anew.
-        Object.assign(state, { poll: 0, times: [], netns: new Map() });
+        Object.assign(state, { poll: 0, times: [], groups: new Map() });
         state.run = data.run;
         data = await ask();
       }
@@ -168,14 +177,14 @@
     state.run = data.run;
     showDaemon(data);
     showRefusal(data);
-    if (data.refused || !data.sockets) return;
+    showLabels(data.labels);
     if (data.times.length) {
       addPoints(data);
       showCharts();
     }
     state.poll = data.poll;
-    showSockets(data.sockets);
-    showNamespaces(data.namespaces);
+    showGroups(data.groups);
+    if (data.sockets) showSockets(data.sockets);
     document.body.dataset.poll = data.poll;
   }
 
