@@ -122,6 +122,37 @@ static size_t take_deflated(struct exchange *x, char *to, size_t max)
 	return max - x->deflate.avail_out;
 }
 
+/* The piece as a block; an empty piece makes none. */
+static size_t take_framed(struct exchange *x, char *to, size_t max)
+{
+	if (x->framed_at == x->framed.len && x->piece.len) {
+		uint32_t n = x->piece.len < BLOCK_MAX ? x->piece.len : BLOCK_MAX;
+		buf_reset(&x->framed);
+		block_append(&x->framed, x->piece.p, n);
+		x->framed_at = 0;
+		x->piece.p += n;
+		x->piece.len -= n;
+	}
+	size_t left = x->framed.len - x->framed_at, n = left < max ? left : max;
+	memcpy(to, x->framed.data + x->framed_at, n);
+	x->framed_at += n;
+	return n;
+}
+
+static size_t take(struct exchange *x, char *to, size_t max)
+{
+	return x->deflating		 ? take_deflated(x, to, max)
+	       : x->request.block_answer ? take_framed(x, to, max)
+					 : take_piece(x, to, max);
+}
+
+/* Tell whether all bytes of the result have been given away. */
+static bool is_over(const struct exchange *x)
+{
+	return x->result_over && (x->deflating ? x->deflate_over : !x->piece.len) &&
+	       x->framed_at == x->framed.len;
+}
+
 /* Give MHD the next bytes of the body. The exception of a failed stream is its last piece. */
 static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
 {
@@ -134,12 +165,14 @@ static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
 			finish_error_text(x);
 			x->state = EXCHANGE_FAILED;
 			x->piece = (struct str){(char *)x->error.data, (uint32_t)x->error.len};
-			return x->deflating ? MHD_CONTENT_READER_END_WITH_ERROR
-					    : (ssize_t)take_piece(x, to, max);
+			return x->deflating || x->request.block_answer ? MHD_CONTENT_READER_END_WITH_ERROR
+								       : (ssize_t)take_piece(x, to, max);
 		}
-		if (x->result_over && (x->deflating ? x->deflate_over : !x->piece.len))
+		if (!buf_ok(&x->framed))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		if (is_over(x))
 			return MHD_CONTENT_READER_END_OF_STREAM;
-		size_t n = x->deflating ? take_deflated(x, to, max) : take_piece(x, to, max);
+		size_t n = take(x, to, max);
 		if (n)
 			return (ssize_t)n;
 	}
@@ -173,7 +206,7 @@ int answer_prepare(struct exchange *x)
 
 enum MHD_Result answer_result(struct exchange *x)
 {
-	if (x->request.accepts_gzip)
+	if (x->request.accepts_gzip && !x->request.block_answer)
 		x->deflating = deflateInit2(&x->deflate, Z_BEST_SPEED, Z_DEFLATED, 16 + MAX_WBITS, 8,
 					    Z_DEFAULT_STRATEGY) == Z_OK;
 	struct MHD_Response *response =

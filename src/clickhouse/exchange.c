@@ -327,6 +327,37 @@ static void take_plain(struct exchange *x, const void *data, size_t len)
 		start_insert(x, &head);
 }
 
+/* Code 271 is ClickHouse's for a block that it cannot decompress. */
+static void bad_block(struct exchange *x, const char *why)
+{
+	buf_printf(&x->error, "Code: 271. DB::Exception: %s. (CANNOT_DECOMPRESS)", why);
+	exchange_fail(x);
+}
+
+static void take_blocks(struct exchange *x, const void *data, size_t len)
+{
+	struct str left = {data, (uint32_t)len};
+	const char *why;
+	int r = 1;
+
+	while (r > 0 && x->state < EXCHANGE_FAILED) {
+		r = block_read(&x->blocks, &left, &why);
+		if (r > 0)
+			take_plain(x, x->blocks.out.data, x->blocks.out.len);
+		else if (r < 0)
+			bad_block(x, why);
+	}
+}
+
+/* Handle a piece of the body after its content coding. */
+static void take_decoded(struct exchange *x, const void *data, size_t len)
+{
+	if (x->request.block_body)
+		take_blocks(x, data, len);
+	else
+		take_plain(x, data, len);
+}
+
 static void take_gzip(struct exchange *x, const void *data, size_t len)
 {
 	unsigned char out[INFLATE_BYTES];
@@ -339,7 +370,7 @@ static void take_gzip(struct exchange *x, const void *data, size_t len)
 		x->inflate.avail_out = INFLATE_BYTES;
 		r = inflate(&x->inflate, Z_NO_FLUSH);
 		if (x->inflate.avail_out < INFLATE_BYTES)
-			take_plain(x, out, INFLATE_BYTES - x->inflate.avail_out);
+			take_decoded(x, out, INFLATE_BYTES - x->inflate.avail_out);
 		else
 			break;
 	}
@@ -357,7 +388,7 @@ void exchange_body(struct exchange *x, const char *data, size_t len)
 	if (x->inflating)
 		take_gzip(x, data, len);
 	else
-		take_plain(x, data, len);
+		take_decoded(x, data, len);
 }
 
 static int run_query(struct exchange *x)
@@ -392,6 +423,8 @@ enum MHD_Result exchange_answer(struct exchange *x)
 {
 	struct sql_head head;
 
+	if (x->state < EXCHANGE_FAILED && !block_complete(&x->blocks))
+		bad_block(x, "The last compressed block of the body is cut");
 	if (x->state == EXCHANGE_HEAD &&
 	    sql_head_parse((char *)x->head.data, x->head.len, true, &head) == SQL_HEAD_INSERT)
 		start_insert(x, &head);
@@ -423,6 +456,8 @@ void exchange_free(struct exchange *x)
 	buf_free(&x->error);
 	buf_free(&x->whole);
 	buf_free(&x->rows);
+	buf_free(&x->framed);
+	block_reader_free(&x->blocks);
 	free(x);
 }
 

@@ -4,6 +4,7 @@
 /* Shared by exchange.c, which reads a request and starts its statement, and answer.c, which answers it. */
 #include <zlib.h>
 
+#include "clickhouse/block.h"
 #include "clickhouse/exchange.h"
 #include "clickhouse/protobuf_list.h"
 #include "clickhouse/request.h"
@@ -30,8 +31,11 @@ struct exchange {
 	struct buf rows;	   /* the converted last piece */
 	struct engine_stream *stream;
 	struct engine_counts counts;
-	struct str piece; /* of the result, not sent yet */
-	struct buf whole; /* wait_end_of_query: the whole result */
+	struct str piece;	    /* of the result, not sent yet */
+	struct buf whole;	    /* wait_end_of_query: the whole result */
+	struct block_reader blocks; /* of the body */
+	struct buf framed;	    /* a block of the answer, sent up to framed_at */
+	size_t framed_at;
 	bool result_over, inflating, deflating, deflate_over;
 	z_stream inflate, deflate;
 	char query_id[37];

@@ -47,19 +47,10 @@ static bool is_true(const char *value)
 	return !strcmp(value, "1") || !strcasecmp(value, "true");
 }
 
-static void refuse(struct request *r, const char *name)
-{
-	buf_printf(&r->error,
-		   "Code: 48. DB::Exception: %s is not supported here: ask for gzip with "
-		   "enable_http_compression=1 and Accept-Encoding. (NOT_IMPLEMENTED)",
-		   name);
-}
-
 enum url_action {
 	URL_TEXT,   /* stored through `text` */
 	URL_FLAG,   /* stored through `flag` when true */
 	URL_IGNORE, /* for other servers, without effect here */
-	URL_REFUSE, /* an error when true */
 };
 
 /* URL arguments other than settings. */
@@ -83,8 +74,8 @@ static const struct url_argument {
     {"session_check", URL_IGNORE, 0},
     {"stacktrace", URL_IGNORE, 0},
     {"client_protocol_version", URL_IGNORE, 0},
-    {"compress", URL_REFUSE, 0},
-    {"decompress", URL_REFUSE, 0},
+    {"compress", URL_FLAG, offsetof(struct request, block_answer)},
+    {"decompress", URL_FLAG, offsetof(struct request, block_body)},
 };
 
 static void take_argument(struct request *r, const struct url_argument *a, const char *value)
@@ -97,10 +88,6 @@ static void take_argument(struct request *r, const struct url_argument *a, const
 		*(bool *)((char *)r + a->offset) = is_true(value);
 		break;
 	case URL_IGNORE:
-		break;
-	case URL_REFUSE:
-		if (is_true(value))
-			refuse(r, a->name);
 		break;
 	}
 }

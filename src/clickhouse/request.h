@@ -25,6 +25,8 @@ struct request {
 	bool readonly;		   /* GET and HEAD do not write */
 	bool accepts_gzip;	   /* and enable_http_compression=1 */
 	bool gzip_body;		   /* Content-Encoding: gzip */
+	bool block_answer;	   /* compress=1: the answer is a sequence of blocks (block.h) ... */
+	bool block_body;	   /* ... decompress=1: the body is */
 	bool wait_end;		   /* wait_end_of_query=1: the status follows the whole result */
 	const char *format_schema; /* NULL when the request names none */
 	struct buf error;	   /* an exception text for an invalid request */

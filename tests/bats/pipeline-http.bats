@@ -130,6 +130,31 @@ CASES
 
 rows_of_t() { sql 'SELECT count() FROM t'; }
 
+@test "compressed blocks both ways: compress and decompress" {
+  # 1000 rows as a driver compresses them, in one block of LZ4.
+  http --data-binary @"$BATS_TEST_DIRNAME/../data/rows.lz4block" "$URL/?query=INSERT+INTO+t+FORMAT+TSV&decompress=1"
+  [ "$(sql "SELECT count(), sum(a) FROM t WHERE b = 'row'")" = $'1000\t499500' ]
+  # What comes out goes in again, in more than one block.
+  http "$URL/?compress=1" -d 'SELECT number::Int32, repeat(toString(number), 10) FROM numbers(100000) FORMAT TSV' >"$BATS_TEST_TMPDIR/blocks"
+  http --data-binary @"$BATS_TEST_TMPDIR/blocks" "$URL/?query=INSERT+INTO+t+FORMAT+TSV&decompress=1"
+  [ "$(sql "SELECT count(), sum(a) FROM t WHERE b = repeat(toString(a), 10)")" = $'100000\t4999950000' ]
+  sql 'TRUNCATE TABLE t'
+  # Damaged, cut, and no blocks at all.
+  local file
+  for file in damaged cut; do cp "$BATS_TEST_TMPDIR/blocks" "$BATS_TEST_TMPDIR/$file"; done
+  printf x | dd of="$BATS_TEST_TMPDIR/damaged" bs=1 seek=100 conv=notrunc status=none
+  truncate -s -1 "$BATS_TEST_TMPDIR/cut"
+  echo 'SELECT 1' >"$BATS_TEST_TMPDIR/plain"
+  for file in damaged cut plain; do
+    [ "$(header_of X-ClickHouse-Exception-Code --data-binary @"$BATS_TEST_TMPDIR/$file" "$URL/?query=INSERT+INTO+t+FORMAT+TSV&decompress=1")" = 271 ]
+  done
+  [ "$(sql 'SELECT count() FROM t')" = 0 ]
+}
+
+@test "the table of messages that could not be read is there without Kafka" {
+  [ "$(sql 'SELECT count() FROM xtcp.xtcp_flat_records_errors')" = 0 ]
+}
+
 @test "many at once" {
   local i pids=()
   for i in $(seq 24); do

@@ -450,3 +450,17 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS xtcp.xtcp_flat_records_in_newer_mv TO xtc
 SELECT * REPLACE (fromUnixTimestamp64Nano(timestamp_ns, 'UTC') AS timestamp_ns)
 FROM xtcp.xtcp_flat_records_in
 WHERE schema_version > 1;
+
+-- Messages of Kafka that could not be read, with their bytes, for one day; empty where records come in another way.
+CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_errors
+(
+    time DateTime64(3, 'UTC') DEFAULT now64(3),
+    topic LowCardinality(String),
+    partition UInt64,
+    offset UInt64,
+    error String CODEC(ZSTD(1)),
+    raw String CODEC(ZSTD(1))
+)
+ENGINE = MergeTree
+ORDER BY (topic, partition, offset)
+TTL toDateTime(time) + INTERVAL 1 DAY;

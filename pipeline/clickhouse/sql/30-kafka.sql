@@ -33,20 +33,7 @@ SELECT * REPLACE (fromUnixTimestamp64Nano(timestamp_ns, 'UTC') AS timestamp_ns)
 FROM xtcp.xtcp_flat_records_kafka
 WHERE empty(_error) AND schema_version > 1;
 
--- Messages that could not be read, with their bytes, for one day.
-CREATE TABLE IF NOT EXISTS xtcp.xtcp_flat_records_errors
-(
-    time DateTime64(3, 'UTC') DEFAULT now64(3),
-    topic LowCardinality(String),
-    partition UInt64,
-    offset UInt64,
-    error String CODEC(ZSTD(1)),
-    raw String CODEC(ZSTD(1))
-)
-ENGINE = MergeTree
-ORDER BY (topic, partition, offset)
-TTL toDateTime(time) + INTERVAL 1 DAY;
-
+-- The messages that could not be read; 10-records.sql has their table.
 CREATE MATERIALIZED VIEW IF NOT EXISTS xtcp.xtcp_flat_records_errors_mv TO xtcp.xtcp_flat_records_errors AS
 SELECT
     _topic AS topic,
