@@ -63,8 +63,15 @@ enum MHD_Result answer_error(struct exchange *x)
 	snprintf(code, sizeof(code), "%u", status_code(text ? text : ""));
 	log_info("http", "%u: %.300s", status, text ? text : "no memory");
 	finish_error_text(x);
+	const struct buf *body = &x->error;
+	/* A driver that reads blocks reads this as one, too. */
+	if (x->request.block_answer) {
+		buf_reset(&x->framed);
+		block_append(&x->framed, x->error.data, (uint32_t)x->error.len);
+		body = &x->framed;
+	}
 	struct MHD_Response *response =
-	    MHD_create_response_from_buffer(x->error.len, x->error.data, MHD_RESPMEM_MUST_COPY);
+	    MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_MUST_COPY);
 	if (!response)
 		return MHD_NO;
 	add_headers(x, response, "text/plain; charset=UTF-8");
@@ -88,6 +95,29 @@ enum MHD_Result answer_insert(struct exchange *x)
 	return queue(x, MHD_HTTP_OK, response);
 }
 
+/* Turn the piece into blocks of the version that the client reads. -EIO on a type that cannot be. */
+static int to_version(struct exchange *x)
+{
+	struct str type;
+
+	buf_reset(&x->versioned);
+	int r = native_push(&x->native, x->piece.p, x->piece.len, &x->versioned, &type);
+	if (r == 0 && x->result_over && !native_complete(&x->native))
+		r = -EBADMSG;
+	if (r == -ENOTSUP)
+		buf_printf(&x->error,
+			   "Code: 48. DB::Exception: Type %.*s is not supported in the format Native with "
+			   "client_protocol_version. (NOT_IMPLEMENTED)",
+			   type.len < 200 ? (int)type.len : 200, type.p);
+	else if (r < 0 || !buf_ok(&x->versioned))
+		buf_str(&x->error, "Code: 49. DB::Exception: The result is no sequence of Native blocks. "
+				   "(LOGICAL_ERROR)");
+	if (x->error.len)
+		return -EIO;
+	x->piece = (struct str){(const char *)x->versioned.data, (uint32_t)x->versioned.len};
+	return 0;
+}
+
 /* Fetch the next piece: x->piece is non-empty or x->result_over true. -EIO on an exception. */
 static int more_result(struct exchange *x)
 {
@@ -96,6 +126,8 @@ static int more_result(struct exchange *x)
 		if (r < 0)
 			return r;
 		x->result_over = r == 0;
+		if (x->native.version && to_version(x))
+			return -EIO;
 	}
 	return 0;
 }
@@ -165,8 +197,7 @@ static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
 			finish_error_text(x);
 			x->state = EXCHANGE_FAILED;
 			x->piece = (struct str){(char *)x->error.data, (uint32_t)x->error.len};
-			return x->deflating || x->request.block_answer ? MHD_CONTENT_READER_END_WITH_ERROR
-								       : (ssize_t)take_piece(x, to, max);
+			return x->deflating ? MHD_CONTENT_READER_END_WITH_ERROR : (ssize_t)take(x, to, max);
 		}
 		if (!buf_ok(&x->framed))
 			return MHD_CONTENT_READER_END_WITH_ERROR;

@@ -408,6 +408,8 @@ static int run_query(struct exchange *x)
 	if (open_session(x) || check_statement(x, statement))
 		return -EIO;
 	watch_statement(x);
+	if (x->request.protocol_version && !strcasecmp(x->format, "Native"))
+		x->native.version = (uint32_t)strtoul(x->request.protocol_version, NULL, 10);
 	x->stream = engine_stream_new(x->session, statement, x->format, &x->request.params, &x->error);
 	if (!x->stream)
 		return -EIO;
@@ -457,6 +459,8 @@ void exchange_free(struct exchange *x)
 	buf_free(&x->whole);
 	buf_free(&x->rows);
 	buf_free(&x->framed);
+	buf_free(&x->versioned);
+	native_free(&x->native);
 	block_reader_free(&x->blocks);
 	free(x);
 }

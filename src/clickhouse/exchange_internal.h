@@ -6,6 +6,7 @@
 
 #include "clickhouse/block.h"
 #include "clickhouse/exchange.h"
+#include "clickhouse/native.h"
 #include "clickhouse/protobuf_list.h"
 #include "clickhouse/request.h"
 
@@ -33,6 +34,8 @@ struct exchange {
 	struct engine_counts counts;
 	struct str piece;	    /* of the result, not sent yet */
 	struct buf whole;	    /* wait_end_of_query: the whole result */
+	struct native native;	    /* of the result, where native.version is not 0 */
+	struct buf versioned;	    /* its blocks for that version */
 	struct block_reader blocks; /* of the body */
 	struct buf framed;	    /* a block of the answer, sent up to framed_at */
 	size_t framed_at;

@@ -73,7 +73,7 @@ static const struct url_argument {
     {"session_timeout", URL_IGNORE, 0},
     {"session_check", URL_IGNORE, 0},
     {"stacktrace", URL_IGNORE, 0},
-    {"client_protocol_version", URL_IGNORE, 0},
+    {"client_protocol_version", URL_TEXT, offsetof(struct request, protocol_version)},
     {"compress", URL_FLAG, offsetof(struct request, block_answer)},
     {"decompress", URL_FLAG, offsetof(struct request, block_body)},
 };

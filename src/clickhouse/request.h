@@ -22,14 +22,15 @@ struct request {
 	struct buf set;		     /* "SET a = '1', b = '2'", empty without settings */
 	const char *names[REQUEST_PARAMS_MAX], *values[REQUEST_PARAMS_MAX];
 	struct engine_params params;
-	bool readonly;		   /* GET and HEAD do not write */
-	bool accepts_gzip;	   /* and enable_http_compression=1 */
-	bool gzip_body;		   /* Content-Encoding: gzip */
-	bool block_answer;	   /* compress=1: the answer is a sequence of blocks (block.h) ... */
-	bool block_body;	   /* ... decompress=1: the body is */
-	bool wait_end;		   /* wait_end_of_query=1: the status follows the whole result */
-	const char *format_schema; /* NULL when the request names none */
-	struct buf error;	   /* an exception text for an invalid request */
+	bool readonly;		      /* GET and HEAD do not write */
+	bool accepts_gzip;	      /* and enable_http_compression=1 */
+	bool gzip_body;		      /* Content-Encoding: gzip */
+	bool block_answer;	      /* compress=1: the answer is a sequence of blocks (block.h) ... */
+	bool block_body;	      /* ... decompress=1: the body is */
+	bool wait_end;		      /* wait_end_of_query=1: the status follows the whole result */
+	const char *protocol_version; /* client_protocol_version, of the format Native; NULL for none */
+	const char *format_schema;    /* NULL when the request names none */
+	struct buf error;	      /* an exception text for an invalid request */
 };
 
 /* Parse into *r, which must be all zero. Afterwards r->error is empty or has the reason for a refusal. */
