@@ -46,6 +46,7 @@ int setup_source(const struct config *config, struct source_config *source)
 	source->recv_size = size;
 	source->recv_timeout_ns = (int64_t)config->nl_timeout_ms * 1000000;
 	source->first_seq = config->nlmsg_seq;
+	source->lookups = config->netlink_lookups;
 	source->uring_recv_batch = config->io_uring_recv_batch;
 	source->uring_cqe_batch = config->io_uring_cqe_batch;
 	return 0;

@@ -49,6 +49,7 @@
 #include "source/capture.h"
 #include "source/known_sockets.h"
 #include "source/netlink.h"
+#include "source/netlink_lookup.h"
 #include "source/netlink_socket.h"
 
 /* The largest batch of a dump that the kernel makes: a larger buffer has no use. */
@@ -64,12 +65,6 @@
 #define DUMP_ATTEMPTS 2
 
 #define NL_LOG_NS (60 * NS_PER_SEC)
-
-struct request {
-	uint16_t type;
-	uint8_t family;
-	const char *shown;
-};
 
 static const struct request both_at_once = {TCPDIAG_GETSOCK, AF_UNSPEC, "IPv4 and IPv6"};
 static const struct request by_family[] = {{SOCK_DIAG_BY_FAMILY, AF_INET, "IPv4"},
@@ -109,6 +104,7 @@ static struct source *create_with(const struct netlink_reader *reader, const str
 	s->size = size < RECV_SIZE_MIN ? RECV_SIZE_MIN : size;
 	s->reader = reader;
 	set_filter(s);
+	s->config.lookups = s->config.lookups && netlink_lookups_fit(s);
 	int r = reader->open(s);
 	if (r < 0 && reader != &netlink_plain) {
 		if (worker == 0)
@@ -135,67 +131,6 @@ static struct source *netlink_create(const struct source_config *config, unsigne
 static struct source *netlink_uring_create(const struct source_config *config, unsigned worker)
 {
 	return create_with(&netlink_uring, config, worker);
-}
-
-struct request_message {
-	struct nlmsghdr nlh;
-	union {
-		struct inet_diag_req first;
-		struct inet_diag_req_v2 second;
-	};
-	uint8_t room[NLA_HDRLEN + BYTECODE_MAX]; /* the attribute follows the shorter request, too */
-};
-
-/* Without a filter the request is as short as it can be. */
-static void append_filter(struct request_message *request, const struct bytecode *filter)
-{
-	struct nlattr attribute = {.nla_len = (uint16_t)(NLA_HDRLEN + filter->len),
-				   .nla_type = INET_DIAG_REQ_BYTECODE};
-	uint8_t *end = (uint8_t *)request + request->nlh.nlmsg_len;
-
-	if (filter->len == 0)
-		return;
-	memcpy(end, &attribute, sizeof(attribute));
-	memcpy(end + NLA_HDRLEN, filter->code, filter->len);
-	request->nlh.nlmsg_len += NLMSG_ALIGN(attribute.nla_len);
-}
-
-static int send_request(struct attempt *a, const struct request *q)
-{
-	struct source *s = a->source;
-	struct netlink_socket *socket = a->ns->socket;
-	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct request_message request;
-
-	memset(&request, 0, offsetof(struct request_message, room));
-	request.nlh.nlmsg_type = q->type;
-	request.nlh.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-
-	if (q->type == TCPDIAG_GETSOCK) {
-		request.nlh.nlmsg_len = NLMSG_LENGTH(sizeof(request.first));
-		request.first.idiag_ext = s->config.ext;
-		request.first.idiag_states = s->config.states;
-	} else {
-		request.nlh.nlmsg_len = NLMSG_LENGTH(sizeof(request.second));
-		request.second.sdiag_family = q->family;
-		request.second.sdiag_protocol = IPPROTO_TCP;
-		request.second.idiag_ext = s->config.ext;
-		request.second.idiag_states = s->config.states;
-	}
-	append_filter(&request, &s->filter);
-	socket->seq = socket->seq ? socket->seq + 1 : s->config.first_seq;
-	if (socket->seq == 0) /* 0 stands for "none yet" */
-		socket->seq = 1;
-	request.nlh.nlmsg_seq = socket->seq;
-	s->count[STAT_NL_DUMPS]++;
-	while (sendto(socket->fd, &request, request.nlh.nlmsg_len, 0, (const struct sockaddr *)&kernel,
-		      sizeof(kernel)) < 0) {
-		if (errno == EINTR)
-			continue;
-		s->count[STAT_NL_ERR_SEND]++;
-		return -errno;
-	}
-	return 0;
 }
 
 int netlink_wait(struct attempt *a)
@@ -251,7 +186,7 @@ ssize_t netlink_received(struct attempt *a, ssize_t n, const struct sockaddr_nl 
 	return n;
 }
 
-static int take_socket(struct attempt *a, const struct nlmsghdr *h)
+int netlink_take_socket(struct attempt *a, const struct nlmsghdr *h)
 {
 	struct source *s = a->source;
 
@@ -267,6 +202,8 @@ static int take_socket(struct attempt *a, const struct nlmsghdr *h)
 	}
 	if (decode_inet_diag(h, h->nlmsg_len, &s->config.decode, a->record, &s->decode) < 0)
 		return 0;
+	if (s->config.lookups)
+		known_list_add(a->ns->socket, h);
 	if (s->config.attributor)
 		attribute(s->config.attributor, enrichment_container(a->ns), a->deadline_ns, &s->room,
 			  a->record);
@@ -326,7 +263,7 @@ static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *
 		}
 		interrupted |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY || h->nlmsg_type == TCPDIAG_GETSOCK) {
-			r = take_socket(a, h);
+			r = netlink_take_socket(a, h);
 			*stop = r < 0;
 		} else {
 			r = take_control(a, h);
@@ -371,14 +308,14 @@ static int read_dump(struct attempt *a, bool *stop)
 static int dump_once(struct attempt *a, const struct request *q, bool *stop)
 {
 	struct source *s = a->source;
-	int r = netlink_socket_open(a->ns);
+	int r = s->config.lookups ? netlink_socket_open_counted(a->ns) : netlink_socket_open(a->ns);
 
 	if (r < 0)
 		return r;
 	a->ns->state = NETNS_DUMPING;
 	a->record->socket_fd = a->ns->socket->fd;
 	a->capture = s->config.capture ? capture_begin(s->config.capture, a->ns->ino, q->family) : -1;
-	r = send_request(a, q);
+	r = netlink_send_dump(a, q);
 	if (r == 0)
 		r = read_dump(a, stop);
 	if (s->reader->end)
@@ -469,7 +406,7 @@ static int netlink_dump(struct source *s, struct netns *ns, struct record *recor
 	struct attempt a = {
 	    .source = s, .ns = ns, .record = record, .sink = sink, .deadline_ns = deadline_ns};
 	bool stop = false;
-	int r = netlink_socket_open(ns);
+	int r = s->config.lookups ? netlink_socket_open_counted(ns) : netlink_socket_open(ns);
 
 	*result = (struct dump_result){0};
 	if (r < 0)
@@ -480,7 +417,11 @@ static int netlink_dump(struct source *s, struct netns *ns, struct record *recor
 	memset(s->count, 0, sizeof(s->count));
 	s->decode = (struct decode_counts){0};
 	set_meta(s, ns, record);
-	r = dump_all(&a, result, &stop);
+	if (!s->config.lookups || !netlink_lookup(&a, &stop, &r)) {
+		r = dump_all(&a, result, &stop);
+		if (s->config.lookups)
+			netlink_dumped(&a, r == 0 && !result->partial);
+	}
 	result->messages = a.messages;
 	result->timed_out = a.timed_out;
 	s->count[STAT_NL_MESSAGES] = a.messages;

@@ -3,9 +3,10 @@
 #define SOURCE_NETLINK_H
 /*
  * Internal to the netlink source: the interface between netlink.c, which sends
- * requests and walks messages, and its two readers. A reader only receives batches;
+ * requests and walks messages, its two readers, and netlink_lookup.c, which asks for known sockets. A reader only receives batches;
  * netlink.c alone interprets their bytes.
  */
+#include <linux/netlink.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -61,6 +62,23 @@ struct attempt {
 	bool damaged;	/* records are missing */
 	bool timed_out; /* cut at deadline_ns */
 };
+
+/* A dump to ask for. */
+struct request {
+	uint16_t type;
+	uint8_t family;
+	const char *shown;
+};
+
+/* Return the sequence number of a new request. */
+uint32_t netlink_next_seq(struct attempt *a);
+/* Send a request. 0 or -errno, counted. */
+int netlink_send(struct attempt *a, const void *request, size_t len);
+/* Ask for a dump, with the filter. 0 or -errno. */
+int netlink_send_dump(struct attempt *a, const struct request *q);
+
+/* Make the record of one message and hand it to the sink, unless this reading has had it. 0, or what emit() returned. */
+int netlink_take_socket(struct attempt *a, const struct nlmsghdr *h);
 
 /* Wait for a batch, up to -nltimeout and the deadline. 0, -ETIMEDOUT or -errno. */
 int netlink_wait(struct attempt *a);

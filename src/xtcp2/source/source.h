@@ -27,6 +27,7 @@ struct source_config {
 	uint32_t recv_size;	 /* receive buffer in bytes; the source enlarges one too small for a batch */
 	int64_t recv_timeout_ns; /* one receive call waits at most this long (-nltimeout) */
 	uint32_t first_seq;	 /* -nlmsgSeq */
+	bool lookups;		 /* ask for known sockets where that is cheaper (source/netlink_lookup.h) */
 	uint32_t uring_recv_batch; /* buffers of a ring */
 	uint32_t uring_cqe_batch;  /* completions taken at once */
 	const char *
