@@ -33,13 +33,15 @@
 
 #define NAMESPACES_MAX 8
 
-static const char *names = "", *program = "xtcp2", *arguments = "", *directory = ".";
+static const char *names = "", *program = "xtcp2", *arguments = "", *sources = "", *directory = ".";
 static int64_t limit_ns = 60 * NS_PER_SEC;
 
 static const struct flag flags[] = {
     {"netns", FLAG_STRING, &names, "network namespaces of /run/netns, comma-separated, loopback up"},
     {"xtcp2", FLAG_STRING, &program, "the daemon's program"},
     {"args", FLAG_STRING, &arguments, "more arguments of the daemon, as the shell splits them"},
+    {"sources", FLAG_STRING, &sources,
+     "sources of the daemon, comma-separated, that read the same population one after the other"},
     {"dir", FLAG_STRING, &directory, "existing directory for records, captures and ss's output"},
     {"limit", FLAG_DURATION, &limit_ns, "give up on sockets that do not rest after this long"},
     {0},
@@ -49,6 +51,9 @@ static struct space spaces[NAMESPACES_MAX];
 static size_t space_count;
 static int home = -1;	 /* the network namespace that we began in */
 static uint64_t unknown; /* attributes, as bits */
+
+/* The source that reads, with the dash that parts it from the names of its files; both empty for the daemon's own choice. */
+static const char *source = "", *dash = "";
 
 static void enter(int fd)
 {
@@ -119,7 +124,7 @@ static void read_ss(int which)
 	char file[300];
 
 	for (size_t i = 0; i < space_count; i++) {
-		snprintf(file, sizeof(file), "%s/%s.ss", directory, spaces[i].name);
+		snprintf(file, sizeof(file), "%s/%s%s%s.ss", directory, spaces[i].name, dash, source);
 		/* -a leaves bound sockets out, or not, by its version: those of a dump are asked for by
 		 * state. */
 		run(spaces[i].fd, file, "exec ss -tinemoaOH");
@@ -142,20 +147,29 @@ static void ask_owners(int which)
 	}
 }
 
+static bool is_space(const char *netns)
+{
+	for (size_t i = 0; i < space_count; i++)
+		if (!strcmp(spaces[i].name, netns))
+			return true;
+	return false;
+}
+
 static void read_records(void)
 {
-	char command[1200], file[300], log[300];
+	char command[2000], file[300], log[300], captures[300];
 
 	snprintf(file, sizeof(file), "%s/records.tsv", directory);
 	snprintf(log, sizeof(log), "%s/log", directory);
+	snprintf(captures, sizeof(captures), "%s/captures%s%s", directory, dash, source);
 	unlink(file);
 	snprintf(
 	    command, sizeof(command),
-	    "rm -rf '%s/captures' && '%s' -maxLoops 1 -frequency 1h -timeout 10m -nltimeout 60000 -states all -deserializers all -hiddenThreads=false "
-	    "-promListen= -grpcPort 0 -grpcSocket= -marshal tsv -dest 'file:%s' -writeFiles 100 -capturePath '%s/captures' %s 2>'%s'",
-	    directory, program, file, directory, arguments, log);
+	    "rm -rf '%s' && '%s' -maxLoops 1 -frequency 1h -timeout 10m -nltimeout 60000 -states all -deserializers all -hiddenThreads=false "
+	    "-promListen= -grpcPort 0 -grpcSocket= -marshal tsv -dest 'file:%s' -writeFiles 100 -capturePath '%s' %s %s %s 2>'%s'",
+	    captures, program, file, captures, *source ? "-source" : "", source, arguments, log);
 	run(home, "/dev/null", command);
-	record_table_parse(slurp(file), log);
+	record_table_parse(slurp(file), log, is_space);
 }
 
 /* One round. Return whether all was compared; else `why` says what was not. */
@@ -199,6 +213,8 @@ static void print_result(unsigned rounds)
 		held += spaces[i].population.count;
 		seen += spaces[i].seen;
 	}
+	if (*source)
+		printf("%s: ", source);
 	printf("kernel=%s tcp_info=%u unknown=", kernel_release(), info_form.len);
 	if (!unknown)
 		printf("none");
@@ -212,33 +228,55 @@ static void print_result(unsigned rounds)
 	    seen, (unsigned long long)findings.compared, held, seen, rounds, spaces[0].population.features);
 }
 
-int main(int argc, char **argv)
+/* Compare what one source reads of the population. Return whether there was no difference. */
+static bool compare_source(const char *name)
 {
 	char why[200] = "";
 	unsigned rounds = 0;
+	int64_t end = clock_mono_ns() + limit_ns;
+
+	source = name;
+	dash = *name ? "-" : "";
+	findings.compared = 0;
+	for (size_t n = 0; n < space_count; n++) {
+		memset(spaces[n].done, 0, sizeof(spaces[n].done));
+		spaces[n].seen = 0;
+	}
+	while (!compare_all(why, sizeof(why)) && !findings.differences) {
+		rounds++;
+		if (clock_mono_ns() > end)
+			die("kernel %s: %s%sno end of changes: %s", kernel_release(), name, *name ? ": " : "",
+			    why);
+	}
+	if (findings.differences) {
+		printf("kernel %s: %s%s%s%s; %llu of %llu values differ\n", kernel_release(),
+		       *name ? "source " : "", name, *name ? ": " : "", findings.first,
+		       (unsigned long long)findings.differences, (unsigned long long)findings.compared);
+		return false;
+	}
+	print_result(rounds + 1);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	char *save;
 
 	flags_parse(flags, argc, argv,
 		    "Compares the daemon's records with getsockopt and ss, socket by socket");
-	_cleanup_free_ char *list = strdup(names);
-	int64_t end = clock_mono_ns() + limit_ns;
+	_cleanup_free_ char *list = strdup(names), *choice = strdup(sources);
 
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (!list || home < 0 || !kernel_release())
+	if (!list || !choice || home < 0 || !kernel_release())
 		die("start: %s", strerror(errno));
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	make_spaces(list);
 	if (!space_count)
 		die("no namespace to look at: -netns NAME,...");
-	while (!compare_all(why, sizeof(why)) && !findings.differences) {
-		rounds++;
-		if (clock_mono_ns() > end)
-			die("kernel %s: no end of changes: %s", kernel_release(), why);
-	}
-	if (findings.differences) {
-		printf("kernel %s: %s; %llu of %llu values differ\n", kernel_release(), findings.first,
-		       (unsigned long long)findings.differences, (unsigned long long)findings.compared);
-		return 1;
-	}
-	print_result(rounds + 1);
+	if (!*choice)
+		return compare_source("") ? 0 : 1;
+	for (char *name = strtok_r(choice, ",", &save); name; name = strtok_r(NULL, ",", &save))
+		if (!compare_source(name))
+			return 1;
 	return 0;
 }

@@ -336,13 +336,25 @@ static void mptcp(void)
 	feature("MPTCP");
 }
 
-static bool tc(const char *verb)
+/* Run tc(8) or ip(8). Return whether it succeeded. */
+static bool tool(const char *words)
 {
-	char command[128];
+	char command[200];
 
 	/* The shell is asked for its redirection only. */
-	snprintf(command, sizeof(command), "tc qdisc %s 2>/dev/null", verb);
+	snprintf(command, sizeof(command), "%s 2>/dev/null", words);
 	return system(command) == 0; // NOLINT(cert-env33-c)
+}
+
+/*
+ * What a closed window holds back is asked for again and again: each sender rests the sooner the longer its first
+ * pause is.
+ */
+static void slow_timers(void)
+{
+	if (!tool(
+		"ip route replace local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1 rto_min 10s"))
+		die("ip route");
 }
 
 /* A connection that has lost and repeated segments, where the kernel can lose some on purpose. */
@@ -352,7 +364,7 @@ static void lossy(int to)
 	struct tcp_info info;
 	socklen_t len;
 
-	if (!tc("add dev lo root netem loss 30%"))
+	if (!tool("tc qdisc add dev lo root netem loss 30%"))
 		return;
 	for (int i = 0; i < LOSSY_ROUNDS; i++) {
 		say(both.client, both.server, 4096);
@@ -361,7 +373,7 @@ static void lossy(int to)
 		    info.tcpi_total_retrans > 0)
 			break;
 	}
-	if (!tc("delete dev lo root"))
+	if (!tool("tc qdisc delete dev lo root"))
 		die("tc qdisc delete");
 	/* The segment lost last arrives now. */
 	say(both.client, both.server, 4096);
@@ -433,6 +445,7 @@ void population_make(struct population *population)
 	int dual = listener(AF_INET6, false, 64, 0, "listener of both families");
 
 	lossy(v4);
+	slow_timers();
 	algorithms(v4);
 	pair(v6, AF_INET6, "IPv6");
 	pair(dual, AF_INET, "IPv4-mapped");

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "findings.h"
 
-#define ROWS_MAX 4096 /* sockets of all namespaces of this machine's that a poll may bring */
+#define ROWS_MAX 4096 /* sockets of the namespaces wanted */
 
 /* The last attribute that records have fields for: bits of inet_diag_attributes. */
 #define ATTRIBUTES_KNOWN 22 /* INET_DIAG_SOCKOPT */
@@ -18,7 +18,7 @@ static struct record_row rows[ROWS_MAX];
 static size_t columns, row_count;
 static char *cells[ROWS_MAX * 256];
 
-void record_table_parse(char *text, const char *log)
+void record_table_parse(char *text, const char *log, bool (*wanted)(const char *netns))
 {
 	char *save, *line;
 	size_t used = 0;
@@ -31,12 +31,15 @@ void record_table_parse(char *text, const char *log)
 		die("the daemon wrote no records (its log: %s)", log);
 	for (char *c = line; c && columns < ARRAY_SIZE(header); columns++)
 		header[columns] = strsep(&c, "\t");
-	while ((line = strtok_r(NULL, "\n", &save)) && row_count < ROWS_MAX) {
-		if (used + columns > ARRAY_SIZE(cells))
+	while ((line = strtok_r(NULL, "\n", &save))) {
+		if (row_count == ROWS_MAX || used + columns > ARRAY_SIZE(cells))
 			die("more than %zu records", row_count);
 		rows[row_count].cell = &cells[used];
 		for (size_t i = 0; i < columns; i++)
-			cells[used++] = line ? strsep(&line, "\t") : "";
+			cells[used + i] = line ? strsep(&line, "\t") : "";
+		if (!wanted(record_cell(&rows[row_count], "netns")))
+			continue;
+		used += columns;
 		row_count++;
 	}
 }

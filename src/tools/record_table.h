@@ -2,6 +2,7 @@
 #ifndef TOOLS_RECORD_TABLE_H
 #define TOOLS_RECORD_TABLE_H
 /* The records of one poll, as the daemon wrote them with -marshal tsv. There is one table; errors end the process. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,8 +10,11 @@ struct record_row {
 	char **cell;
 };
 
-/* Replace the table by this text, which the table owns and changes; `log` names the daemon's log in errors. */
-void record_table_parse(char *text, const char *log);
+/*
+ * Replace the table by the rows of this text whose namespace is wanted; the machine may have any number of others.
+ * The table owns the text and changes it. `log` names the daemon's log in errors.
+ */
+void record_table_parse(char *text, const char *log, bool (*wanted)(const char *netns));
 
 size_t record_table_count(void);
 const struct record_row *record_table_row(size_t i);
