@@ -148,7 +148,8 @@ static double load_factor(void)
 }
 
 /* Get the canary under one accelerator, cached or booted; for KVM *cpu is the index that worked. */
-static void try_accel(struct canary *c, const char *accel, const char *qemu, const char *kernel, int *cpu)
+static void try_accel(struct canary *c, const char *accel, const struct arch *arch, const char *qemu,
+		      const char *kernel, int *cpu)
 {
 	char path[PATH_MAX];
 	bool cached = cache_path(qemu, kernel, accel, path);
@@ -157,10 +158,10 @@ static void try_accel(struct canary *c, const char *accel, const char *qemu, con
 	if (cached && cache_read(path, c, cpu))
 		return;
 	if (strcmp(accel, "tcg") == 0) {
-		canary_boot(c, qemu, kernel, "tcg,thread=multi", "max", TCG_DEADLINE_MS);
+		canary_boot(c, arch, qemu, kernel, "tcg,thread=multi", arch->tcg_cpu, TCG_DEADLINE_MS);
 	} else {
 		for (*cpu = 0; *cpu < (int)ARRAY_SIZE(kvm_cpus); ++*cpu) {
-			canary_boot(c, qemu, kernel, accel, kvm_cpus[*cpu], KVM_DEADLINE_MS);
+			canary_boot(c, arch, qemu, kernel, accel, kvm_cpus[*cpu], KVM_DEADLINE_MS);
 			if (c->ok)
 				break;
 		}
@@ -193,7 +194,8 @@ static int scale_percent(int64_t canary_ms)
 	return percent > SCALE_MAX_PERCENT ? SCALE_MAX_PERCENT : percent;
 }
 
-int accel_choose(struct accel *a, enum accel_want want, const char *qemu, const char *kernel)
+int accel_choose(struct accel *a, enum accel_want want, const struct arch *arch, const char *qemu,
+		 const char *kernel)
 {
 	struct canary c = {0};
 	char why[288] = "asked for";
@@ -201,8 +203,11 @@ int accel_choose(struct accel *a, enum accel_want want, const char *qemu, const 
 
 	*a = (struct accel){0};
 	if (want != ACCEL_TCG) {
-		if (kvm_present(why, sizeof(why))) {
-			try_accel(&c, "kvm", qemu, kernel, &cpu);
+		if (arch != arch_host()) {
+			snprintf(why, sizeof(why), "KVM is for this machine's architecture, not %s",
+				 arch->name);
+		} else if (kvm_present(why, sizeof(why))) {
+			try_accel(&c, "kvm", arch, qemu, kernel, &cpu);
 			snprintf(why, sizeof(why), "KVM's canary: %s", c.reason);
 		}
 		if (c.ok) {
@@ -216,8 +221,8 @@ int accel_choose(struct accel *a, enum accel_want want, const char *qemu, const 
 			return -ENOTSUP;
 		}
 	}
-	try_accel(&c, "tcg", qemu, kernel, &cpu);
-	*a = (struct accel){.name = "tcg", .cpu = "max", .canary_ms = c.ms};
+	try_accel(&c, "tcg", arch, qemu, kernel, &cpu);
+	*a = (struct accel){.name = "tcg", .cpu = arch->tcg_cpu, .canary_ms = c.ms};
 	snprintf(a->reason, sizeof(a->reason), "%s", c.ok ? why : c.reason);
 	a->scale_percent = scale_percent(c.ms);
 	return c.ok ? 0 : -ENOTSUP;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmrun/arch.h"
+
 enum accel_want { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
 struct accel {
@@ -23,9 +25,10 @@ struct accel {
 bool accel_parse(const char *text, enum accel_want *want);
 
 /*
- * Choose an accelerator. Blocks for the canaries that are not cached: up to 10 s when KVM hangs.
+ * Choose an accelerator; KVM is none for another architecture than this machine's. Blocks for the canaries that are not cached: up to 10 s when KVM hangs.
  * Return 0, or -ENOTSUP with `reason` filled in when the wanted accelerator does not work.
  */
-int accel_choose(struct accel *a, enum accel_want want, const char *qemu, const char *kernel);
+int accel_choose(struct accel *a, enum accel_want want, const struct arch *arch, const char *qemu,
+		 const char *kernel);
 
 #endif

@@ -17,74 +17,57 @@
 #include "vmrun/console.h"
 #include "vmrun/qemu.h"
 
-#define READY "XTCP2_CANARY_READY"
-
 /* Enough for the kernel's log of one boot. */
 #define CONSOLE_KEPT 65536
-
-#ifdef __x86_64__
-/* The init: write(1, READY), then reboot(RB_POWER_OFF).
- * Position-independent; /dev/console is its descriptor 1. */
-__asm__(".pushsection .rodata\n"
-	"canary_code:\n"
-	"	mov $1, %eax\n" /* write(2) */
-	"	mov $1, %edi\n"
-	"	lea 3f(%rip), %rsi\n"
-	"	mov $(4f - 3f), %edx\n"
-	"	syscall\n"
-	"	mov $169, %eax\n" /* reboot(2) */
-	"	mov $0xfee1dead, %edi\n"
-	"	mov $0x28121969, %esi\n"
-	"	mov $0x4321fedc, %edx\n"
-	"	syscall\n"
-	"2:	jmp 2b\n"
-	"3:	.ascii \"\\n" READY "\\n\"\n"
-	"4:\n"
-	"canary_code_end:\n"
-	".popsection\n");
-extern const uint8_t canary_code[], canary_code_end[];
-
-static size_t code_size(void)
-{
-	return (uintptr_t)canary_code_end - (uintptr_t)canary_code;
-}
-#else
-static const uint8_t canary_code[1];
-
-static size_t code_size(void)
-{
-	return 0;
-}
-#endif
 
 /* One page-aligned segment of headers and code, loaded where small static programs usually are. */
 #define LOAD_ADDRESS 0x400000
 
-static void make_elf(struct buf *b)
+/* Append the number's low `size` bytes in the architecture's order. */
+static void add_number(struct buf *b, const struct arch *arch, uint64_t v, unsigned size)
 {
-	size_t code = code_size();
-	Elf64_Ehdr eh = {
-	    .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-	    .e_type = ET_EXEC,
-	    .e_machine = EM_X86_64,
-	    .e_version = EV_CURRENT,
-	    .e_entry = LOAD_ADDRESS + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
-	    .e_phoff = sizeof(eh),
-	    .e_ehsize = sizeof(eh),
-	    .e_phentsize = sizeof(Elf64_Phdr),
-	    .e_phnum = 1,
+	for (unsigned i = 0; i < size; i++)
+		buf_byte(b, (uint8_t)(v >> 8 * (arch->big_endian ? size - 1 - i : i)));
+}
+
+/* Elf64_Ehdr and Elf64_Phdr, member by member: their order is the canary's, not ours. */
+static void make_elf(struct buf *b, const struct arch *arch)
+{
+	const size_t headers = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
+	const uint64_t size = headers + arch->code_size + strlen(CANARY_READY);
+	const uint8_t ident[EI_NIDENT] = {ELFMAG0,   ELFMAG1,	 ELFMAG2,
+					  ELFMAG3,   ELFCLASS64, arch->big_endian ? ELFDATA2MSB : ELFDATA2LSB,
+					  EV_CURRENT};
+	const struct {
+		uint64_t value;
+		unsigned size;
+	} members[] = {
+	    {ET_EXEC, 2},
+	    {arch->elf_machine, 2},
+	    {EV_CURRENT, 4},
+	    {LOAD_ADDRESS + headers, 8}, /* e_entry */
+	    {sizeof(Elf64_Ehdr), 8},	 /* e_phoff */
+	    {0, 8},			 /* e_shoff */
+	    {0, 4},			 /* e_flags */
+	    {sizeof(Elf64_Ehdr), 2},
+	    {sizeof(Elf64_Phdr), 2},
+	    {1, 2}, /* e_phnum */
+	    {0, 6}, /* sections */
+	    {PT_LOAD, 4},
+	    {PF_R | PF_X, 4},
+	    {0, 8},	       /* p_offset */
+	    {LOAD_ADDRESS, 8}, /* p_vaddr */
+	    {0, 8},	       /* p_paddr */
+	    {size, 8},
+	    {size, 8},
+	    {4096, 8}, /* p_align */
 	};
-	Elf64_Phdr ph = {
-	    .p_type = PT_LOAD,
-	    .p_flags = PF_R | PF_X,
-	    .p_vaddr = LOAD_ADDRESS,
-	    .p_filesz = sizeof(eh) + sizeof(ph) + code,
-	    .p_memsz = sizeof(eh) + sizeof(ph) + code,
-	    .p_align = 4096,
-	};
-	buf_append(b, &eh, sizeof(eh));
-	buf_append(b, &ph, sizeof(ph));
-	buf_append(b, canary_code, code);
+
+	buf_append(b, ident, sizeof(ident));
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		add_number(b, arch, members[i].value, members[i].size);
+	buf_append(b, arch->code, arch->code_size);
+	buf_str(b, CANARY_READY);
 }
 
 /* One file of a "newc" cpio archive (Documentation/driver-api/early-userspace/buffer-format.rst). */
@@ -101,11 +84,11 @@ static void add_file(struct buf *b, const char *name, unsigned int mode, const s
 }
 
 /* The initramfs as an anonymous file. fd or -errno. */
-static int make_initramfs(void)
+static int make_initramfs(const struct arch *arch)
 {
 	struct buf elf = {0}, cpio = {0};
 
-	make_elf(&elf);
+	make_elf(&elf, arch);
 	add_file(&cpio, "init", 0100755, &elf);
 	add_file(&cpio, "TRAILER!!!", 0, &(struct buf){0});
 	int fd = memfd_create("xtcp2-canary", MFD_CLOEXEC);
@@ -119,31 +102,17 @@ static int make_initramfs(void)
 	return r;
 }
 
-static void make_argv(struct argv *a, const char *qemu, const char *kernel, const char *accel,
-		      const char *cpu)
+static void make_argv(struct argv *a, const struct arch *arch, const char *qemu, const char *kernel,
+		      const char *accel, const char *cpu)
 {
 	const char *const args[] = {
-	    qemu,
-	    "-M",
-	    "q35",
-	    "-accel",
-	    accel,
-	    "-cpu",
-	    cpu,
-	    "-m",
-	    "128",
-	    "-nodefaults",
-	    "-no-user-config",
-	    "-display",
-	    "none",
-	    "-no-reboot",
-	    "-kernel",
-	    kernel,
-	    "-append",
-	    "console=ttyS0 panic=-1 reboot=t nokaslr no_timer_check",
+	    qemu,  "-M",	  arch->machine,     "-accel",	 accel,	 "-cpu",       cpu,	  "-m",
+	    "128", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-kernel", kernel,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
 		argv_add(a, "%s", args[i]);
+	argv_add(a, "-append");
+	argv_add(a, "console=%s panic=-1 reboot=t nokaslr no_timer_check", arch->console);
 	argv_add(a, "-initrd");
 	argv_add(a, "/proc/self/fd/%d", CHILD_FD_FIRST + 1);
 	argv_add(a, "-chardev");
@@ -188,7 +157,7 @@ static bool drain(int fd, struct buf *b)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-/* Follow the child until READY, its end, or the deadline. */
+/* Follow the child until CANARY_WORD, its end, or the deadline. */
 static void follow(struct canary *c, struct child *child, int console, int errors, int64_t start,
 		   int64_t deadline_ms)
 {
@@ -208,7 +177,7 @@ static void follow(struct canary *c, struct child *child, int console, int error
 			p[0].fd = -1;
 		if (p[1].revents && !drain(errors, &err))
 			p[1].fd = -1;
-		c->ok = out.len && memmem(out.data, out.len, READY, strlen(READY));
+		c->ok = out.len && memmem(out.data, out.len, CANARY_WORD, strlen(CANARY_WORD));
 		if (!c->ok && p[2].revents && p[0].fd < 0 && p[1].fd < 0)
 			how = "QEMU ended:";
 	}
@@ -219,25 +188,24 @@ static void follow(struct canary *c, struct child *child, int console, int error
 	buf_free(&err);
 }
 
-void canary_boot(struct canary *c, const char *qemu, const char *kernel, const char *accel, const char *cpu,
-		 int64_t deadline_ms)
+void canary_boot(struct canary *c, const struct arch *arch, const char *qemu, const char *kernel,
+		 const char *accel, const char *cpu, int64_t deadline_ms)
 {
 	int console[2], errors[2], status;
 	struct argv argv = {0};
 	struct child child = {0};
 
 	*c = (struct canary){0};
-	_cleanup_close_ int initramfs = make_initramfs();
-	if (!code_size() || initramfs < 0) {
-		snprintf(c->reason, sizeof(c->reason),
-			 "the canary does not exist for this processor architecture");
+	_cleanup_close_ int initramfs = make_initramfs(arch);
+	if (initramfs < 0) {
+		snprintf(c->reason, sizeof(c->reason), "no file in memory: %s", strerror(-initramfs));
 		return;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0 || pipe2(errors, O_CLOEXEC) < 0) {
 		snprintf(c->reason, sizeof(c->reason), "%s", strerror(errno));
 		return;
 	}
-	make_argv(&argv, qemu, kernel, accel, cpu);
+	make_argv(&argv, arch, qemu, kernel, accel, cpu);
 	int64_t start = clock_mono_ns();
 	int r = child_spawn(&child, argv.v, (int[]){console[1], initramfs}, 2, errors[1]);
 	close(console[1]);

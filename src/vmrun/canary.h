@@ -9,6 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmrun/arch.h"
+
+/* The init's output. */
+#define CANARY_WORD  "XTCP2_CANARY_READY"
+#define CANARY_READY "\n" CANARY_WORD "\n"
+
 struct canary {
 	bool ok;
 	int64_t ms;	  /* from launch to the init's first output */
@@ -16,7 +22,7 @@ struct canary {
 };
 
 /* Boot the canary; blocks for at most deadline_ms. Leaves no process and no file behind. */
-void canary_boot(struct canary *c, const char *qemu, const char *kernel, const char *accel, const char *cpu,
-		 int64_t deadline_ms);
+void canary_boot(struct canary *c, const struct arch *arch, const char *qemu, const char *kernel,
+		 const char *accel, const char *cpu, int64_t deadline_ms);
 
 #endif

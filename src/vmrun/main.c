@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/standard_fds.h"
 #include "base/suggest.h"
+#include "vmrun/arch.h"
 #include "vmrun/child.h"
 #include "vmrun/events.h"
 #include "vmrun/judge.h"
@@ -29,13 +30,11 @@
 
 static struct run_options o = {
     .flavors = "nix/microvms/flavors.json",
-    .qemu = QEMU_DEFAULT,
-    .machine = "q35",
     .duration_ns = -1,
     .timeout_ns = -1,
     .console_port = SHELL_PORT,
 };
-static const char *accel = "auto", *ports = "fixed";
+static const char *accel = "auto", *ports = "fixed", *arch;
 
 /* The options of "run"; "doctor" uses some of them. */
 static const struct flag flags[] = {
@@ -52,8 +51,9 @@ static const struct flag flags[] = {
      "limit of the whole run (default: the flavor's, scaled, plus the duration)"},
     {"accel", FLAG_CHOICE, &accel, "auto tests KVM by a boot and falls back to TCG; $" ACCEL_ENV,
      "auto|kvm|tcg"},
-    {"machine", FLAG_CHOICE, &o.machine, "QEMU's machine type", "q35|microvm"},
-    {"qemu", FLAG_STRING, &o.qemu, "the QEMU to run"},
+    {"arch", FLAG_CHOICE, &arch, "the guest's architecture (default: this machine's)", "amd64|arm64|s390x"},
+    {"machine", FLAG_CHOICE, &o.machine, "QEMU's machine type, of amd64 (default: q35)", "q35|microvm"},
+    {"qemu", FLAG_STRING, &o.qemu, "the QEMU to run (default: the architecture's)"},
     {"ports", FLAG_CHOICE, &ports, "forward the host ports that the flavor lists, or free ones",
      "fixed|auto"},
     {"report", FLAG_STRING, &o.report,
@@ -91,6 +91,14 @@ static void parse_options(int argc, char **argv)
 		log_err(LOG_NAME, "%s=%s: must be auto, kvm or tcg", ACCEL_ENV, accel);
 		exit(BAD_USAGE);
 	}
+	o.arch = arch ? arch_find(arch) : arch_host();
+	if (!o.arch || (o.machine && !o.arch->isa)) {
+		log_err(LOG_NAME, o.arch ? "-machine is for amd64 only"
+					 : "-arch: this machine's cannot be the default");
+		exit(BAD_USAGE);
+	}
+	if (!o.qemu)
+		o.qemu = o.arch->qemu;
 	if (o.timeout_ns == 0) {
 		log_err(LOG_NAME, "-timeout must be longer than 0s");
 		exit(BAD_USAGE);
@@ -159,7 +167,7 @@ static int cmd_doctor(int argc, char **argv)
 	printf("host      %s %s, %ld cores\n", host.sysname, host.release, sysconf(_SC_NPROCESSORS_ONLN));
 	printf("/dev/kvm  %s\n", access("/dev/kvm", R_OK | W_OK) == 0 ? "can be opened" : strerror(errno));
 	if (!qemu_version(o.qemu, version, sizeof(version))) {
-		printf("qemu      %s cannot be run (Debian: qemu-system-x86)\n", o.qemu);
+		printf("qemu      %s cannot be run (Debian: %s)\n", o.qemu, o.arch->package);
 		return VERDICT_NOT_RUN;
 	}
 	printf("qemu      %s\n", version);
@@ -172,7 +180,7 @@ static int cmd_doctor(int argc, char **argv)
 		log_err(LOG_NAME, "image %s: vmlinuz: %s", o.image, strerror(errno));
 		return VERDICT_NOT_RUN;
 	}
-	if (accel_choose(&chosen, o.accel, o.qemu, kernel) < 0) {
+	if (accel_choose(&chosen, o.accel, o.arch, o.qemu, kernel) < 0) {
 		printf("accel     none works: %s\n", chosen.reason);
 		return VERDICT_NOT_RUN;
 	}

@@ -82,7 +82,7 @@ static void add_netdev(struct argv *a, const struct machine *m)
 	argv_add(a, "-netdev");
 	argv_add(a, "user,id=net0,restrict=%s%s", m->flavor->network ? "off" : "on", forwards);
 	argv_add(a, "-device");
-	argv_add(a, "virtio-net-pci,netdev=net0,romfile=");
+	argv_add(a, "virtio-net-%s,netdev=net0%s", m->arch->bus, m->arch->pci ? ",romfile=" : "");
 }
 
 void qemu_launcher_args(struct argv *a, const struct machine *m)
@@ -99,14 +99,20 @@ void qemu_launcher_args(struct argv *a, const struct machine *m)
 	argv_add(a, "chardev:xcon");
 	argv_add(a, "-chardev");
 	argv_add(a, "socket,id=xshell,fd=%d", FD(SHELL));
-	argv_add(a, "-device");
-	argv_add(a, "isa-serial,chardev=xshell,index=1");
+	if (m->arch->isa) {
+		argv_add(a, "-device");
+		argv_add(a, "isa-serial,chardev=xshell,index=1");
+	}
 	argv_add(a, "-chardev");
 	argv_add(a, "socket,id=xqmp,fd=%d", FD(QMP));
 	argv_add(a, "-mon");
 	argv_add(a, "chardev=xqmp,mode=control");
 	argv_add(a, "-device");
-	argv_add(a, "virtio-serial-pci,id=xser");
+	argv_add(a, "virtio-serial-%s,id=xser", m->arch->bus);
+	if (!m->arch->isa) {
+		argv_add(a, "-device");
+		argv_add(a, "virtconsole,bus=xser.0,chardev=xshell");
+	}
 	argv_add(a, "-chardev");
 	argv_add(a, "socket,id=xres,fd=%d", FD(RESULT));
 	argv_add(a, "-device");
@@ -115,9 +121,11 @@ void qemu_launcher_args(struct argv *a, const struct machine *m)
 	argv_add(a, "socket,id=xart,fd=%d", FD(ARTIFACT));
 	argv_add(a, "-device");
 	argv_add(a, "virtserialport,bus=xser.0,chardev=xart,name=%s", ARTIFACT_PORT);
-	argv_add(a, "-device");
-	argv_add(a, "pvpanic-pci");
-	if (run_file) {
+	if (m->arch->pci) {
+		argv_add(a, "-device");
+		argv_add(a, "pvpanic-pci");
+	}
+	if (run_file && m->arch->fw_cfg) {
 		argv_add(a, "-fw_cfg");
 		argv_add(a, "name=opt/org.xtcp2/run,file=%s", run_file);
 	}
@@ -152,7 +160,7 @@ void qemu_argv(struct argv *a, const struct machine *m)
 	argv_add(a, "-name");
 	argv_add(a, "guest=xtcp2-%s,debug-threads=on", m->flavor->name);
 	argv_add(a, "-M");
-	argv_add(a, "%s", microvm ? "microvm,acpi=on,pcie=on,rtc=on" : "q35");
+	argv_add(a, "%s", microvm ? "microvm,acpi=on,pcie=on,rtc=on" : m->type);
 	argv_add(a, "-accel");
 	argv_add(a, "%s", tcg ? "tcg,thread=multi" : m->accel);
 	argv_add(a, "-cpu");
@@ -164,12 +172,12 @@ void qemu_argv(struct argv *a, const struct machine *m)
 	argv_add(a, "-nodefaults");
 	argv_add(a, "-no-user-config");
 	argv_add(a, "-device");
-	argv_add(a, "virtio-rng-pci");
+	argv_add(a, "virtio-rng-%s", m->arch->bus);
 	if (root) {
 		argv_add(a, "-drive");
 		argv_add(a, "if=none,id=root,file=%s,format=raw,readonly=on", root);
 		argv_add(a, "-device");
-		argv_add(a, "virtio-blk-pci,drive=root");
+		argv_add(a, "virtio-blk-%s,drive=root", m->arch->bus);
 	}
 	qemu_launcher_args(a, m);
 	argv_add(a, "-kernel");

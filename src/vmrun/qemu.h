@@ -11,12 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "vmrun/arch.h"
 #include "vmrun/flavor.h"
 
-/* The shell is the guest's second serial port, which keeps its input out of the console's transcript. */
+/* The shell is the guest's second serial port, or virtio's console where there is only one, which keeps its input out of the console's transcript. */
 enum channel { CHANNEL_CONSOLE, CHANNEL_SHELL, CHANNEL_RESULT, CHANNEL_ARTIFACT, CHANNEL_QMP, CHANNELS };
-
-#define QEMU_DEFAULT "qemu-system-x86_64"
 
 /* A NULL-terminated argument vector that owns its strings. */
 struct argv {
@@ -30,7 +29,8 @@ void argv_free(struct argv *a);
 json_t *argv_json(const struct argv *a);
 
 struct machine {
-	const char *qemu, *type; /* type: "q35" or "microvm" */
+	const struct arch *arch;
+	const char *qemu, *type; /* type: the architecture's machine, or "microvm" */
 	const char *accel, *cpu; /* "kvm" or "tcg"; QEMU's -cpu */
 	const char *kernel, *initrd, *root, *append;
 	const char *run_file; /* shown to the guest as fw_cfg opt/org.xtcp2/run; may be NULL */

@@ -287,7 +287,8 @@ void report_summary(FILE *to, const struct judge *j, bool all)
 	summary_figures(to, j);
 	fprintf(to, "  %s on %s:", run_text(j, "flavor"), run_text(j, "accel"));
 	if (j->plan_ms >= 0)
-		fprintf(to, " boot %.1f s,", seconds(j->plan_ms));
+		fprintf(to, " boot %.1f s, checks %.1f s,", seconds(j->plan_ms),
+			seconds((j->bye_ms < 0 ? j->last_ms : j->bye_ms) - j->plan_ms));
 	fprintf(to, " launch to verdict %.1f s\n", seconds(j->exit_ms >= 0 ? j->exit_ms : j->last_ms));
 	const char *verdict = j->verdict == VERDICT_PASS   ? "PASS"
 			      : j->verdict == VERDICT_FAIL ? "FAIL"

@@ -162,8 +162,11 @@ static bool has_shell(const struct setup *s)
 	return s->options->keep_alive || s->options->debug_shell || !json_array_size(s->flavor.checks);
 }
 
-/* Write the words of guest/kernel-append as one line, without the lines that begin with '#'. */
-static void append_words(char *to, size_t size)
+/*
+ * Write the words of guest/kernel-append as one line, without the lines that begin with '#'; the console is the
+ * architecture's.
+ */
+static void append_words(const struct arch *arch, char *to, size_t size)
 {
 	const char *text = (const char *)kernel_append, *end = text + kernel_append_len;
 	size_t n = 0;
@@ -172,7 +175,9 @@ static void append_words(char *to, size_t size)
 		next = memchr(line, '\n', (size_t)(end - line));
 		if (!next)
 			next = end;
-		if (*line != '#')
+		if (strncmp(line, "console=", 8) == 0)
+			n += (size_t)snprintf(to + n, size - n, "console=%s ", arch->console);
+		else if (*line != '#')
 			n += (size_t)snprintf(to + n, size - n, "%.*s ", (int)(next - line), line);
 	}
 }
@@ -182,7 +187,7 @@ static int make_run_file(struct setup *s, const char *more, char error[static SE
 {
 	char params[512], words[512] = "";
 
-	append_words(words, sizeof(words));
+	append_words(s->options->arch, words, sizeof(words));
 	snprintf(params, sizeof(params),
 		 "xtcp2.flavor=%s\nxtcp2.nonce=%s\nxtcp2.duration=%" PRId64 "\nxtcp2.scale=%d\n%s%s%s",
 		 s->flavor.name, s->nonce, s->duration_ns / NS_PER_SEC, s->accel.scale_percent,
@@ -208,7 +213,8 @@ static int make_argv(struct setup *s, char error[static SETUP_ERROR_MAX])
 	const struct run_options *o = s->options;
 	struct machine m = {
 	    .qemu = o->qemu,
-	    .type = o->machine,
+	    .arch = o->arch,
+	    .type = o->machine ? o->machine : o->arch->machine,
 	    .accel = s->accel.name,
 	    .cpu = s->accel.cpu,
 	    .kernel = s->kernel,
@@ -263,14 +269,15 @@ static int choose_accel(struct setup *s, char error[static SETUP_ERROR_MAX])
 	if (s->options->launcher) {
 		/* The canary needs the launcher's kernel; without it choose TCG, which always works. */
 		bool kvm = s->options->accel == ACCEL_KVM;
-		s->accel = (struct accel){
-		    .name = kvm ? "kvm" : "tcg", .cpu = kvm ? "host" : "max", .scale_percent = 100};
+		s->accel = (struct accel){.name = kvm ? "kvm" : "tcg",
+					  .cpu = kvm ? "host" : s->options->arch->tcg_cpu,
+					  .scale_percent = 100};
 		strcpy(s->accel.reason, "launcher: as asked for, TCG otherwise");
 		snprintf(s->kernel, sizeof(s->kernel), "%s", s->options->kernel ? s->options->kernel : "");
 		if (!s->kernel[0])
 			return 0;
 	}
-	r = accel_choose(&s->accel, s->options->accel, s->options->qemu, s->kernel);
+	r = accel_choose(&s->accel, s->options->accel, s->options->arch, s->options->qemu, s->kernel);
 	if (r < 0)
 		return refuse(error, r, "%s: %s",
 			      s->options->accel == ACCEL_KVM ? "KVM does not work here"
@@ -296,8 +303,9 @@ int setup_prepare(struct setup *s, const struct run_options *o, char error[stati
 		return refuse(error, -ENAMETOOLONG, "the report directory's path is too long");
 	int r = o->image ? check_image(s, &append, &manifest, error) : 0;
 	if (r == 0 && !child_find(o->launcher ? o->launcher : o->qemu, program))
-		r = refuse(error, -ENOENT, "%s is missing or cannot be executed%s", program,
-			   o->launcher ? "" : " (Debian: apt install qemu-system-x86)");
+		r = refuse(error, -ENOENT, "%s is missing or cannot be executed%s%s%s", program,
+			   o->launcher ? "" : " (Debian: apt install ", o->launcher ? "" : o->arch->package,
+			   o->launcher ? "" : ")");
 	if (r == 0)
 		r = check_ports(s, error);
 	if (r == 0)

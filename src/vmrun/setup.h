@@ -10,11 +10,14 @@
 #include <stdint.h>
 
 #include "vmrun/accel.h"
+#include "vmrun/arch.h"
 #include "vmrun/flavor.h"
 #include "vmrun/qemu.h"
 
 struct run_options {
-	const char *flavors, *flavor, *image, *launcher, *kernel, *qemu, *machine, *report, *append;
+	const char *flavors, *flavor, *image, *launcher, *kernel, *machine, *report, *append;
+	const struct arch *arch;
+	const char *qemu;		 /* the architecture's unless the user names another */
 	int64_t duration_ns, timeout_ns; /* -1: the flavor's */
 	enum accel_want accel;
 	bool keep_alive, debug_shell, ports_auto, fail_fast;
