@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2034,SC2154 # most variables are for those who read this file; top, base and release are theirs
+# shellcheck disable=SC2034,SC2154 # most variables are for those who read this file; top, base, release and sysroot are theirs
 # Shared by the scripts that build and run guests: one line an error, exit 3 (could not run).
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xtcp2
@@ -15,6 +15,27 @@ die() {
 # Rows of a list file, without comments.
 rows() {
   sed 's/#.*//; /^ *$/d' "$@"
+}
+
+# The architectures that a guest can have: Debian's name, the compiler's prefix, Linux's name, the kernel's package, and
+# rows of the list modules that its kernel cannot have.
+architectures() {
+  cat <<'ROWS'
+amd64 x86_64-linux-gnu x86_64 linux-image-cloud-amd64
+arm64 aarch64-linux-gnu aarch64 linux-image-cloud-arm64
+s390x s390x-linux-gnu s390x linux-image-s390x qemu_fw_cfg|pvpanic-pci|virtio_pci
+ROWS
+}
+
+# choose_arch [ARCH]: sets arch, triple, machine, kernel_image, without_modules, and native: whether it is this machine's, the default.
+choose_arch() {
+  local host names
+  host=$(dpkg --print-architecture)
+  arch=${1:-$host} native=false
+  names=$(architectures | awk '{ print $1 }' | paste -sd' ')
+  [[ " $names " == *" $arch "* ]] || die "unknown architecture '$arch': possible are $names"
+  read -r _ triple machine kernel_image without_modules < <(architectures | awk -v arch="$arch" '$1 == arch')
+  [ "$arch" != "$host" ] || native=true
 }
 
 # The releases that a guest can be made of, each with its list packages.RELEASE of libraries.
@@ -39,10 +60,10 @@ host_release() {
 runs_in_guest() {
   local has wants library
   has=$(jq -r '.packages[] | select(startswith("libc6=")) | ltrimstr("libc6=")' "$base/manifest.json")
-  wants=$({ objdump -T "$1" 2>/dev/null || :; } | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -V | tail -n1)
+  wants=$({ "$triple-objdump" -T "$1" 2>/dev/null || :; } | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -V | tail -n1)
   dpkg --compare-versions "${wants:-0}" le "$has" ||
     die "${1##*/} was linked with glibc $wants, the $release guest has ${has%%-*}: choose a later --release"
-  { objdump -p "$1" 2>/dev/null || :; } | awk '$1 == "NEEDED" { print $2 }' | while read -r library; do
+  { "$triple-objdump" -p "$1" 2>/dev/null || :; } | awk '$1 == "NEEDED" { print $2 }' | while read -r library; do
     jq -e --arg l "$library" '.libraries | index($l)' "$base/manifest.json" >/dev/null ||
       die "${1##*/} needs $library, which the $release guest lacks: another --release, or its package in guest/debian/packages.$release"
   done
@@ -103,11 +124,12 @@ cached() {
   echo "$dir"
 }
 
-# initramfs DIR: makes DIR/initrd.base of the guest's first program and DIR/modules, which goes.
+# initramfs DIR: makes DIR/initrd.base of the guest's first program and DIR/modules, which goes. The compiler is that of
+# $triple, with the libraries below $sysroot.
 initramfs() {
   local out=$1 tree=$1/initramfs
   mkdir -p "$tree"/{base,dev,layer,lib,proc,root,rw,sys}
-  gcc -static -Os -D_GNU_SOURCE -s -o "$tree/init" "$top/guest/init.c"
+  "$triple-gcc" ${sysroot:+"--sysroot=$sysroot"} -static -Os -D_GNU_SOURCE -s -o "$tree/init" "$top/guest/init.c"
   sed 's,^,/lib/,' "$out/modules/order" >"$tree/modules"
   find "$out/modules" -name '*.ko' -exec mv -t "$tree/lib/" {} +
   archive "$tree" >"$out/initrd.base"

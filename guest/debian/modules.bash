@@ -16,7 +16,7 @@ unpack_kernel() {
     get=(apt-get -q download)
     [[ $package != \<* ]] || get=(unindexed)
     package=${package//[<>]/}
-    [ -f "$debs/$package.deb" ] || (cd "$dir" && "${get[@]}" "$package" && mv "$package"_*.deb "$debs/$package.deb") || return
+    [ -f "$debs/$package.deb" ] || (cd "$dir" && "${get[@]}" "$package" && mv "${package%:*}"_*.deb "$debs/$package.deb") || return
     dpkg-deb -x "$debs/$package.deb" "$dir/kernel"
     dpkg-deb -W --showformat='${Package}=${Version}\n' "$debs/$package.deb" >>"$dir/packages"
   done

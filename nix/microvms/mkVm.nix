@@ -59,10 +59,23 @@ let
         machine = if isx86_64 then "q35" else "virt";
         package = pkgs.qemu_kvm;
         serialConsole = !launched;
-        extraArgs = lib.optionals (!launched) [
-          "-serial"
-          "tcp:127.0.0.1:12055,server=on,wait=off"
-        ];
+        # The terminal that guest-setup names: "virt" has one serial port.
+        extraArgs = lib.optionals (!launched) (
+          if isx86_64 then
+            [
+              "-serial"
+              "tcp:127.0.0.1:12055,server=on,wait=off"
+            ]
+          else
+            [
+              "-chardev"
+              "socket,id=xshell,host=127.0.0.1,port=12055,server=on,wait=off"
+              "-device"
+              "virtio-serial-pci"
+              "-device"
+              "virtconsole,chardev=xshell"
+            ]
+        );
       };
       extraArgsScript = if launched then "${pkgs.runtimeShell} ${./qemu-args}" else null;
       # The runner has its own QMP channel; paths here are relative to wherever one happens to be.

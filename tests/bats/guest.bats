@@ -287,3 +287,33 @@ check() {
   diff <(jq -r '.flavors[] | .tunables | to_entries[] | "\(.key) \(.value)"' nix/microvms/flavors.json | sort -u) \
     <(sed -n '/^## Tunables/,/^Memory is/s/^|[^|]*| `\([a-z0-9_]*\)` | \([^|]*\) |.*/\1 \2/p' docs/integration-testing.md | sort -u)
 }
+
+# unpacks DEPENDS: unpack_kernel beside an archive whose index says this of linux-image-7.9; prints what is downloaded by which way.
+unpacks() {
+  DEPENDS=$1 LOG=$BATS_TEST_TMPDIR/log bash -euo pipefail -c '
+    . guest/debian/modules.bash
+    apt-cache() { printf "%s\n" linux-image-7.9 "$DEPENDS"; }
+    apt-get() { echo "index ${*: -1}" >>"$LOG"; : >"${*: -1}_1_amd64.deb"; }
+    unindexed() { echo "pinned $1" >>"$LOG"; : >"$1_1_amd64.deb"; }
+    dpkg-deb() { if [ "$1" = -x ]; then mkdir -p "$3/boot" && : >"$3/boot/vmlinuz-7.9"; fi; }
+    unpack_kernel linux-image-7.9 "$1"' sh "$BATS_TEST_TMPDIR"
+  cat "$BATS_TEST_TMPDIR/log"
+}
+
+@test "a kernel's packages that the index does not name come by their pins" {
+  run -0 unpacks '  Depends: linux-binary-7.9
+  Depends: <linux-modules-7.9>'
+  [ "$output" = "index linux-binary-7.9
+pinned linux-modules-7.9
+index linux-image-7.9" ]
+  grep -v '^#' guest/debian/kernel-pins | while read -r package version sum rest; do
+    [[ $package == linux-*-"${version%%-*}"+* && $sum =~ ^[0-9a-f]{64}$ && -z $rest ]] || { echo "$package"; exit 1; }
+  done
+}
+
+@test "ci/vm: an unknown architecture is refused with those that there are, and another kernel than the release's is this machine's" {
+  run -3 ci/vm lifecycle --arch riscv64
+  [[ $output == *"unknown architecture 'riscv64': possible are amd64 arm64 s390x"* ]]
+  run -3 ci/vm lifecycle --arch s390x --kernel 5.10
+  [[ $output == *"--kernel is for this machine's architecture"* ]]
+}
