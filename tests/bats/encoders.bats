@@ -113,6 +113,7 @@ unframe() {
   [[ "$stderr" == *"not a pcap file"* ]]
 }
 
+# bats test_tags=live
 @test "-writeFiles keeps dumps that replay to the records that were shipped" {
   # With processes of its own: other namespaces of the machine may have more dumps than are kept.
   unshare -n -m -p -f --mount-proc --propagation private bash -euo pipefail -c '
