@@ -20,7 +20,7 @@ setup() {
 # Three connections that talk, a namespace with two listeners and a connection that talks now and then, and a daemon with these flags that is ready.
 lab() {
   sandbox < <(
-    declare -f ready start_all other_listens
+    declare -f ready start_all web_listens
     printf 'start_all %s\n' "${*@Q}"
     cat
   )
@@ -29,16 +29,16 @@ start_all() {
   "$SERVER" -bind 127.0.0.1 -port 7001 -count 3 >/run/server 2>&1 &
   ip netns add web
   ip -n web link set lo up
-  ip netns exec web "$SERVER" -bind 127.0.0.1 -port 7100 -count 2 >/run/other 2>&1 &
+  ip netns exec web "$SERVER" -bind 127.0.0.1 -port 7100 -count 2 >/run/web 2>&1 &
   wait_for 20 test_listeners 3
-  wait_for 20 other_listens
+  wait_for 20 web_listens
   "$CLIENT" -connect 127.0.0.1 -port 7001 -count 3 -sleep 50ms >/run/client 2>&1 &
   ip netns exec web "$CLIENT" -connect 127.0.0.1 -port 7100 -count 1 -sleep 700ms >/run/client2 2>&1 &
   "$XTCP2" -frequency 1s -timeout 900ms -grpcSocket= "$@" 2>/run/log &
   DAEMON_PID=$!
   wait_for 20 ready
 }
-other_listens() { [ "$(ip netns exec web ss -Htln | wc -l)" -eq 2 ]; }
+web_listens() { [ "$(ip netns exec web ss -Htln | wc -l)" -eq 2 ]; }
 ready() { curl -sf -o /dev/null http://127.0.0.1:9088/readyz; }
 
 @test "the chart library in the tree is what npm has" {
@@ -73,7 +73,7 @@ E
   record "$BATS_TEST_TMPDIR/records"
   pipe_up "$BATS_TEST_TMPDIR/pipe"
   start_engine
-  http --fail-with-body --data-binary "@$BATS_TEST_TMPDIR/records" "$URL/?query=INSERT+INTO+xtcp.xtcp_flat_records_in+FORMAT+ProtobufList"
+  http --fail-with-body -T - -X POST "$URL/?query=INSERT+INTO+xtcp.xtcp_flat_records_in+FORMAT+ProtobufList" <"$BATS_TEST_TMPDIR/records"
   read -r since until < <(sql 'SELECT toUnixTimestamp(min(timestamp_ns)) - 1, toUnixTimestamp(max(timestamp_ns)) + 2 FROM xtcp.xtcp_flat_records')
   figures "$since" "$until" >"$PIPE/expected"
   inside timeout 240 env HOME="$BATS_TEST_TMPDIR" node "$BROWSER/clickhouse.mjs" "$URL" "$(inside cat "${PASSWORD_FILE%/*}/reader-password")" "$since" "$until" "$PIPE/expected"

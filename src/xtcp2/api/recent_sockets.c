@@ -81,7 +81,7 @@ static struct slot *slot_of(const struct recent_sockets *s, uint64_t cookie)
 	return &s->slots[i];
 }
 
-/* Leave out the sockets that the last poll did not bring, and make room for as many again. */
+/* Leave out the sockets that the last poll did not bring, and make room for as many again. false where there is none. */
 static bool rebuild(struct recent_sockets *s)
 {
 	struct recent_sockets old = *s;
@@ -90,6 +90,8 @@ static bool rebuild(struct recent_sockets *s)
 
 	for (size_t i = 0; i < count; i++)
 		live += old.slots[i].cookie && s->poll - old.slots[i].poll <= 1;
+	if (live >= RECENT_SOCKETS_MAX)
+		return false;
 	while ((size_t)1 << order < live * 4 && (size_t)1 << order < (size_t)RECENT_SOCKETS_MAX * 2)
 		order++;
 	struct slot *slots = calloc((size_t)1 << order, sizeof(*slots));
@@ -117,7 +119,7 @@ static struct slot *slot_take(struct recent_sockets *s, uint64_t cookie)
 		return slot;
 	if (s->used * 2 >= (size_t)1 << s->slots_order) {
 		/* A table that is full of living sockets is walked once per poll, not once per socket. */
-		if (s->now->unrated || !rebuild(s) || s->used >= RECENT_SOCKETS_MAX)
+		if (s->now->unrated || !rebuild(s))
 			return NULL;
 		slot = slot_of(s, cookie);
 	}
