@@ -144,7 +144,7 @@ archive() {
 
 # reason LOG: the first line that tells why, before mmdebstrap's own that only tells that.
 reason() {
-  awk '/^[IW]: |[Ww]arning|policy-rc.d/ { next } /FATAL|No space|denied|rror|ailed|^E: / { print; found = 1; exit }
+  awk '/^(Get:|[IW]: )|[Ww]arning|policy-rc.d/ { next } /FATAL|No space|denied|rror|ailed|^E: / { print; found = 1; exit }
     END { if (!found) print "it said nothing" }' "$1"
 }
 
