@@ -44,9 +44,9 @@ static const char *usage_error(const struct options *o)
 static void parse(struct options *o, int argc, char **argv)
 {
 	const struct flag flags[] = {
-	    {"data", FLAG_STRING, &o->data, "directory of the database; made when it is not there"},
+	    {"data", FLAG_FILE, &o->data, "directory of the database; made when it is not there"},
 	    {"listen", FLAG_STRING, &o->listen, "address of the HTTP interface"},
-	    {"lib", FLAG_STRING, &o->library, "libchdb.so; \"\" looks in the known places"},
+	    {"lib", FLAG_FILE, &o->library, "libchdb.so; \"\" looks in the known places"},
 	    {"kafka", FLAG_STRING, &o->kafka,
 	     "brokers to read records from, HOST:PORT[,HOST:PORT]; \"\" for none"},
 	    {"topic", FLAG_STRING, &o->topic, "Kafka topic"},
@@ -54,25 +54,25 @@ static void parse(struct options *o, int argc, char **argv)
 	    {"user", FLAG_STRING, &o->user, "user that may ask and change"},
 	    {"password", FLAG_STRING, &o->password,
 	     "and the password; $XTCP2_CLICKHOUSE_PASSWORD is not seen in ps; \"\" makes one in DIR/password"},
-	    {"passwordFile", FLAG_STRING, &o->password_file, "file whose first line is the password"},
+	    {"passwordFile", FLAG_FILE, &o->password_file, "file whose first line is the password"},
 	    {"readerPassword", FLAG_STRING, &o->reader_password,
 	     "password of the user " SERVICE_READER
 	     ", who may only read; $XTCP2_CLICKHOUSE_READER_PASSWORD is not seen "
 	     "in ps; \"\" makes one in DIR/reader-password"},
-	    {"readerPasswordFile", FLAG_STRING, &o->reader_password_file,
+	    {"readerPasswordFile", FLAG_FILE, &o->reader_password_file,
 	     "file whose first line is that password"},
 	    {"insecure", FLAG_BOOL, &o->insecure,
 	     "no passwords: every user of the machine may ask; loopback only"},
 	    {"allowHost", FLAG_STRING, &o->allow_host,
 	     "further names, comma-separated, by which requests may call this server"},
-	    {"allowFiles", FLAG_STRING, &o->allow_files,
+	    {"allowFiles", FLAG_FILE, &o->allow_files,
 	     "directory whose files statements may read and write"},
 	    {"runAs", FLAG_STRING, &o->run_as,
 	     "user to become when started by root; \"\" is the owner of the directory, else xtcp2-clickhouse or "
 	     "nobody"},
 	    {"maxQuerySeconds", FLAG_U32, &o->max_query_seconds, "a statement ends after so many seconds"},
 	    {"memory", FLAG_U32, &o->memory_mib, "most memory the engine may take, MiB"},
-	    {"engineLog", FLAG_STRING, &o->engine_log, "file for the engine's own log; \"\" for none"},
+	    {"engineLog", FLAG_FILE, &o->engine_log, "file for the engine's own log; \"\" for none"},
 	    {"verbose", FLAG_BOOL, &o->verbose, "say more: refused requests and their errors"},
 	    {NULL},
 	};

@@ -236,7 +236,7 @@ static void parse(struct options *o, const char **format, const char **recording
 	    "asks a running xtcp2-clickhouse, or opens the directory itself. An INSERT without data takes it from "
 	    "standard input, as does a query without a statement the statement.";
 	const struct flag flags[] = {
-	    {"data", FLAG_STRING, &o->data,
+	    {"data", FLAG_FILE, &o->data,
 	     "directory of the database: the server that has it open is asked, or one is started for this query; "
 	     "\"\" asks -server"},
 	    {"server", FLAG_STRING, &o->listen, "the server's HOST:PORT"},
@@ -248,14 +248,14 @@ static void parse(struct options *o, const char **format, const char **recording
 	    {"user", FLAG_STRING, &o->user,
 	     "user that asks; the password of default is $XTCP2_CLICKHOUSE_PASSWORD, that of " SERVICE_READER
 	     " $XTCP2_CLICKHOUSE_READER_PASSWORD, or with -data the file in it"},
-	    {"passwordFile", FLAG_STRING, &o->password_file, "file whose first line is the password"},
+	    {"passwordFile", FLAG_FILE, &o->password_file, "file whose first line is the password"},
 	    {"maxQuerySeconds", FLAG_U32, &o->max_query_seconds,
 	     "of a server that is started for this query: a statement ends after so many seconds"},
-	    {"allowFiles", FLAG_STRING, &o->allow_files,
+	    {"allowFiles", FLAG_FILE, &o->allow_files,
 	     "of such a server: directory whose files statements may read and write"},
 	    {"memory", FLAG_U32, &o->memory_mib, "of such a server: most memory of the engine, MiB"},
 	    {"runAs", FLAG_STRING, &o->run_as, "of such a server: user to become when started by root"},
-	    {"lib", FLAG_STRING, &o->library, "of such a server: libchdb.so; \"\" looks in the known places"},
+	    {"lib", FLAG_FILE, &o->library, "of such a server: libchdb.so; \"\" looks in the known places"},
 	    {NULL},
 	};
 

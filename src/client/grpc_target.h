@@ -32,16 +32,16 @@ struct grpc_target {
 #define GRPC_TARGET_INIT {.host = "", .socket = "", .port = GRPC_TARGET_PORT, .tls_ca = "", .tls_cert = "", .tls_key = "", .tls_name = "", \
 	 .token_file = ""}
 #define GRPC_TARGET_FLAGS(t)                                                                                   \
-	{"socket", FLAG_STRING, &(t).socket,                                                                   \
+	{"socket", FLAG_FILE, &(t).socket,                                                                   \
 	 "the daemon's -grpcSocket; empty for the usual one or, where there is none, this machine's -port"},    \
 	{"target", FLAG_STRING, &(t).host, "host of the daemon, over TCP"},                                     \
 	{"port", FLAG_PORT, &(t).port, "its -grpcPort, over TCP"},                                             \
 	{"tls", FLAG_BOOL, &(t).tls, "TLS, over TCP"},                                                        \
-	{"tlsCa", FLAG_STRING, &(t).tls_ca, "whose certificate of the daemon to believe, PEM; empty for the system's authorities"}, \
-	{"tlsCert", FLAG_STRING, &(t).tls_cert, "client certificate, PEM"},                                   \
-	{"tlsKey", FLAG_STRING, &(t).tls_key, "its private key, PEM, not readable by others"},                \
+	{"tlsCa", FLAG_FILE, &(t).tls_ca, "whose certificate of the daemon to believe, PEM; empty for the system's authorities"}, \
+	{"tlsCert", FLAG_FILE, &(t).tls_cert, "client certificate, PEM"},                                   \
+	{"tlsKey", FLAG_FILE, &(t).tls_key, "its private key, PEM, not readable by others"},                \
 	{"tlsName", FLAG_STRING, &(t).tls_name, "name in the daemon's certificate; empty for -target"},       \
-	{"tokenFile", FLAG_STRING, &(t).token_file,                                                           \
+	{"tokenFile", FLAG_FILE, &(t).token_file,                                                           \
 	 "file whose first line is a token to send, not readable by others; empty for the variable XTCP2_TOKEN"}
 /* clang-format on */
 

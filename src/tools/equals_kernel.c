@@ -42,7 +42,7 @@ static const struct flag flags[] = {
     {"args", FLAG_STRING, &arguments, "more arguments of the daemon, as the shell splits them"},
     {"sources", FLAG_STRING, &sources,
      "sources of the daemon, comma-separated, that read the same population one after the other"},
-    {"dir", FLAG_STRING, &directory, "existing directory for records, captures and ss's output"},
+    {"dir", FLAG_FILE, &directory, "existing directory for records, captures and ss's output"},
     {"limit", FLAG_DURATION, &limit_ns, "give up on sockets that do not rest after this long"},
     {0},
 };

@@ -42,7 +42,7 @@ static const struct flag flags[] = {
     {"loops", FLAG_U32, &loops, "rounds; after them, hold until SIGTERM"},
     {"traffic", FLAG_BOOL, &traffic, "open a TCP listener and connections in each namespace"},
     {"conns", FLAG_U32, &conns, "connections in each namespace, with -traffic"},
-    {"dir", FLAG_STRING, &directory, "directory of the names"},
+    {"dir", FLAG_FILE, &directory, "directory of the names"},
     {0},
 };
 

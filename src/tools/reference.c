@@ -32,7 +32,7 @@ static int64_t loops_sleep;
 static bool envelope = true, dump;
 
 static const struct flag flags[] = {
-    {"filename", FLAG_STRING, &filename,
+    {"filename", FLAG_FILE, &filename,
      "send the bytes of this file instead of made-up rows; over HTTP, its envelopes one after the other"},
     {"values", FLAG_STRING, &values,
      "record_counter of the rows, comma-separated: one row each; \"\" for -rows rows"},
@@ -47,9 +47,9 @@ static const struct flag flags[] = {
     {"connect", FLAG_STRING, &connect_url, "ClickHouse: URL of its HTTP interface"},
     {"user", FLAG_STRING, &user, "ClickHouse: user"},
     {"pass", FLAG_STRING, &pass, "ClickHouse: password; $XTCP2_CLICKHOUSE_PASSWORD is not seen in ps"},
-    {"passFile", FLAG_STRING, &pass_file, "ClickHouse: file whose first line is the password"},
+    {"passFile", FLAG_FILE, &pass_file, "ClickHouse: file whose first line is the password"},
     {"dump", FLAG_BOOL, &dump, "also write each envelope to -dumpFileName"},
-    {"dumpFileName", FLAG_STRING, &dump_file, "file that -dump writes"},
+    {"dumpFileName", FLAG_FILE, &dump_file, "file that -dump writes"},
     {0},
 };
 

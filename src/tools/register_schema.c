@@ -16,7 +16,7 @@ static const char *filename = "", *topic = "xtcp", *url = "http://localhost:1808
 static bool do_register, do_get;
 
 static const struct flag flags[] = {
-    {"filename", FLAG_STRING, &filename, "the .proto file to register"},
+    {"filename", FLAG_FILE, &filename, "the .proto file to register"},
     {"topic", FLAG_STRING, &topic, "topic; the subject is TOPIC-value"},
     {"url", FLAG_STRING, &url, "address of the schema registry"},
     {"register", FLAG_BOOL, &do_register, "register the schema of -filename"},

@@ -23,7 +23,7 @@ static const struct flag flags[] = {
     {"group", FLAG_STRING, &group, "consumer group; \"\" for one of its own"},
     {"offset", FLAG_STRING, &offset, "where a new group starts: earliest or latest"},
     {"format", FLAG_CHOICE, &format, "null only counts", "json|csv|tsv|humanize|null"},
-    {"columns", FLAG_STRING, &columns, "fields to print, comma-separated (csv, tsv, humanize); \"\" for all"},
+    {"columns", FLAG_COLUMNS, &columns, "fields to print, comma-separated (csv, tsv, humanize); \"\" for all"},
     {"count", FLAG_U32, &count, "end after this many messages; 0 for no end"},
     {"idle", FLAG_DURATION, &idle, "end after so long without a message; 0 for no end"},
     {0},

@@ -14,20 +14,26 @@
 #include "run/sections.h"
 #include "stats/stats.h"
 #include "tally/tally.h"
+#include "view/column.h"
 
 static void man(struct buf *b)
 {
 	doc_man(b, help_sections());
 }
 
-static void bash(struct buf *b)
+static void complete(struct buf *b)
 {
-	doc_bash(b, help_sections());
+	doc_complete(b, help_sections());
 }
 
-static void zsh(struct buf *b)
+/* The names of all columns of tables, one per line. */
+static void columns(struct buf *b)
 {
-	doc_zsh(b, help_sections());
+	view_columns_names(b);
+	for (size_t i = 0; i < record_field_count; i++) {
+		const char *name = record_field_short_name(&record_fields[i]);
+		buf_printf(b, "%s%s%s\n", name, *name ? "\n" : "", record_fields[i].name);
+	}
 }
 
 static void destinations(struct buf *b)
@@ -271,8 +277,8 @@ static const struct {
 	void (*render)(struct buf *b);
 } documents[] = {
     {"man", man},
-    {"bash", bash},
-    {"zsh", zsh},
+    {"complete", complete},
+    {"columns", columns},
     {"options", doc_markdown},
     {"destinations", destinations},
     {"formats", formats},

@@ -32,7 +32,7 @@ static const char *directories_text = "/run/netns,/run/docker/netns";
 
 static const struct flag flags[] = {
     {"json", FLAG_BOOL, &as_json, "print one JSON object per line"},
-    {"netnsDirs", FLAG_STRING, &directories_text,
+    {"netnsDirs", FLAG_FILE, &directories_text,
      "directories where namespaces are bind-mounted, comma-separated"},
     {0},
 };

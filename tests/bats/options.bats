@@ -152,20 +152,6 @@ effective() {
   done < <("$XTCP2" -conf | jq -r 'keys[]')
 }
 
-@test "bash completes flags, destinations and formats" {
-  # shellcheck disable=SC1091 # made by the build
-  source "$BUILD/data/xtcp2"
-  completed() { COMP_WORDS=(xtcp2 "$@") COMP_CWORD=$#; _xtcp2; }
-  completed -freq
-  [ "${COMPREPLY[*]}" = -frequency ]
-  completed -marshal protobufL
-  [ "${COMPREPLY[*]}" = protobufList ]
-  completed -dest fil
-  [ "${COMPREPLY[*]}" = file: ]
-  completed -ioUring -prom
-  [ "${COMPREPLY[*]}" = '-promListen -promPath' ]
-}
-
 # at_once TEXT COMMAND...: it fails within 10 s, with one line that has the text.
 at_once() {
   run timeout 10 "${@:2}"

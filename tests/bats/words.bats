@@ -28,7 +28,7 @@ once() { "$XTCP2" -maxLoops 1 -promListen= -grpcPort 0 -dest null "$@"; }
 @test "a near name is suggested: options, values, columns, states, subcommands" {
   says '*no such flag; did you mean -frequency? (see -help)' "$XTCP2" -frequancy 1s
   says 'xtcp2: tpo: not a subcommand; did you mean top?' "$XTCP2" tpo
-  says '*-marshal: unknown format "json"; possible: * msgpack; did you mean jsonl?' "$XTCP2" -marshal json
+  says '*-marshal: unknown format "json"; possible: * msgpack*; did you mean jsonl?' "$XTCP2" -marshal json
   says '*unknown field "rrt"; *; did you mean rtt?' "$XTCP2" -marshal csv -columns netns,rrt
   says '*-deserializers: unknown name "inof"; * did you mean info?' "$XTCP2" -deserializers inof
   says '*-owners of: must be on, auto or off; did you mean off?' "$XTCP2" -owners of

@@ -23,6 +23,8 @@ static const struct {
     [FLAG_LEVEL] = {"LEVEL", LOG_LEVEL_NAMES ", or a number"},
     [FLAG_DURATION] = {"DURATION", "a duration such as 5s or 250ms"},
     [FLAG_STRING] = {"TEXT", "text"},
+    [FLAG_FILE] = {"FILE", "a path"},
+    [FLAG_COLUMNS] = {"COLUMNS", "names with commas between them"},
     [FLAG_CHOICE] = {"", ""},
 };
 _Static_assert(sizeof(types) / sizeof(types[0]) == FLAG_CHOICE + 1, "a row per type");
@@ -47,6 +49,8 @@ static void print_default(FILE *to, const struct flag *f)
 			fprintf(to, " (default %s)", duration_format(*(int64_t *)f->value, duration));
 		break;
 	case FLAG_STRING:
+	case FLAG_FILE:
+	case FLAG_COLUMNS:
 	case FLAG_CHOICE:
 		text = *(const char **)f->value;
 		if (text)
@@ -108,6 +112,8 @@ static int set_value(const struct flag *f, const char *text)
 		*(const char **)f->value = text;
 		return 0;
 	case FLAG_STRING:
+	case FLAG_FILE:
+	case FLAG_COLUMNS:
 		*(const char **)f->value = text;
 		return 0;
 	}

@@ -18,6 +18,8 @@ enum flag_type {
 	FLAG_LEVEL,    /* uint32_t *, a name or number of base/log.h */
 	FLAG_DURATION, /* int64_t *, nanoseconds */
 	FLAG_STRING,   /* const char **, borrowed from argv */
+	FLAG_FILE,     /* the same, a path */
+	FLAG_COLUMNS,  /* the same, names of columns with commas between them */
 	FLAG_CHOICE,   /* the same, one of the words of `choices` */
 };
 

@@ -305,6 +305,12 @@ bool view_adds_up(const struct view_column *c)
 	       unit == FIELD_UNIT_PACKETS;
 }
 
+void view_columns_names(struct buf *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+		buf_printf(b, "%s\n", made[i].name);
+}
+
 void view_columns_help(struct buf *b)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++)

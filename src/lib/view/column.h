@@ -54,6 +54,8 @@ void view_number(struct buf *b, const struct view_column *c, double value);
 /* Return true when values of several sockets add up; of others the largest counts. */
 bool view_adds_up(const struct view_column *c);
 
+/* Append the names of the columns that are not fields, one per line. */
+void view_columns_names(struct buf *b);
 /* Append "name: meaning" lines of the columns that are not fields. */
 void view_columns_help(struct buf *b);
 

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Completions of bash and zsh, from option_table. They offer single dashes only, as -help does. */
+/*
+ * What the daemon's flags take, as rows for data/completion, which makes completions of several shells from them. It offers
+ * single dashes only, as -help does.
+ */
 #include <string.h>
 
+#include "base/log.h"
 #include "config/doc.h"
 #include "config/internal.h"
 
-/* Tell whether the value is a path; other values to complete come with the sections. */
+/* Tell whether the value is a path, or a list of such. */
 static bool takes_path(const struct option_info *o)
 {
-	return o->type == OPTION_CONFIG_FILE || o->type == OPTION_FILE ||
-	       strcmp(o->flag, "capturePath") == 0 || strcmp(o->flag, "replay") == 0;
+	static const char *const paths[] = {"capturePath", "replay",	   "grpcSocket",
+					    "netnsDirs",   "dockerSocket", NULL};
+
+	for (const char *const *p = paths; *p; p++) {
+		if (strcmp(*p, o->flag) == 0)
+			return true;
+	}
+	return o->type == OPTION_CONFIG_FILE || o->type == OPTION_FILE;
 }
 
 static const struct doc_section *section_of(const struct doc_section *sections, const struct option_info *o)
@@ -22,7 +32,7 @@ static const struct doc_section *section_of(const struct doc_section *sections, 
 }
 
 /* Append the values of a section: each name up to its own argument ("tcp:HOST:PORT" gives "tcp:"). */
-static void words(struct buf *b, const struct doc_section *section)
+static void section_words(struct buf *b, const struct doc_section *section)
 {
 	for (const struct doc_row *row = section->rows; row->name; row++) {
 		size_t len = strcspn(row->name, ":");
@@ -31,71 +41,38 @@ static void words(struct buf *b, const struct doc_section *section)
 	}
 }
 
-void doc_bash(struct buf *b, const struct doc_section *sections)
+/* Append words with bars between them as words with blanks. */
+static void choice_words(struct buf *b, const char *choices)
 {
-	buf_str(b, "# bash completion for xtcp2(8)\n"
-		   "_xtcp2() {\n"
-		   "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-		   "  COMPREPLY=()\n"
-		   "  case $prev in\n");
-	for (const struct option_info *o = option_table; o->flag; o++) {
-		const struct doc_section *section = section_of(sections, o);
-		if (section) {
-			buf_printf(b, "    -%s) mapfile -t COMPREPLY < <(compgen -W '", o->flag);
-			words(b, section);
-			buf_str(b, "' -- \"$cur\"); return ;;\n");
-		} else if (takes_path(o)) {
-			buf_printf(b,
-				   "    -%s) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n",
-				   o->flag);
-		} else if (option_value_name(o)) {
-			buf_printf(b, "    -%s) return ;;\n", o->flag);
-		}
+	for (; *choices; choices++)
+		buf_byte(b, *choices == '|' ? ' ' : (uint8_t)*choices);
+}
+
+static void value(struct buf *b, const struct doc_section *sections, const struct option_info *o)
+{
+	const struct doc_section *section = section_of(sections, o);
+
+	if (section) {
+		buf_str(b, section->list ? "list\t" : strcmp(o->flag, "dest") == 0 ? "dest\t" : "words\t");
+		section_words(b, section);
+	} else if (o->type == OPTION_CHOICE || o->type == OPTION_LEVEL) {
+		buf_str(b, "words\t");
+		choice_words(b, o->type == OPTION_CHOICE ? o->min : LOG_LEVEL_CHOICES);
+	} else {
+		buf_str(b, takes_path(o) ? "file\t" : option_value_name(o) ? "text\t" : "none\t");
 	}
-	buf_str(b, "  esac\n  mapfile -t COMPREPLY < <(compgen -W '");
+}
+
+void doc_complete(struct buf *b, const struct doc_section *sections)
+{
 	/* A section of no option is that of the subcommands. */
 	for (const struct doc_section *s = sections; s && s->title; s++) {
 		for (const struct doc_row *row = s->rows; !s->flag && row->name; row++)
-			buf_printf(b, "%s ", row->name);
+			buf_printf(b, "\t%s\tsub\t\t%s\n", row->name, row->help);
 	}
-	for (const struct option_info *o = option_table; o->flag; o++)
-		buf_printf(b, "%s-%s", o == option_table ? "" : " ", o->flag);
-	buf_str(b, "' -- \"$cur\")\n}\ncomplete -F _xtcp2 xtcp2\n");
-}
-
-/* Escape for '...[help]': quotes and brackets. */
-static void zsh_text(struct buf *b, const char *text)
-{
-	for (const char *p = text; *p; p++) {
-		if (*p == '\'')
-			buf_str(b, "'\\'");
-		else if (strchr("[]:\\", *p))
-			buf_byte(b, '\\');
-		buf_byte(b, (uint8_t)*p);
-	}
-}
-
-void doc_zsh(struct buf *b, const struct doc_section *sections)
-{
-	buf_str(b, "#compdef xtcp2\n_arguments");
 	for (const struct option_info *o = option_table; o->flag; o++) {
-		const struct doc_section *section = section_of(sections, o);
-		buf_printf(b, " \\\n  '-%s[", o->flag);
-		zsh_text(b, o->help);
-		buf_byte(b, ']');
-		if (option_value_name(o))
-			buf_printf(b, ":%s:", option_value_name(o));
-		if (section) {
-			buf_byte(b, '(');
-			struct buf list = {0};
-			words(&list, section);
-			zsh_text(b, buf_cstr(&list) ? buf_cstr(&list) : "");
-			buf_free(&list);
-			buf_byte(b, ')');
-		} else if (takes_path(o)) {
-			buf_str(b, "_files");
-		}
-		buf_byte(b, '\'');
+		buf_printf(b, "\t-%s\t", o->flag);
+		value(b, sections, o);
+		buf_printf(b, "\t%s\n", o->help);
 	}
-	buf_byte(b, '\n');
 }

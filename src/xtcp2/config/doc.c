@@ -98,6 +98,8 @@ void doc_help(struct buf *b, const struct doc_section *sections)
 		help_option(b, o);
 	}
 	for (const struct doc_section *s = sections; s && s->title; s++) {
+		if (s->hidden)
+			continue;
 		buf_printf(b, "\n%s\n", s->title);
 		for (const struct doc_row *row = s->rows; row->name; row++) {
 			buf_printf(b, "  %s\n", row->name);
@@ -208,6 +210,8 @@ void doc_man(struct buf *b, const struct doc_section *sections)
 		man_option(b, o);
 	}
 	for (const struct doc_section *s = sections; s && s->title; s++) {
+		if (s->hidden)
+			continue;
 		buf_str(b, ".SH ");
 		for (const char *p = s->title; *p; p++)
 			buf_byte(b, (uint8_t)toupper((unsigned char)*p));

@@ -27,8 +27,8 @@ struct output_options {
 #define OUTPUT_FLAGS(o)                                                                                        \
 	{"format", FLAG_CHOICE, &(o).format, "auto is a table on a terminal and JSON lines in a pipe", "auto|table|json"}, \
 	{"json", FLAG_BOOL, &(o).json, "the same as -format json"},                                           \
-	{"columns", FLAG_STRING, &(o).columns, "columns, comma-separated, as `xtcp2 fields` lists them; empty for the usual"}, \
-	{"sort", FLAG_STRING, &(o).sort, "column to sort by, the largest on top; empty for none"},            \
+	{"columns", FLAG_COLUMNS, &(o).columns, "columns, comma-separated, as `xtcp2 fields` lists them; empty for the usual"}, \
+	{"sort", FLAG_COLUMNS, &(o).sort, "column to sort by, the largest on top; empty for none"},            \
 	{"group", FLAG_STRING, &(o).group, "one row per remote, container, process or netns"},                \
 	{"rows", FLAG_U32, &(o).rows, "at most this many rows; 0 for all"}
 /* clang-format on */

@@ -35,9 +35,9 @@ static const struct flag flags[] = {
     {"l", FLAG_BOOL, &listening, "listening sockets only"},
     OUTPUT_FLAGS(output),
     {"kernelFilter", FLAG_BOOL, &kernel, "let the kernel leave out what the filter does not take"},
-    {"netnsDirs", FLAG_STRING, &directories,
+    {"netnsDirs", FLAG_FILE, &directories,
      "directories where namespaces are bind-mounted, comma-separated"},
-    {"dockerSocket", FLAG_STRING, &docker_socket,
+    {"dockerSocket", FLAG_FILE, &docker_socket,
      "UNIX socket of the Docker or Podman API, for names of containers; empty for none"},
     {0},
 };
