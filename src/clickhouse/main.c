@@ -65,8 +65,7 @@ static void parse(struct options *o, int argc, char **argv)
 	     "no passwords: every user of the machine may ask; loopback only"},
 	    {"allowHost", FLAG_STRING, &o->allow_host,
 	     "further names, comma-separated, by which requests may call this server"},
-	    {"allowFiles", FLAG_FILE, &o->allow_files,
-	     "directory whose files statements may read and write"},
+	    {"allowFiles", FLAG_FILE, &o->allow_files, "directory whose files statements may read and write"},
 	    {"runAs", FLAG_STRING, &o->run_as,
 	     "user to become when started by root; \"\" is the owner of the directory, else xtcp2-clickhouse or "
 	     "nobody"},

@@ -268,8 +268,7 @@ static int do_reconfigure(int argc, char **argv)
 {
 	static const char *file = "";
 	static const struct flag flags[] = {
-	    {"file", FLAG_FILE, &file,
-	     "JSON as get or xtcp2 -conf prints it, whole or in part; - for stdin"},
+	    {"file", FLAG_FILE, &file, "JSON as get or xtcp2 -conf prints it, whole or in part; - for stdin"},
 	    COMMON_FLAGS};
 	XtcpConfig__V1__SetRequest request = XTCP_CONFIG__V1__SET_REQUEST__INIT;
 	_cleanup_(message_freep) XtcpConfig__V1__GetResponse *current = NULL;
