@@ -149,10 +149,18 @@ static int check_reading(const struct config *config, struct source_config *sour
 	char why[200] = "";
 	char line[256];
 
-	if (!source->walker || bpf_self_check(source, table, why, sizeof(why)) == 0)
+	int r = source->walker ? bpf_self_check(source, table, why, sizeof(why)) : 0;
+	if (r == 0)
 		return 0;
-	snprintf(line, sizeof(line), "it does not read what netlink does: %s", why);
-	int r = fall_back(config, line);
+	if (r == -EAGAIN && strcmp(config->source, "bpf") == 0) {
+		log_notice("xtcp2", "-source bpf is not compared with netlink: %s", why);
+		return 0;
+	}
+	snprintf(line, sizeof(line),
+		 r == -EAGAIN ? "it could not be compared with netlink: %s"
+			      : "it does not read what netlink does: %s",
+		 why);
+	r = fall_back(config, line);
 	bpf_release(source);
 	return r;
 }
