@@ -95,8 +95,8 @@ static void captures_of_each_kernel_agree_with_ss(void **state)
 		uint32_t info_len;
 		bool accecn_u16;
 	} kernels[] = {
-	    {"5.10", 232, false}, {"6.1", 232, false}, {"6.12", 248, false},
-	    {"6.18", 280, true},  {"7.2", 280, false}, {"6.1-arm64", 232, false},
+	    {"5.10", 232, false}, {"6.1", 232, false},	     {"6.12", 248, false},	{"6.18", 280, true},
+	    {"7.2", 280, false},  {"6.1-arm64", 232, false}, {"6.1-s390x", 232, false},
 	};
 
 	for (size_t k = 0; k < ARRAY_SIZE(kernels); k++) {
