@@ -192,6 +192,21 @@ const char *compare_lines(struct space *s)
 	return left;
 }
 
+void write_resting_lines(const struct space *s, FILE *to)
+{
+	char line[2048], other[2048];
+
+	for (const char *text = s->ss[0], *next; *text; text = next) {
+		size_t len = strcspn(text, "\n");
+
+		next = text + len + (text[len] == '\n');
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		if (line_with(s->ss[1], ss_line_cookie(line), other, sizeof(other)) &&
+		    ss_line_rests(line, other))
+			fprintf(to, "%s\n", other);
+	}
+}
+
 void compare_presence(const struct space *s)
 {
 	char line[2048], other[2048];

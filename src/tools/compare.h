@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "oracle.h"
 #include "population.h"
@@ -42,6 +43,9 @@ const char *compare_owned(struct space *s, size_t i);
  * the round, which is not compared, or NULL.
  */
 const char *compare_lines(struct space *s);
+
+/* Write the lines of ss that did not change during the round: those that the round's records must agree with. */
+void write_resting_lines(const struct space *s, FILE *to);
 
 /* Each line that was there before and after must have a record. */
 void compare_presence(const struct space *s);

@@ -133,6 +133,20 @@ static void read_ss(int which)
 	}
 }
 
+/* Leave of ss's output what rested: the namespace's file and capture then say the same. */
+static void keep_resting_lines(void)
+{
+	char file[300];
+
+	for (size_t i = 0; i < space_count; i++) {
+		snprintf(file, sizeof(file), "%s/%s%s%s.ss", directory, spaces[i].name, dash, source);
+		_cleanup_fclose_ FILE *f = fopen(file, "we");
+		if (!f)
+			die("%s: %s", file, strerror(errno));
+		write_resting_lines(&spaces[i], f);
+	}
+}
+
 static void ask_owners(int which)
 {
 	for (size_t n = 0; n < space_count; n++) {
@@ -182,6 +196,7 @@ static bool compare_all(char *why, size_t size)
 	read_records();
 	ask_owners(1);
 	read_ss(1);
+	keep_resting_lines();
 	unknown |= record_table_unknown_attributes();
 	for (size_t n = 0; n < space_count; n++) {
 		struct space *s = &spaces[n];

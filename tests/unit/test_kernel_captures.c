@@ -23,6 +23,7 @@ static struct {
 	size_t count;
 	uint32_t info_len; /* of each record that has tcp_info */
 	uint64_t values;
+	size_t moved; /* records of sockets whose timer ran during the capture: without a line */
 } ss;
 
 static const struct record_field *field_named(const char *name)
@@ -70,7 +71,10 @@ static void check_record(void *data, struct record *r)
 		return;
 	while (i < ss.count && ss_line_cookie(ss.line[i]) != r->inet_diag_msg_socket_cookie)
 		i++;
-	assert_true(i < ss.count);
+	if (i == ss.count) {
+		ss.moved++;
+		return;
+	}
 	ss.seen[i] = true;
 	ss_line_walk(ss.line[i], same_value, number, r);
 }
@@ -115,6 +119,7 @@ static void captures_of_each_kernel_agree_with_ss(void **state)
 		for (size_t i = 0; i < ss.count; i++)
 			assert_true(ss.seen[i]);
 		assert_true(ss.values > 20 * ss.count);
+		assert_true(ss.moved < 5);
 	}
 }
 
