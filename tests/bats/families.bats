@@ -15,10 +15,12 @@ setup() {
   CHECK=$BATS_TEST_DIRNAME/../clients/openmetrics_check.py
   # That of Debian's package, where another comes first on PATH.
   for PYTHON in python3 /usr/bin/python3; do ! "$PYTHON" -c 'import prometheus_client' 2>/dev/null || break; done
-  export XTCP2 SERVER CLIENT CHECK PYTHON
+  RULES=$BATS_TEST_DIRNAME/../../pipeline/prometheus/xtcp2.rules.yml
+  TASKS=$BATS_TEST_DIRNAME/../../docs/tasks.md
+  export XTCP2 SERVER CLIENT CHECK PYTHON RULES TASKS
 }
 
-# The sandbox with these verbs, and beyond a veth pair the namespace far, 10.9.0.2, with a server on port 443.
+# The sandbox with these verbs.
 inside() {
   sandbox < <(
     declare -f start get value moved far_start client_start busy
@@ -26,26 +28,27 @@ inside() {
   )
 }
 
+# far_start [N]: beyond a veth pair the namespace far, 10.9.0.2, with a server on N ports from 443.
 far_start() {
   ip netns add far
   ip link add near type veth peer name far netns far
   ip address add 10.9.0.1/24 dev near && ip link set near up
   ip -n far address add 10.9.0.2/24 dev far && ip -n far link set far up && ip -n far link set lo up
-  ip netns exec far "$SERVER" -bind 10.9.0.2 -port 443 >/run/server &
+  ip netns exec far "$SERVER" -bind 10.9.0.2 -port 443 -count "${1:-1}" >/run/server &
   wait_for 20 grep -q READY /run/server
 }
 
-# client_start N: a connection to it that sends and gets a message of 2048 bytes every 50 ms.
+# client_start NAME [N]: N connections to it, each of which sends and gets a message of 2048 bytes every 50 ms.
 client_start() {
-  "$CLIENT" -connect 10.9.0.2 -port 443 -sleep 50ms >"/run/client$1" &
+  "$CLIENT" -connect 10.9.0.2 -port 443 -count "${2:-1}" -sleep 50ms -wto 1h -rto 1h >"/run/client$1" &
   # shellcheck disable=SC2034  # read by the tests
   CLIENT_PID=$!
   wait_for 20 grep -q READY "/run/client$1"
 }
 
-# start FLAGS: a daemon that polls ten times a second.
+# start FLAGS: a daemon whose polls have time on a busy machine.
 start() {
-  "$XTCP2" -dest null -frequency 100ms -timeout 90ms -grpcPort 0 -user root "$@" 2>/run/log &
+  "$XTCP2" -dest null -frequency 1s -timeout 990ms -grpcPort 0 -user root "$@" 2>/run/log &
   # shellcheck disable=SC2034  # read by the tests
   DAEMON=$!
   wait_for 20 get
@@ -57,7 +60,7 @@ get() { curl -sSf --max-time 5 --noproxy '*' http://127.0.0.1:9088/metrics >/run
 value() { awk -v name="$1" 'index($0, name " ") == 1 { print $NF }' /run/metrics; }
 
 # moved SERIES BEYOND: an answer has more than that.
-moved() { get && [ "$(value "$1" | cut -d. -f1)" -gt "$2" ]; }
+moved() { get && [ "$(value "$1" | cut -d. -f1 | grep . || echo 0)" -gt "$2" ]; }
 
 busy() { moved 'xtcp2_tcp_sent_bytes_total{netns="self"}' 20000; }
 
@@ -90,13 +93,16 @@ E2
     client_start 1
     start
     wait_for 20 busy
-    [ "$(value 'xtcp2_tcp_sockets{netns="self",state="ESTABLISHED"}')" -ge 1 ]
-    [ "$(value 'xtcp2_tcp_sockets{netns="far",state="ESTABLISHED"}')" -eq 1 ]
-    [ "$(value 'xtcp2_tcp_sockets{netns="far",state="LISTEN"}')" -eq 1 ]
-    [ "$(value 'xtcp2_tcp_sockets{netns="other",state="LISTEN"}')" -eq 0 ]
+    seen() {
+      get && [ "$(value 'xtcp2_tcp_sockets{netns="self",state="ESTABLISHED"}')" -ge 1 ] &&
+        [ "$(value 'xtcp2_tcp_sockets{netns="far",state="ESTABLISHED"}')" -eq 1 ] &&
+        [ "$(value 'xtcp2_tcp_sockets{netns="far",state="LISTEN"}')" -eq 1 ] &&
+        [ "$(value 'xtcp2_tcp_sockets{netns="other",state="LISTEN"}')" -eq 0 ]
+    }
+    wait_for 20 seen
     # What one side sends, the other gets.
     wait_for 20 moved 'xtcp2_tcp_received_bytes_total{netns="far"}' 20000
-    [ "$(value 'xtcp2_tcp_rtt_seconds_count{netns="far"}')" -gt 0 ]
+    wait_for 20 moved 'xtcp2_tcp_rtt_seconds_count{netns="far"}' 0
     [ "$(value 'xtcp2_tcp_rtt_seconds_bucket{netns="far",le="+Inf"}')" -eq "$(value 'xtcp2_tcp_rtt_seconds_count{netns="far"}')" ]
     # A socket closes, its bytes stay; a new one adds its own.
     sent=$(value 'xtcp2_tcp_sent_bytes_total{netns="self"}')
@@ -131,6 +137,31 @@ E2
 E2
 }
 
+@test "docs/tasks.md: Prometheus fires above 2 % of retransmission" {
+  inside <<'E2'
+    far_start 20
+    client_start 1 20
+    start
+    # The rule as it is, but for the time that it waits.
+    sed -E 's/\[5m\]/[30s]/g; s/for: 10m/for: 0s/' "$RULES" >/run/rules.yml
+    cat >/run/prometheus.yml <<'YML'
+global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}
+rule_files: [/run/rules.yml]
+scrape_configs: [{job_name: xtcp2, static_configs: [{targets: ["127.0.0.1:9088"]}]}]
+YML
+    prometheus --config.file=/run/prometheus.yml --storage.tsdb.path=/run/tsdb --web.listen-address=127.0.0.1:9090 --log.level=error &
+    wait_for 20 moved 'xtcp2_tcp_sent_bytes_total{netns="self"}' 150000
+    command=$(awk '/^With a daemon and Prometheus/ { on = 1 } on && /^curl/ { print; exit }' "$TASKS")
+    fires() { eval "$command" >/run/alerts 2>/dev/null && grep 'of the bytes of self are sent again' /run/alerts; }
+    scraped() { curl -s 'http://127.0.0.1:9090/api/v1/query?query=increase(xtcp2_tcp_sent_bytes_total%7Bnetns=%22self%22%7D%5B30s%5D)%3E1e5' | jq -e '.data.result | length == 1' >/dev/null; }
+    wait_for 30 scraped
+    not fires
+    ip -n far address del 10.9.0.2/24 dev far
+    # At the latest when most of what was sent before has left the 30 s.
+    wait_for 90 fires
+E2
+}
+
 @test "the accept queue: waiting, limit, full, and what was dropped" {
   inside <<'E2'
     start
@@ -162,12 +193,15 @@ E2
       wait_for 20 grep -q READY "/run/server$n"
     done
     start -promTop 2
-    folded() { get && [ "$(value 'xtcp2_tcp_sockets{netns="n400",state="LISTEN"}')" = 400 ]; }
-    wait_for 20 folded
-    [ "$(value 'xtcp2_tcp_sockets{netns="n300",state="LISTEN"}')" -eq 300 ]
-    # n1, n2, and the port of the metrics.
-    [ "$(value 'xtcp2_tcp_sockets{netns="other",state="LISTEN"}')" -eq 4 ]
-    [ "$(value xtcp2_tcp_groups_folded)" -eq 3 ]
+    # With the others: n1, n2, and the port of the metrics.
+    folded() {
+      get &&
+        [ "$(value 'xtcp2_tcp_sockets{netns="n400",state="LISTEN"}')" = 400 ] &&
+        [ "$(value 'xtcp2_tcp_sockets{netns="n300",state="LISTEN"}')" = 300 ] &&
+        [ "$(value 'xtcp2_tcp_sockets{netns="other",state="LISTEN"}')" = 4 ] &&
+        [ "$(value xtcp2_tcp_groups_folded)" = 3 ]
+    }
+    wait_for 30 folded
     [ "$(grep -c '^xtcp2_tcp_send_queue_bytes{' /run/metrics)" -eq 3 ]
 E2
 }
@@ -208,7 +242,7 @@ E2
 @test "what the filter leaves out is in no family; a connection that no poll sees is in its final record" {
   inside <<'E2'
     far_start
-    start -filter 'dport = :443 or sport = :443' -closeEvents -promLabels none -frequency 1s -timeout 900ms
+    start -filter 'dport = :443 or sport = :443' -closeEvents -promLabels none
     wait_for 20 moved xtcp2_polls_total 0
     # Shorter than a poll: the server sends back what it gets.
     exec 4<>/dev/tcp/10.9.0.2/443

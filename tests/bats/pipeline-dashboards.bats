@@ -35,12 +35,12 @@ sql_of() {
   # shellcheck disable=SC2016
   sed -E -e 's/\$__timeFilter\(([a-z_.]+)\)/\1 >= now() - INTERVAL 1 HOUR AND \1 <= now() + INTERVAL 1 MINUTE/g' \
     -e 's/\$__timeInterval\(([a-z_.]+)\)/toStartOfInterval(toDateTime(\1), INTERVAL 5 SECOND)/g' \
-    -e "s/\\$\\{host:singlequote\\}/$hosts/g"
+    -e "s/\\$\\{host:singlequote\\}/$hosts/g" -e 's/\$\{(namespace|container):regex\}/.*/g' -e 's/\$\{port\}//g'
 }
 
 promql_of() {
   # shellcheck disable=SC2016
-  sed -e 's/\$__rate_interval/10s/g' -e 's/\$instance/.*/g'
+  sed -e 's/\$__rate_interval/10s/g' -e 's/\$\(instance\|namespace\|container\)/.*/g'
 }
 
 # The targets of a dashboard: title, tab, query, one per line.
@@ -56,6 +56,20 @@ targets() { jq -r --arg key "$2" '.panels[] | .title as $t | .targets[] | [$t, .
     jq -e '[.panels[].gridPos | range(.x; .x + .w) as $x | range(.y; .y + .h) as $y | "\($x),\($y)"] | length == (unique | length)' "$file"
     grep -q "uid: $(jq -r '.panels[0].datasource.uid' "$file")" "$PIPELINE/grafana/datasources.yaml"
   done
+}
+
+@test "a port, a namespace and a container that are chosen are those of the rows" {
+  local query some none
+  query=$(jq -r '.panels[] | select(.title == "Sockets") | .targets[0].rawSql' "$DASHBOARDS/tcp-health.json" |
+    sed -E 's/\$__timeFilter\(([a-z_.]+)\)/1/; s/hostname IN \(\$\{host:singlequote\}\)/1/')
+  # chosen NAMESPACE CONTAINER PORT: the sockets that the panel counts.
+  chosen() { reader_sql "$(sed -e "s/\${namespace:regex}/$1/" -e "s/\${container:regex}/$2/" -e "s/\${port}/$3/g" <<<"$query")"; }
+  some=$(chosen '.*' '.*' '')
+  none=$(chosen '.*' '.*' 1)
+  [ "$some" -gt 0 ]
+  [ "$none" -eq 0 ]
+  [ "$(chosen no-such '.*' '')" -eq 0 ]
+  [ "$(chosen '.*' no-such '')" -eq 0 ]
 }
 
 @test "every SQL panel has rows, for the user who may only read" {
@@ -88,8 +102,8 @@ targets() { jq -r --arg key "$2" '.panels[] | .title as $t | .targets[] | [$t, .
       echo "$title: $query: $answer"
       bad=1
     fi
-  done < <(targets daemon.json expr)
-  [ "$seen" -ge 30 ]
+  done < <(targets daemon.json expr; targets tcp-prometheus.json expr)
+  [ "$seen" -ge 48 ]
   [ "$bad" -eq 0 ]
   [ "$(http -G "$PROMETHEUS/api/v1/label/instance/values" --data-urlencode 'match[]=xtcp2_build_info' | jq -r '.data[0]')" = 127.0.0.1:9088 ]
 }
