@@ -8,10 +8,10 @@
 #include "version.h"
 
 const struct source_row source_table[] = {
-    {"netlink", "inet_diag dumps of each namespace, with recvmsg(2)", &source_netlink},
-    {"netlink-uring", "inet_diag dumps of each namespace, with io_uring", &source_netlink_uring},
+    {"netlink", &source_netlink},	      /* dumps of each namespace, with recvmsg(2) */
+    {"netlink-uring", &source_netlink_uring}, /* the same with io_uring */
 #if XTCP2_BPF
-    {"bpf", "one walk over the kernel's sockets of all namespaces", &source_bpf},
+    {"bpf", &source_bpf}, /* one walk over the sockets of all namespaces */
 #endif
     {NULL},
 };

@@ -72,7 +72,7 @@ struct source_ops {
 
 /* The sources, up to a row without a name. */
 extern const struct source_row {
-	const char *name, *help;
+	const char *name;
 	const struct source_ops *ops;
 } source_table[];
 
