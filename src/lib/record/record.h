@@ -57,6 +57,14 @@ struct record {
 #undef F
 };
 
+/* Values of event. */
+enum record_event {
+	RECORD_EVENT_POLL,
+	RECORD_EVENT_CLOSED,
+	RECORD_EVENT_GONE,
+	RECORD_EVENT_POLL_END,
+};
+
 /* The value of schema_version in every record of this build. */
 #define RECORD_SCHEMA_VERSION 1
 

@@ -17,6 +17,7 @@
 #include "base/input.h"
 #include "filter/filter.h"
 #include "look/look.h"
+#include "look/snapshot.h"
 #include "record/encoder.h"
 #include "record/read.h"
 
@@ -29,12 +30,14 @@
 #define ENVELOPE_ROWS  10000
 
 static const char *marshal = "jsonl", *from = "auto", *columns = "", *filter_text = "", *names = "snake";
+static bool full;
 
 static const struct flag flags[] = {
     {"marshal", FLAG_STRING, &marshal, "format to write, as the daemon's -marshal"},
     {"columns", FLAG_STRING, &columns, "fields of csv, tsv and text, comma-separated; empty for all"},
     {"names", FLAG_CHOICE, &names, "names of fields, as the daemon's -names", "snake|json"},
     {"filter", FLAG_STRING, &filter_text, "records to write, as in xtcp2 ss: 'dport = :443 and rtt > 50ms'"},
+    {"full", FLAG_BOOL, &full, "make the polls of a daemon with -changed whole: every socket in every poll"},
     {"from", FLAG_STRING, &from, "format to read; auto recognises it by its first bytes"},
     {0},
 };
@@ -42,6 +45,8 @@ static const struct flag flags[] = {
 struct cat {
 	struct encoder encoder;
 	struct filter *filter;
+	struct snapshot *snapshot; /* -full; NULL without it */
+	bool incomplete;	   /* a snapshot is not whole */
 	struct buf out;
 	uint32_t rows;	     /* in out */
 	bool failed, closed; /* stdout: closed is a reader that has enough, which is no failure */
@@ -85,8 +90,9 @@ static void write_out(struct cat *c)
 	c->rows = 0;
 }
 
-static void take(struct cat *c, const struct record *record)
+static void take(void *data, const struct record *record)
 {
+	struct cat *c = data;
 	bool envelopes = c->encoder.ops->overhead > 0;
 
 	if (!filter_match(c->filter, record))
@@ -97,6 +103,21 @@ static void take(struct cat *c, const struct record *record)
 	c->rows++;
 	if (c->out.len >= (envelopes ? ENVELOPE_BYTES : PIECE_BYTES) || c->rows == ENVELOPE_ROWS)
 		write_out(c);
+}
+
+/* By way of the snapshot, if there is one. */
+static void pass(struct cat *c, struct record *record)
+{
+	char error[256];
+
+	if (!c->snapshot) {
+		take(c, record);
+	} else if (!snapshot_record(c->snapshot, record, error, sizeof(error))) {
+		/* Once is enough: each poll up to the next full one is incomplete. */
+		if (!c->incomplete)
+			fprintf(stderr, PROGRAM ": %s\n", error);
+		c->incomplete = true;
+	}
 }
 
 /* Read a piece behind the bytes that are there. 0 or -errno. */
@@ -180,7 +201,7 @@ static int read_records(struct cat *c, struct input *in)
 			return damaged(in, in->pos + used, what);
 		}
 		if (r == READ_RECORD)
-			take(c, &record);
+			pass(c, &record);
 		in->pos += used;
 	}
 	return 0;
@@ -257,7 +278,23 @@ static bool prepare(struct cat *c)
 			buf_cstr(&known));
 		return false;
 	}
+	if (full && !(c->snapshot = snapshot_new(take, c))) {
+		fprintf(stderr, PROGRAM ": no memory\n");
+		return false;
+	}
 	return true;
+}
+
+/* Return false after a message when the snapshots are not all whole. */
+static bool snapshots_whole(const struct cat *c)
+{
+	uint64_t early = c->snapshot ? snapshot_early(c->snapshot) : 0;
+
+	if (early)
+		fprintf(stderr,
+			PROGRAM ": %llu records before the first full poll of their run were left out\n",
+			(unsigned long long)early);
+	return !c->incomplete;
 }
 
 int look_cat(int argc, char **argv)
@@ -279,6 +316,8 @@ int look_cat(int argc, char **argv)
 	for (size_t i = 0; i < count && status == 0 && !c.failed && !c.closed; i++)
 		all &= cat_file(&c, files[i]);
 	write_out(&c);
+	all &= snapshots_whole(&c);
+	snapshot_free(c.snapshot);
 	encoder_free(&c.encoder);
 	filter_free(c.filter);
 	buf_free(&c.out);

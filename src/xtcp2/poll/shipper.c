@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "dest/dest.h"
 #include "filter/filter.h"
+#include "poll/changes.h"
 #include "stats/stats.h"
 #include "tally/tally.h"
 #include "version.h"
@@ -171,6 +172,12 @@ static bool in_sample(const struct shipper *s, const struct record *record)
 	return hash_slot(record->inet_diag_msg_socket_cookie, 32) % s->modulus == 0;
 }
 
+static void submit_full(struct shipper *s)
+{
+	if (s->envelope && (s->envelope->rows >= s->flush_rows || s->envelope->body.len >= s->flush_bytes))
+		submit(s);
+}
+
 static int shipper_emit(struct record_sink *sink, struct record *record)
 {
 	struct shipper *s = (struct shipper *)sink;
@@ -187,15 +194,34 @@ static int shipper_emit(struct record_sink *sink, struct record *record)
 		s->sampled_out++;
 		return 0;
 	}
+	if (s->changes && !changes_take(s->changes, record, &s->room)) {
+		s->unchanged++;
+		/* Who listens live sees every socket in every poll. The number is that of no record. */
+		record->record_counter = 0;
+		if (s->tap)
+			tap_encode(s, record);
+		return 0;
+	}
+	uint64_t oversize = s->oversize;
 	record->record_counter = ++s->counter;
 	append_within_limit(s, record);
+	if (s->changes && s->oversize != oversize)
+		changes_forget(s->changes, record->inet_diag_msg_socket_cookie);
 	if (s->tap && s->wire_rows && s->envelope)
 		tap_appended(s);
 	else if (s->tap)
 		tap_encode(s, record);
-	if (s->envelope && (s->envelope->rows >= s->flush_rows || s->envelope->body.len >= s->flush_bytes))
-		submit(s);
+	submit_full(s);
 	return 0;
+}
+
+void shipper_mark(struct shipper *s, struct record *mark)
+{
+	/* What the tap gets of the envelope is one piece. */
+	tap_unseen(s);
+	mark->record_counter = ++s->counter;
+	append_within_limit(s, mark);
+	submit_full(s);
 }
 
 int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size)
@@ -224,6 +250,7 @@ void shipper_free(struct shipper *s)
 	encoder_free(&s->encoder);
 	filter_free(s->filter);
 	buf_free(&s->tap_batch);
+	buf_free(&s->room);
 }
 
 uint64_t shipper_flush(struct shipper *s)
@@ -234,8 +261,9 @@ uint64_t shipper_flush(struct shipper *s)
 	stat_add(STAT_RECORDS, shipped);
 	stat_add(STAT_RECORDS_SAMPLED_OUT, s->sampled_out);
 	stat_add(STAT_RECORDS_FILTERED, s->filtered);
+	stat_add(STAT_RECORDS_UNCHANGED, s->unchanged);
 	stat_add(STAT_RECORDS_OVERSIZE, s->oversize);
-	s->shipped = s->sampled_out = s->filtered = s->oversize = 0;
+	s->shipped = s->sampled_out = s->filtered = s->unchanged = s->oversize = 0;
 	return shipped;
 }
 

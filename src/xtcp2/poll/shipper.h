@@ -11,6 +11,7 @@
 #include "poll/poll.h"
 #include "record/encoder.h"
 
+struct changes;
 struct dest;
 struct envelope;
 struct tally_part;
@@ -31,6 +32,8 @@ struct shipper {
 	struct dest *dest;
 	struct encoder encoder;
 	struct filter *filter;	   /* -filter; NULL for none */
+	struct changes *changes;   /* -changed: borrowed; NULL for none */
+	struct buf room;	   /* for its fingerprints */
 	struct envelope *envelope; /* being filled; NULL between envelopes */
 	uint64_t modulus;
 	uint64_t counter; /* record_counter: records of this shipper in this run */
@@ -46,7 +49,7 @@ struct shipper {
 	uint32_t unseen_rows; /* ... and the number of rows from there on */
 	struct buf tap_batch; /* rows for the tap when the envelope has another format */
 	uint32_t tap_rows;
-	uint64_t shipped, sampled_out, filtered, oversize; /* since shipper_flush() */
+	uint64_t shipped, sampled_out, filtered, unchanged, oversize; /* since shipper_flush() */
 };
 
 /*
@@ -69,6 +72,9 @@ uint64_t shipper_flush(struct shipper *s);
  * (SIGHUP, reconfigure), which is a new process image. Call it first before threads start.
  */
 uint64_t run_id(void);
+
+/* Ship a record that is no socket, a mark of -changed: neither filter nor sample nor tap sees it. */
+void shipper_mark(struct shipper *s, struct record *mark);
 
 /* Set the META fields that are the same in every record. Borrows config's strings. */
 void record_constants(struct record *record, const struct config *config);

@@ -13,8 +13,10 @@
 #include "base/thread.h"
 #include "config/config.h"
 #include "netns/files.h"
+#include "poll/changes.h"
 #include "poll/shipper.h"
 #include "poll/turns.h"
+#include "stats/stats.h"
 #include "tally/tally.h"
 
 /* A worker's stack holds no buffers: those are on the heap. */
@@ -48,6 +50,7 @@ struct worker_pool {
 	 * a host with few namespaces warms and fills the memory of few workers.
 	 */
 	unsigned taking_part;
+	unsigned working; /* workers that still read */
 	unsigned busy;
 	bool stop;
 	struct poll_tap *tap;
@@ -55,7 +58,10 @@ struct worker_pool {
 
 	/* The running cycle; constant while it runs. */
 	struct netns **jobs;
+	bool *read; /* which of the jobs were read to their end */
 	size_t job_count, job_capacity;
+	struct changes *changes; /* -changed; NULL without it */
+	uint64_t since_full;
 	int64_t begin_ns, deadline_ns;
 	size_t next; /* atomic: the first job not yet taken */
 };
@@ -71,6 +77,7 @@ static void job_run(struct worker *w, size_t job, struct poll_result *result)
 					 pool->deadline_ns, &dump);
 	if (r < 0)
 		log_debug("poll", "namespace %s: %s", ns ? ns->name : "all", strerror(-r));
+	pool->read[job] = r == 0 && !dump.partial && !dump.timed_out;
 	result->namespaces += r == 0;
 	result->messages += dump.messages;
 	result->partial += dump.partial;
@@ -89,6 +96,7 @@ static void cycle_work(struct worker *w, struct poll_result *result)
 
 	record_hostname(&w->record, w->config, &w->hostname);
 	w->record.poll = w->seen;
+	w->record.since_full = w->pool->since_full;
 	for (;;) {
 		size_t i = __atomic_fetch_add(&pool->next, 1, __ATOMIC_RELAXED);
 		if (i >= pool->job_count)
@@ -99,6 +107,52 @@ static void cycle_work(struct worker *w, struct poll_result *result)
 		}
 		job_run(w, i, result);
 	}
+	result->records = shipper_flush(&w->shipper);
+}
+
+/* The end of a poll of -changed, on the last of its workers that reads. */
+struct poll_end {
+	struct worker *w;
+	struct record mark;
+};
+
+static bool was_unread(void *data, uint64_t netns_inode)
+{
+	const struct worker_pool *pool = ((struct poll_end *)data)->w->pool;
+
+	for (size_t i = 0; i < pool->job_count; i++) {
+		if (!pool->read[i] && (!pool->jobs[i] || pool->jobs[i]->ino == netns_inode))
+			return true;
+	}
+	return false;
+}
+
+static void mark_gone(void *data, uint64_t cookie)
+{
+	struct poll_end *e = data;
+
+	e->mark.inet_diag_msg_socket_cookie = cookie;
+	shipper_mark(&e->w->shipper, &e->mark);
+}
+
+static void changes_ship(struct worker *w, struct poll_result *result)
+{
+	struct poll_end e = {.w = w};
+	struct record *mark = &e.mark;
+
+	record_constants(mark, w->config);
+	record_hostname(mark, w->config, &w->hostname);
+	mark->timestamp_ns = clock_real_ns();
+	mark->netlinker_id = w->number;
+	mark->poll = w->seen;
+	mark->since_full = w->pool->since_full;
+	mark->event = RECORD_EVENT_GONE;
+	mark->sections |= RECORD_HAS(DIAG);
+	uint64_t sockets = changes_end(w->pool->changes, was_unread, mark_gone, &e);
+	mark->sections &= ~RECORD_HAS(DIAG);
+	mark->event = RECORD_EVENT_POLL_END;
+	mark->poll_sockets = sockets;
+	shipper_mark(&w->shipper, mark);
 	result->records = shipper_flush(&w->shipper);
 }
 
@@ -134,6 +188,13 @@ static void *worker_main(void *data)
 
 		pthread_mutex_lock(&pool->lock);
 		result_add(&pool->result, &result);
+		if (--pool->working == 0 && pool->changes) {
+			struct poll_result marks = {0};
+			pthread_mutex_unlock(&pool->lock);
+			changes_ship(w, &marks);
+			pthread_mutex_lock(&pool->lock);
+			result_add(&pool->result, &marks);
+		}
 		if (--pool->busy == 0) {
 			uint64_t one = 1;
 			ssize_t n = write(pool->done_fd, &one, sizeof(one));
@@ -156,6 +217,7 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 		return r;
 	}
 	w->number = number;
+	w->shipper.changes = w->pool->changes;
 	record_constants(&w->record, config);
 	w->config = config;
 	w->source = w->pool->ops->create(source_config, number);
@@ -182,7 +244,9 @@ struct worker_pool *worker_pool_new(const struct config *config, const struct so
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wake, NULL);
 	pool->workers = calloc(pool->count, sizeof(*pool->workers));
-	int r = pool->workers ? 0 : -ENOMEM;
+	if (config->changed)
+		pool->changes = changes_new(config->changed_sockets, config->full_every_ns);
+	int r = pool->workers && !config->changed == !pool->changes ? 0 : -ENOMEM;
 	for (unsigned i = 0; i < pool->count && r == 0; i++) {
 		pool->workers[i].pool = pool;
 		r = worker_start(&pool->workers[i], i, config, source_config, dest);
@@ -228,7 +292,9 @@ void worker_pool_free(struct worker_pool *pool)
 	pthread_cond_destroy(&pool->wake);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->workers);
+	changes_free(pool->changes);
 	free(pool->jobs);
+	free(pool->read);
 	free(pool);
 }
 
@@ -239,13 +305,25 @@ static int jobs_copy(struct worker_pool *pool, struct netns *const *namespaces, 
 		if (!jobs)
 			return -ENOMEM;
 		pool->jobs = jobs;
+		bool *read = reallocarray(pool->read, count, sizeof(*read));
+		if (!read)
+			return -ENOMEM;
+		pool->read = read;
 		pool->job_capacity = count;
 	}
-	if (count > 0)
+	if (count > 0) {
 		memcpy(pool->jobs, namespaces, count * sizeof(*namespaces));
+		memset(pool->read, 0, count * sizeof(*pool->read));
+	}
 	pool->job_count = count;
 	turns_order(pool->jobs, count, pool->cycle + 1);
 	return 0;
+}
+
+/* Records that a reader may miss because the destination did not take them. */
+static uint64_t lost_so_far(void)
+{
+	return stat_get(STAT_RECORDS_QUEUE_FULL) + stat_get(STAT_RECORDS_SEND_FAILED);
 }
 
 int worker_pool_begin(struct worker_pool *pool, struct netns *const *namespaces, size_t count,
@@ -266,7 +344,9 @@ int worker_pool_begin(struct worker_pool *pool, struct netns *const *namespaces,
 		/* A cycle without jobs needs a worker, too, to report its end. */
 		if (pool->taking_part == 0)
 			pool->taking_part = 1;
-		pool->busy = pool->taking_part;
+		pool->busy = pool->working = pool->taking_part;
+		if (pool->changes)
+			pool->since_full = changes_begin(pool->changes, begin_ns, lost_so_far());
 		pool->cycle++;
 		pthread_cond_broadcast(&pool->wake);
 	}
