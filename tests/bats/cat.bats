@@ -51,13 +51,14 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
 
 @test "names, columns, filters, several files, standard input" {
   record jsonl >all
-  record jsonl -names json >json
-  "$XTCP2" cat json | cmp - all
-  "$XTCP2" cat -names json all | cmp - json
+  record jsonl -names json >camel
+  "$XTCP2" cat camel | cmp - all
+  "$XTCP2" cat -names json all | cmp - camel
   [ "$("$XTCP2" cat -marshal csv -columns state,sport all | head -n 1)" = inet_diag_msg_state,inet_diag_msg_socket_source_port ]
   "$XTCP2" cat -filter 'state listen' all | jq -e -s 'length > 0 and all(.[]; .inet_diag_msg_state == "LISTEN")'
   cat all all >twice
-  "$XTCP2" cat all - <all | cmp - twice
+  cp all again
+  "$XTCP2" cat all - <again | cmp - twice
   # A reader that has enough is a normal end.
   "$XTCP2" cat all all all | head -n 1 >first
   [ "${PIPESTATUS[0]}" -eq 0 ]
@@ -82,10 +83,10 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
   for format in protobufList protoJson protoText jsonl csv tsv text msgpack; do
     record "$format" >whole
     whole=$("$XTCP2" cat whole | wc -l)
-    head -c -7 whole >cut
-    run -1 --separate-stderr "$XTCP2" cat cut
+    head -c -7 whole >cut.file
+    run -1 --separate-stderr "$XTCP2" cat cut.file
     [ "${#lines[@]}" -eq $((whole - 1)) ] || [ "$format" = protoJson ]
-    [[ $stderr =~ ^xtcp2\ cat:\ cut:\ (cut\ short:\ the\ last\ record\ begins,\ and\ does\ not\ end,|no\ record\ of\ $format)\ at\ byte\ [0-9]+$ ]] ||
+    [[ $stderr =~ ^xtcp2\ cat:\ cut.file:\ (cut\ short:\ the\ last\ record\ begins,\ and\ does\ not\ end,|no\ record\ of\ $format)\ at\ byte\ [0-9]+$ ]] ||
       { echo "$format: $stderr" >&2; return 1; }
   done
   # The place is that of the record.
@@ -120,10 +121,9 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
 }
 
 @test "memory does not grow with the recording" {
-  local n
   record protobufList >one
-  for n in $(seq 200); do cat one; done >many
-  for n in $(seq 30); do cat many; done >large
+  for _ in $(seq 200); do cat one; done >many
+  for _ in $(seq 30); do cat many; done >large
   [ "$(stat -c %s large)" -gt 20000000 ]
   /usr/bin/env bash -c 'ulimit -v 100000; exec "$0" cat -marshal msgpack large' "$XTCP2" | wc -c >size
   [ "$(cat size)" -gt 50000000 ]
