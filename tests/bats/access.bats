@@ -38,7 +38,7 @@ sandbox() {
     for method in Get FlatRecords Check Watch ServerReflectionInfo; do echo \$method OK; done | tee reader >admin
     for method in Set SetPollFrequency TriggerPoll TriggerPollBurst SetS3Upload PollFlatRecords; do echo \$method PERMISSION_DENIED; done >>reader
     printf '%s\n' 'Set INVALID_ARGUMENT' 'SetPollFrequency INVALID_ARGUMENT' 'TriggerPoll OK' 'TriggerPollBurst INVALID_ARGUMENT' \
-      'SetS3Upload UNIMPLEMENTED' 'PollFlatRecords OK' >>admin
+      'SetS3Upload FAILED_PRECONDITION' 'PollFlatRecords OK' >>admin
     sed 's/ .*/ PERMISSION_DENIED/' reader >denied
     sed 's/ .*/ UNAUTHENTICATED/' reader >unauthenticated
     # answers_are FILE: the statuses on standard input are those.

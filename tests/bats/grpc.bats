@@ -402,7 +402,7 @@ E2
     fails 1 "$CTL" set-poll-frequency -frequency 1s -timeout 5s; grep -q 'must be longer' out
     fails 1 "$CTL" poll-burst -count 1001 -interval 1h; grep -q 'count: .*1 and 1000' out
     fails 1 "$CTL" poll-burst -interval 1ms; grep -q 'interval: .*longer' out
-    fails 1 "$CTL" set-s3; grep -q UNIMPLEMENTED out
+    fails 1 "$CTL" set-s3; grep -q "destination of this daemon is not s3:" out
     echo '{"netlinkers": 65}' >bad.json
     fails 1 "$CTL" reconfigure -file bad.json; grep -q 'netlinkers: .*between 1 and 64' out
     echo '{"nonsense": 1}' >bad.json

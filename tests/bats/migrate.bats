@@ -66,7 +66,7 @@ PROM_PATH=/m DEBUG_LEVEL=1111 GOMAXPROCS=4'
   [ "$(value frequency) $(value dest) $(value marshal) $(value names)" = '30s tcp:collector:1 csv json' ]
   [ "$(value hostname) $(value nltimeout) $(value grpcPort) $(value produceTimeout)" = 'h2 900 8890 9s' ]
   [ "$(value dockerSocket) $(value reconcileBeforePoll) $(value deserializers) $(value d)" = '/d false info 7' ]
-  for variable in S3_BUCKET UPLINK_COUNT IPV4_TTL NETLINKERS_DONE_CHAN_SIZE KAFKA_SCHEMA_URL GOMAXPROCS; do
+  for variable in S3_SKIP_BUCKET_PROBE UPLINK_COUNT IPV4_TTL NETLINKERS_DONE_CHAN_SIZE KAFKA_SCHEMA_URL GOMAXPROCS; do
     grep -q "^xtcp2: $variable: no counterpart: " said
   done
   not grep s3cr3t file.json said
@@ -103,4 +103,14 @@ PROM_PATH=/m DEBUG_LEVEL=1111 GOMAXPROCS=4'
   "$XTCP2" -names json -conf | jq -e '.names == "json"'
   run -2 --separate-stderr "$XTCP2" -names camel -maxLoops 1
   [[ $stderr == *'-names camel: must be snake or json'* ]]
+}
+
+@test "s3parquet: becomes s3:// with its bucket and prefix, in Parquet" {
+  "$XTCP2" -migrate -dest s3parquet: -marshal protobufList -s3Endpoint http://m:9000 -s3Bucket b -s3Prefix p/q -s3AccessKey k -s3SecretKey s3cr3t \
+    -s3ParquetFlushBytes 1000000 -s3FlushInterval 30s >file.json 2>said
+  "$XTCP2" -config file.json -conf >whole.json
+  [ "$(value dest) $(value marshal) $(value s3Endpoint) $(value s3PathStyle)" = 's3://b/p/q parquet http://m:9000 true' ]
+  [ "$(value s3MaxBytes) $(value s3MaxAge) $(value s3AccessKey)" = '1000000 30s k' ]
+  grep -q '^xtcp2: -s3SecretKey: not taken over: .*-s3SecretKeyFile' said
+  not grep s3cr3t file.json said
 }

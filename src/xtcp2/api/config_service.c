@@ -12,10 +12,11 @@
 #include "control/message.h"
 
 /* Fields of XtcpConfig that SetPollFrequency sets; its request uses the same numbers. */
-#define FIELD_POLL_FREQUENCY 20
-#define FIELD_POLL_TIMEOUT   30
+#define FIELD_POLL_FREQUENCY	20
+#define FIELD_POLL_TIMEOUT	30
+#define FIELD_S3_FLUSH_INTERVAL 222
 /* Bytes for one sentence about a bad value. */
-#define ERROR_MAX	     600
+#define ERROR_MAX		600
 
 static const struct grpc_backend *backend_of(const struct grpc_call *call)
 {
@@ -205,6 +206,31 @@ static bool stays_reachable(struct grpc_call *call, const struct config *next)
 	return false;
 }
 
+/* Try the configuration, which is taken over; the call ends with the result. */
+static void try_config(struct grpc_call *call, struct config *next)
+{
+	const struct grpc_backend *b = backend_of(call);
+	_cleanup_(config_deletep) struct config *c = next;
+
+	struct set_attempt *s = calloc(1, sizeof(*s));
+	if (!s) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the attempt");
+		return;
+	}
+	*s = (struct set_attempt){{set_taken, set_refused}, call, true};
+	call->user = s;
+	int r = b->reconfigure(b->data, c, &s->attempt);
+	if (r == 0) {
+		take_ptr(c);
+		return;
+	}
+	s->open = false;
+	if (r == -EBUSY)
+		grpc_finish(call, GRPC_ABORTED, "another configuration is being tried; try again");
+	else
+		grpc_finish(call, GRPC_UNAVAILABLE, "cannot try the configuration: %s", strerror(-r));
+}
+
 static void set(struct grpc_call *call, const ProtobufCMessage *message)
 {
 	const XtcpConfig__V1__SetRequest *request = (const void *)message;
@@ -225,30 +251,42 @@ static void set(struct grpc_call *call, const ProtobufCMessage *message)
 		grpc_finish(call, GRPC_INVALID_ARGUMENT, "%s", error);
 		return;
 	}
-	if (!stays_reachable(call, c))
-		return;
-	struct set_attempt *s = calloc(1, sizeof(*s));
-	if (!s) {
-		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the attempt");
-		return;
-	}
-	*s = (struct set_attempt){{set_taken, set_refused}, call, true};
-	call->user = s;
-	int r = b->reconfigure(b->data, c, &s->attempt);
-	if (r == 0) {
-		take_ptr(c);
-		return;
-	}
-	s->open = false;
-	if (r == -EBUSY)
-		grpc_finish(call, GRPC_ABORTED, "another configuration is being tried; try again");
-	else
-		grpc_finish(call, GRPC_UNAVAILABLE, "cannot try the configuration: %s", strerror(-r));
+	if (stays_reachable(call, c))
+		try_config(call, take_ptr(c));
 }
 
 static void set_s3_upload(struct grpc_call *call, const ProtobufCMessage *message)
 {
-	grpc_finish(call, GRPC_UNIMPLEMENTED, "this daemon has no S3 destination");
+	const XtcpConfig__V1__SetS3UploadRequest *request = (const void *)message;
+	const struct grpc_backend *b = backend_of(call);
+	_cleanup_(config_deletep) struct config *c = config_clone(b->config(b->data));
+	char error[ERROR_MAX], bytes[16];
+
+	if (!c) {
+		grpc_finish(call, GRPC_RESOURCE_EXHAUSTED, "no memory for the configuration");
+		return;
+	}
+	if (strncmp(c->dest, "s3:", strlen("s3:")) != 0) {
+		grpc_finish(call, GRPC_FAILED_PRECONDITION, "the destination of this daemon is not s3:");
+		return;
+	}
+	if (!request->s3_flush_interval && !request->s3_parquet_flush_threshold_bytes) {
+		grpc_finish(call, GRPC_INVALID_ARGUMENT,
+			    "s3_flush_interval, s3_parquet_flush_threshold_bytes: give at least one");
+		return;
+	}
+	int r = request->s3_flush_interval
+		    ? config_set_duration(c, FIELD_S3_FLUSH_INTERVAL, request->s3_flush_interval, error,
+					  sizeof(error))
+		    : 0;
+	if (r == 0 && request->s3_parquet_flush_threshold_bytes) {
+		snprintf(bytes, sizeof(bytes), "%" PRIu32, request->s3_parquet_flush_threshold_bytes);
+		r = config_set(c, option_find("s3MaxBytes"), bytes, error, sizeof(error));
+	}
+	if (r < 0)
+		grpc_finish(call, GRPC_INVALID_ARGUMENT, "%s", error);
+	else
+		try_config(call, take_ptr(c));
 }
 
 /* Releases of clang-format differ over braces in a macro. */
@@ -269,6 +307,11 @@ const struct grpc_method config_methods[] = {
     UNARY("SetPollFrequency", ACCESS_ADMIN, set_poll_frequency_request, set_poll_frequency),
     UNARY("TriggerPoll", ACCESS_ADMIN, trigger_poll_request, trigger_poll),
     UNARY("TriggerPollBurst", ACCESS_ADMIN, trigger_poll_burst_request, trigger_poll_burst),
-    UNARY("SetS3Upload", ACCESS_ADMIN, set_s3_upload_request, set_s3_upload),
+    {.name = "SetS3Upload",
+     .kind = GRPC_UNARY,
+     .needs = ACCESS_ADMIN,
+     .request = &xtcp_config__v1__set_s3_upload_request__descriptor,
+     .message = set_s3_upload,
+     .closed = set_closed},
     {0},
 };

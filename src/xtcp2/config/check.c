@@ -171,6 +171,13 @@ int config_check(const struct config *c, char *error, size_t size)
 		return config_error(error, size,
 				    "-criSocket %.80s: must be auto, a path that begins with /, or empty",
 				    c->cri_socket);
+	if (*c->s3_endpoint && strncmp(c->s3_endpoint, "http://", 7) != 0 &&
+	    strncmp(c->s3_endpoint, "https://", 8) != 0)
+		return config_error(error, size, "-s3Endpoint %.80s: must begin with http:// or https://",
+				    c->s3_endpoint);
+	if (strncmp(c->dest, "s3:", 3) == 0 && (!*c->s3_spool || !*c->s3_region))
+		return config_error(error, size, "-%s: must not be empty with -dest s3:",
+				    *c->s3_spool ? "s3Region" : "s3Spool");
 	if (c->migrate)
 		return config_error(error, size,
 				    "-migrate: must be the first flag; those of the earlier xtcp2 follow");

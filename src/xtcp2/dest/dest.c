@@ -314,7 +314,8 @@ struct dest *dest_new(const char *spec, const struct dest_config *config, char *
 	d->io->dest = d;
 	d->io->config = &d->config;
 	if (config->encoder && config->encoder->rows && !ops->rows) {
-		snprintf(error, size, "destination \"%s\": -marshal %s makes files: it needs file:PATH",
+		snprintf(error, size,
+			 "destination \"%s\": -marshal %s makes files: it needs file:PATH or s3://BUCKET",
 			 d->name, config->encoder->name);
 		destroy(d);
 		return NULL;

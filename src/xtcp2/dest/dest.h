@@ -66,6 +66,11 @@ struct dest_config {
 	/* Files that keep themselves; 0 for no limit. */
 	uint64_t file_rotate_bytes, file_keep_bytes;
 	int64_t file_rotate_every_ns, file_keep_age_ns;
+	const char *hostname; /* for names of objects; NULL or "" for the kernel's */
+	/* S3; NULL or "" for none. */
+	const char *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key_file, *s3_encryption, *s3_spool;
+	bool s3_path_style;
+	uint64_t s3_spool_bytes;
 	const char *file_sync;			 /* "none", "file", "envelope"; NULL for "file" */
 	uint64_t parquet_group_bytes;		 /* of envelopes in a row group; 0 for the default */
 	int64_t parquet_group_every_ns;		 /* longest time that rows are gathered; 0 for the default */

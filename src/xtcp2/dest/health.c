@@ -94,13 +94,20 @@ void health_confirmed(struct dest *d)
 {
 	d->waiting_since_ns = 0;
 	d->next_stall_ns = 0;
+	if (d->io->kept)
+		return;
 	d->io->why[0] = '\0';
 	come_up(d);
 }
 
+void dest_confirmed(struct dest_io *io)
+{
+	come_up(io->dest);
+}
+
 void dest_reached(struct dest_io *io)
 {
-	if (!io->dest->refused && !waits(io->dest))
+	if (!io->kept && !io->dest->refused && !waits(io->dest))
 		come_up(io->dest);
 }
 

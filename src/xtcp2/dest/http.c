@@ -29,8 +29,8 @@
 #include "base/clock.h"
 #include "base/fetch.h"
 #include "base/utf8.h"
+#include "dest/curl_tls.h"
 #include "dest/ops.h"
-#include "dest/pem.h"
 #include "record/encoder.h"
 #include "version.h"
 
@@ -117,38 +117,6 @@ static CURLcode set_options(struct http_dest *h, const char *url)
 	return r;
 }
 
-/* A blob that libcurl copies; nothing for an empty file. */
-static CURLcode set_blob(CURL *easy, CURLoption option, struct buf *pem)
-{
-	struct curl_blob blob = {.data = pem->data, .len = pem->len, .flags = CURL_BLOB_COPY};
-
-	return pem->len ? curl_easy_setopt(easy, option, &blob) : CURLE_OK;
-}
-
-/* Whom to trust and what to show over TLS. Return 0, or -EINVAL with a clause in why. */
-static int set_tls(struct http_dest *h)
-{
-	_cleanup_(pem_free) struct pem_files pem = {0};
-	const char *usual = pem_usual_ca(), *directory = getenv("SSL_CERT_DIR");
-	int r = pem_read(&h->io, &pem);
-
-	if (r < 0)
-		return r;
-	CURLcode code = set_blob(h->easy, CURLOPT_CAINFO_BLOB, &pem.ca);
-	if (code == CURLE_OK)
-		code = set_blob(h->easy, CURLOPT_SSLCERT_BLOB, &pem.cert);
-	if (code == CURLE_OK)
-		code = set_blob(h->easy, CURLOPT_SSLKEY_BLOB, &pem.key);
-	if (code == CURLE_OK && pem.ca.len == 0 && usual)
-		code = curl_easy_setopt(h->easy, CURLOPT_CAINFO, usual);
-	if (code == CURLE_OK && (pem.ca.len > 0 || directory))
-		code = curl_easy_setopt(h->easy, CURLOPT_CAPATH, pem.ca.len > 0 ? NULL : directory);
-	if (code == CURLE_OK)
-		return 0;
-	dest_why(&h->io, 0, "cannot be used with -tlsCa, -tlsCert and -tlsKey: %s", curl_easy_strerror(code));
-	return -EINVAL;
-}
-
 static int http_parse(struct dest_io *io, const char *address)
 {
 	struct http_dest *h = (struct http_dest *)io;
@@ -166,7 +134,7 @@ static int http_parse(struct dest_io *io, const char *address)
 		dest_why(io, 0, "cannot be used: libcurl refuses, or there is no memory");
 		return -ENOMEM;
 	}
-	return strncmp(address, "https:", 6) == 0 ? set_tls(h) : 0;
+	return strncmp(address, "https:", 6) == 0 ? curl_tls_set(io, h->easy) : 0;
 }
 
 static bool stopping(struct http_dest *h)

@@ -33,6 +33,7 @@ struct dest_io {
 	int64_t tick_ns;     /* while above 0, the longest time between two calls of service() */
 	uint64_t gathered;   /* of the envelopes taken, those that wait for more to come, not for the peer */
 	int64_t pause_ns;    /* set before DEST_RETRY: the peer asks for at least this long a pause */
+	bool kept; /* DEST_SENT means kept on this host: dest_confirmed() tells what the peer says */
 	char why[DEST_WHY_MAX]; /* reason of the last failure */
 };
 
@@ -78,7 +79,7 @@ struct dest_ops {
 
 extern const struct dest_ops dest_null_ops, dest_stdout_ops, dest_stderr_ops, dest_file_ops, dest_files_ops;
 extern const struct dest_ops dest_udp_ops, dest_unixgram_ops, dest_tcp_ops, dest_unix_ops;
-extern const struct dest_ops dest_http_ops, dest_kafka_ops;
+extern const struct dest_ops dest_http_ops, dest_kafka_ops, dest_s3_ops;
 
 /* Set the reason of a failure; append err (errno, or 0) as text. */
 void dest_why(struct dest_io *io, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -107,6 +108,8 @@ void dest_complete(struct dest_io *io, struct envelope *e, enum dest_result resu
  */
 void dest_reached(struct dest_io *io);
 void dest_down(struct dest_io *io);
+/* The peer has confirmed something. For destinations with `kept`. */
+void dest_confirmed(struct dest_io *io);
 
 /* Return the row of dest_table for "scheme:...", or NULL; write the error sentence for the latter. */
 const struct dest_scheme *dest_scheme_find(const char *spec);

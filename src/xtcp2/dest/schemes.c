@@ -20,6 +20,7 @@ const struct dest_scheme dest_table[] = {
     {"http", "http://HOST[:PORT]/PATH", "one POST per envelope", &dest_http_ops},
     {"https", "https://HOST[:PORT]/PATH", "one POST per envelope, over TLS", &dest_http_ops},
     {"kafka", "kafka:HOST:PORT[,HOST:PORT...]", "one message per envelope on -topic", &dest_kafka_ops},
+    {"s3", "s3://BUCKET[/PREFIX]", "objects of an S3 store, from a spool on disk", &dest_s3_ops},
     {NULL},
 };
 

@@ -31,12 +31,12 @@ enum how {
 	MARSHAL,
 	CODEC,
 	LEVEL,
+	S3_STORE,
+	NOTED,
 	OPTION_OR_GONE,
 	GONE,
 	ACTION
 };
-
-#define S3 "Vector writes Parquet to S3 from -dest unixgram: (pipeline/vector)"
 
 static const struct earlier {
 	const char *flag, *variable;
@@ -134,10 +134,35 @@ static bool has_scheme(const char *dest)
 	return false;
 }
 
+/* The value that was given for a flag, "" for none. */
+static const char *given(const struct migration *m, const char *flag)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (strcmp(table[i].flag, flag) == 0)
+			return m->given[i] ? m->given[i] : "";
+	}
+	return "";
+}
+
+/* s3parquet: with its bucket and prefix in flags of their own. */
+static void take_s3(struct migration *m, size_t i)
+{
+	char dest[600];
+
+	snprintf(dest, sizeof(dest), "s3://%s%s%s", given(m, "s3Bucket"), *given(m, "s3Prefix") ? "/" : "",
+		 given(m, "s3Prefix"));
+	take(m, i, "dest", dest);
+	take(m, i, "marshal", "parquet");
+}
+
 static void take_dest(struct migration *m, size_t i, const char *value)
 {
 	char text[200];
 
+	if (strncmp(value, "s3parquet", strlen("s3parquet")) == 0 && *given(m, "s3Bucket")) {
+		take_s3(m, i);
+		return;
+	}
 	if (has_scheme(value)) {
 		take(m, i, "dest", value);
 		if (credentials_present(value))
@@ -154,6 +179,9 @@ static void take_dest(struct migration *m, size_t i, const char *value)
 
 static void take_marshal(struct migration *m, size_t i, const char *value)
 {
+	/* Chosen with the destination. */
+	if (strcmp(m->config.marshal, "parquet") == 0)
+		return;
 	static const struct {
 		const char *earlier, *here;
 		bool json_names;
@@ -222,6 +250,15 @@ static void take_one(struct migration *m, size_t i)
 			note(m, i, "gzip is not offered: auto chooses among zstd, lz4, snappy and none");
 		else
 			take(m, i, e->option, *value ? value : "auto");
+		return;
+	case S3_STORE:
+		if (strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
+			note(m, i, "not taken over: must begin with http:// or https://");
+		else if (take(m, i, e->option, value))
+			take(m, i, "s3PathStyle", "true");
+		return;
+	case NOTED:
+		note(m, i, e->note);
 		return;
 	case LEVEL:
 		take(m, i, e->option, strtoul(value, NULL, 10) > 111 ? "7" : "6");

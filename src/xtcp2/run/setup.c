@@ -52,6 +52,23 @@ int setup_source(const struct config *config, struct source_config *source)
 	return 0;
 }
 
+static void set_s3(const struct config *config, struct dest_config *dest)
+{
+	dest->hostname = config->hostname;
+	dest->s3_endpoint = config->s3_endpoint;
+	dest->s3_region = config->s3_region;
+	dest->s3_access_key = config->s3_access_key;
+	dest->s3_secret_key_file = config->s3_secret_key_file;
+	dest->s3_encryption = config->s3_encryption;
+	dest->s3_spool = config->s3_spool;
+	dest->s3_path_style = config->s3_path_style;
+	dest->s3_spool_bytes = config->s3_spool_bytes;
+	if (strncmp(config->dest, "s3:", 3) != 0)
+		return;
+	dest->file_rotate_bytes = config->s3_max_bytes;
+	dest->file_rotate_every_ns = config->s3_max_age_ns;
+}
+
 struct dest *setup_dest(const struct config *config)
 {
 	char error[512];
@@ -87,6 +104,7 @@ struct dest *setup_dest(const struct config *config)
 	    .tls_cert = config->tls_cert,
 	    .tls_key = config->tls_key,
 	};
+	set_s3(config, &dest);
 	struct dest *d = dest_new(config->dest, &dest, error, sizeof(error));
 	if (!d)
 		refuse("dest", ": %s", error);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "dest/s3_request.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fetch.h"
+#include "dest/curl_tls.h"
+#include "dest/s3_credentials.h"
+#include "version.h"
+
+#define CONNECT_MS    10000L
+/* A request that moves less than this for so long has failed. */
+#define SLOW_BYTES    1L
+#define SLOW_SECONDS  30L
+#define ANSWER_MAX    2048
+#define HASH_BYTES    32
+#define READ_BYTES    65536
+#define EMPTY_HASH    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define AMAZON	      "https://s3.%s.amazonaws.com"
+#define TEXT_HASH_MAX (2 * HASH_BYTES + 1)
+
+struct s3_request {
+	CURL *easy;
+	struct fetch_answer answer;
+	struct s3_place place;
+	const bool *stop;
+	char error[CURL_ERROR_SIZE];
+	char signer[160];
+	struct buf url;
+};
+
+static int on_progress(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	return __atomic_load_n(((struct s3_request *)data)->stop, __ATOMIC_RELAXED);
+}
+
+struct s3_request *s3_request_new(struct dest_io *io, const struct s3_place *place, const bool *stop)
+{
+	struct s3_request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->place = *place;
+	r->stop = stop;
+	r->answer.max = ANSWER_MAX;
+	snprintf(r->signer, sizeof(r->signer), "aws:amz:%.100s:s3", place->region);
+	r->easy = fetch_new(&r->answer, 0);
+	if (!r->easy || curl_easy_setopt(r->easy, CURLOPT_AWS_SIGV4, r->signer) != CURLE_OK ||
+	    curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
+		dest_why(io, 0, "cannot be used: libcurl refuses, or there is no memory");
+	} else if (curl_tls_set(io, r->easy) == 0) {
+		curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
+		curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
+		curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
+		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
+		curl_easy_setopt(r->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+		curl_easy_setopt(r->easy, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(r->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(r->easy, CURLOPT_XFERINFODATA, r);
+		return r;
+	}
+	s3_request_free(r);
+	return NULL;
+}
+
+void s3_request_free(struct s3_request *r)
+{
+	if (!r)
+		return;
+	curl_easy_cleanup(r->easy);
+	buf_free(&r->answer.body);
+	buf_free(&r->url);
+	free(r);
+}
+
+void s3_encode(struct buf *b, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			     strchr("-._~/", c);
+		if (plain)
+			buf_byte(b, c);
+		else
+			buf_printf(b, "%%%02X", c);
+	}
+}
+
+static void append_element(const char *xml, const char *name, char *why, size_t size)
+{
+	char open[32];
+	size_t at = strlen(why);
+
+	snprintf(open, sizeof(open), "<%s>", name);
+	const char *begin = strstr(xml, open);
+	if (!begin || at + 1 >= size)
+		return;
+	begin += strlen(open);
+	snprintf(why + at, size - at, "%s%.*s", at ? ": " : "", (int)strcspn(begin, "<"), begin);
+	for (char *c = why + at; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+}
+
+void s3_explain(const char *xml, char *why, size_t size)
+{
+	why[0] = '\0';
+	append_element(xml, "Code", why, size);
+	append_element(xml, "Message", why, size);
+}
+
+/* Write scheme and host, and the key, each encoded. */
+static void set_url(struct s3_request *r, const char *key)
+{
+	const struct s3_place *p = &r->place;
+	char amazon[200];
+
+	snprintf(amazon, sizeof(amazon), AMAZON, p->region);
+	const char *endpoint = *p->endpoint ? p->endpoint : amazon;
+	const char *host = strstr(endpoint, "://");
+	host = host ? host + 3 : endpoint;
+	size_t len = strlen(endpoint) - (endpoint[strlen(endpoint) - 1] == '/');
+	buf_reset(&r->url);
+	buf_append(&r->url, endpoint, (size_t)(host - endpoint));
+	if (!p->path_style)
+		buf_printf(&r->url, "%s.", p->bucket);
+	buf_append(&r->url, host, len - (size_t)(host - endpoint));
+	buf_byte(&r->url, '/');
+	if (p->path_style) {
+		s3_encode(&r->url, p->bucket);
+		if (*key)
+			buf_byte(&r->url, '/');
+	}
+	s3_encode(&r->url, key);
+}
+
+static void add(struct curl_slist **list, const char *name, const char *value)
+{
+	_cleanup_buf_ struct buf line = {0};
+
+	buf_printf(&line, "%s: %s", name, value);
+	struct curl_slist *more = buf_cstr(&line) ? curl_slist_append(*list, buf_cstr(&line)) : NULL;
+	if (more)
+		*list = more;
+}
+
+/* The answer in words. Return 0 or -errno. */
+static int judge(struct s3_request *r, CURLcode code, char why[static S3_WHY_MAX])
+{
+	char said[180];
+	long status = 0;
+
+	if (code != CURLE_OK) {
+		snprintf(why, S3_WHY_MAX, "%s", r->error[0] ? r->error : curl_easy_strerror(code));
+		return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : -EIO;
+	}
+	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200)
+		return 0;
+	const char *xml = buf_cstr(&r->answer.body);
+	s3_explain(xml ? xml : "", said, sizeof(said));
+	snprintf(why, S3_WHY_MAX, "HTTP status %ld%s%s%s", status, said[0] ? ": " : "", said,
+		 strstr(said, "RequestTimeTooSkewed") ? " (set this host's clock right)" : "");
+	return status == 404 ? -ENOENT : status == 403 ? -EACCES : -EIO;
+}
+
+static int perform(struct s3_request *r, const struct s3_credentials *c, const char *key,
+		   struct curl_slist *headers, char why[static S3_WHY_MAX])
+{
+	set_url(r, key);
+	if (*c->token)
+		add(&headers, "x-amz-security-token", c->token);
+	buf_reset(&r->answer.body);
+	r->error[0] = '\0';
+	curl_easy_setopt(r->easy, CURLOPT_URL, buf_cstr(&r->url));
+	curl_easy_setopt(r->easy, CURLOPT_USERNAME, c->access_key);
+	curl_easy_setopt(r->easy, CURLOPT_PASSWORD, c->secret_key);
+	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, headers);
+	int result = judge(r, curl_easy_perform(r->easy), why);
+	curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(headers);
+	return result;
+}
+
+int s3_request_probe(struct s3_request *r, const struct s3_credentials *c, char why[static S3_WHY_MAX])
+{
+	struct curl_slist *headers = NULL;
+
+	add(&headers, "x-amz-content-sha256", EMPTY_HASH);
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 0L);
+	curl_easy_setopt(r->easy, CURLOPT_NOBODY, 1L);
+	int result = perform(r, c, "", headers, why);
+	curl_easy_setopt(r->easy, CURLOPT_NOBODY, 0L);
+	if (result == -ENOENT)
+		snprintf(why, S3_WHY_MAX, "the store has no bucket %.100s", r->place.bucket);
+	return result;
+}
+
+/* The SHA-256 of the file in hexadecimal digits. 0 or -errno. */
+static int hash_file(int fd, char text[static TEXT_HASH_MAX])
+{
+	uint8_t piece[READ_BYTES], hash[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	unsigned len = 0;
+	off_t at = 0;
+	ssize_t n = -1;
+
+	if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL))
+		while ((n = pread(fd, piece, sizeof(piece), at)) > 0 &&
+		       EVP_DigestUpdate(context, piece, (size_t)n))
+			at += n;
+	if (n == 0)
+		EVP_DigestFinal_ex(context, hash, &len);
+	EVP_MD_CTX_free(context);
+	for (unsigned i = 0; i < len && i < HASH_BYTES; i++)
+		sprintf(text + 2 * i, "%02x", hash[i]);
+	return len == HASH_BYTES ? 0 : -EIO;
+}
+
+static size_t on_read(char *to, size_t size, size_t count, void *fd)
+{
+	ssize_t n = read(*(int *)fd, to, size * count);
+
+	return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+}
+
+/* libcurl sends anew what it has sent on a connection that was closed meanwhile. */
+static int on_seek(void *fd, curl_off_t offset, int origin)
+{
+	return lseek(*(int *)fd, offset, origin) < 0 ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
+}
+
+int s3_request_put(struct s3_request *r, const struct s3_credentials *c, const char *key, int fd,
+		   const char *content_type, char why[static S3_WHY_MAX])
+{
+	struct curl_slist *headers = NULL;
+	char hash[TEXT_HASH_MAX];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || hash_file(fd, hash) < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+		snprintf(why, S3_WHY_MAX, "the file of %.100s cannot be read", key);
+		return -EIO;
+	}
+	add(&headers, "x-amz-content-sha256", hash);
+	add(&headers, "Content-Type", content_type);
+	if (*r->place.encryption)
+		add(&headers, "x-amz-server-side-encryption", r->place.encryption);
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(r->easy, CURLOPT_READDATA, &fd);
+	curl_easy_setopt(r->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(r->easy, CURLOPT_SEEKDATA, &fd);
+	curl_easy_setopt(r->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)st.st_size);
+	return perform(r, c, key, headers, why);
+}

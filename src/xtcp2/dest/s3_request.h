@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEST_S3_REQUEST_H
+#define DEST_S3_REQUEST_H
+/*
+ * Requests to an S3 store, signed by libcurl (AWS Signature Version 4): PUT of an object,
+ * HEAD of the bucket. Neither has a query string, which libcurl before 8.3 does not sign
+ * as the store does. An object is there whole or not at all: a PUT that is cut leaves nothing.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "dest/ops.h"
+
+#define S3_WHY_MAX 256
+
+/* Texts are borrowed; "" for the default. */
+struct s3_place {
+	const char *bucket, *endpoint, *region, *encryption;
+	bool path_style; /* the bucket is in the path rather than in the host's name */
+};
+
+struct s3_request;
+struct s3_credentials;
+
+/* io for -tlsCa and its like. NULL with a clause in io->why. *stop (atomic) ends a request. */
+struct s3_request *s3_request_new(struct dest_io *io, const struct s3_place *place, const bool *stop);
+void s3_request_free(struct s3_request *r);
+
+/* Append the text as a part of a path: all but letters, digits and -._~/ becomes %XX. Pure. */
+void s3_encode(struct buf *b, const char *text);
+
+/* Copy what <Code> and <Message> of an error's XML say, without control characters. Pure. */
+void s3_explain(const char *xml, char *why, size_t size);
+
+/*
+ * Ask whether the bucket is there. Return 0, -ENOENT when it is not, -EACCES when the store does not let these keys ask
+ * (they may still be able to write), another -errno when the store is not reached; why is set then.
+ */
+int s3_request_probe(struct s3_request *r, const struct s3_credentials *c, char why[static S3_WHY_MAX]);
+
+/* Make the open file the object `key`; blocks. 0, or -errno with why. */
+int s3_request_put(struct s3_request *r, const struct s3_credentials *c, const char *key, int fd,
+		   const char *content_type, char why[static S3_WHY_MAX]);
+
+#endif

@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# -dest s3:// against a store that checks signatures and fails on demand (tests/tools/s3_store.py).
+# bats file_tags=machine
+
+load lib
+
+setup() {
+  XTCP2=$(bin xtcp2)
+  CTL=$(bin xtcp2ctl)
+  SOURCE=$(readlink -f "$BATS_TEST_DIRNAME/../..")
+  SERVER=$(bin tcp_server)
+  export XTCP2 CTL SERVER SOURCE BATS_TEST_DIRNAME
+  cd "$BATS_TEST_TMPDIR" || return 1
+  reachable
+  chmod 777 .
+  printf 'secret\n' >secret
+  chmod 400 secret
+}
+
+# Runs the shell text of standard input with network and processes of its own, so that no other's namespaces are read, and
+# with these verbs.
+inside() {
+  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'
+    trap 'kill -9 \$(jobs -p) 2>/dev/null || :; [ ! -e log ] || cat log >&2' EXIT
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE
+    export HOME=\$PWD/nobody AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1
+    $(declare -f store daemon_start daemon_stop metric objects records ready why)
+    $(cat)" 3>&-
+}
+
+# store: at port 5000. Its pid is in STORE.
+store() {
+  python3 "$SOURCE/tests/tools/s3_store.py" 5000 "$PWD" & STORE=$!
+  wait_for 20 test_listeners 1
+}
+daemon_start() {
+  "$XTCP2" -dest s3://bucket/pre/fix -s3Endpoint http://127.0.0.1:5000 -s3PathStyle -s3AccessKey key -s3SecretKeyFile "$PWD/secret" \
+    -s3Spool "$PWD/spool" -s3MaxAge 1s -hostname web.1 -marshal jsonl -source netlink -frequency 200ms -timeout 190ms -promListen 127.0.0.1:9088 \
+    -grpcPort 0 -grpcSocket "$PWD/grpc.sock" "$@" 2>>log & DAEMON=$!
+  wait_for 20 curl -sf -o /dev/null http://127.0.0.1:9088/metrics
+}
+daemon_stop() { kill "$DAEMON" && wait "$DAEMON"; }
+metric() { [ "$(curl -s http://127.0.0.1:9088/metrics | awk -v name="$1" '$1 == name { print $2 }')" -ge "$2" ]; }
+# objects N: the store has at least so many.
+objects() { [ "$(find objects -type f 2>/dev/null | wc -l)" -ge "$1" ]; }
+# Records in the store and in the spool, unfinished files included.
+records() { find objects spool -type f ! -name '*.end' -exec cat {} + 2>/dev/null | wc -l; }
+ready() { metric xtcp2_destination_up 1; }
+
+why() { curl -s http://127.0.0.1:9088/readyz | grep "$1"; }
+
+@test "objects of the signed kind arrive, named by date, hour and host; every record is in one of them" {
+  inside <<'E'
+    store
+    daemon_start -s3Encryption AES256
+    wait_for 20 objects 3
+    wait_for 20 ready
+    daemon_stop
+    sent=$(sed -n 's/.* polls, [0-9]* records, \([0-9]*\) sent to .*, 0 lost.*/\1/p' log)
+    [ "$sent" -gt 0 ] && [ "$(records)" -eq "$sent" ]
+    [ -z "$(find spool -type f)" ]
+    find objects -type f | grep -vxE 'objects/bucket/pre/fix/date=[0-9]{4}-[0-9]{2}-[0-9]{2}/hour=[0-9]{2}/host=web\.1/web\.1_[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}\.jsonl' >strange || :
+    [ ! -s strange ]
+    find objects -type f -exec cat {} + | jq -es 'length > 0 and all(.hostname == "web.1")' >/dev/null
+    not grep -v ' 200 .* AES256 \| 200 .*/bucket - ' requests
+E
+}
+
+@test "the store is down and comes back: not ready, the reason in a line, nothing lost" {
+  inside <<'E'
+    daemon_start
+    wait_for 20 metric xtcp2_s3_spool_bytes 1
+    not ready
+    wait_for 20 why 'does not deliver: .*Failed to connect.*; objects wait in'
+    store
+    wait_for 60 objects 1
+    wait_for 20 ready
+    kill "$STORE" && wait "$STORE" || :
+    wait_for 20 metric xtcp2_destination_up 0 && wait_for 20 metric xtcp2_s3_spool_bytes 1
+    daemon_stop || :
+    grep -q 's3: [0-9]* bytes stay in .*/spool: the next start sends them' log
+    sent=$(sed -n 's/.* polls, [0-9]* records, \([0-9]*\) sent to .*, 0 lost.*/\1/p' log)
+    [ "$(records)" -eq "$sent" ]
+    # The next start sends them.
+    store
+    daemon_start
+    wait_for 60 metric xtcp2_s3_objects_total 1
+    daemon_stop
+    [ -z "$(find spool -type f)" ]
+E
+}
+
+@test "503 SlowDown, a bucket that is gone, a clock that is wrong, a cut connection: told, tried again, no half object" {
+  inside <<'E'
+    store
+    daemon_start
+    wait_for 20 objects 1
+    while read -r fault reason; do
+      echo "$fault" >fault
+      wait_for 30 grep "destination: s3://bucket/pre/fix: .*$reason.*trying again" log
+      wait_for 20 not ready
+      rm fault
+      before=$(find objects -type f | wc -l)
+      wait_for 60 objects $((before + 1))
+      wait_for 20 ready
+    done < <(printf '%s\n' '503 HTTP status 503: SlowDown: Please reduce' '404 HTTP status 404: NoSuchBucket' \
+      'skew RequestTimeTooSkewed.*set this host.s clock right' 'cut objects wait in')
+    daemon_stop
+    sent=$(sed -n 's/.* polls, [0-9]* records, \([0-9]*\) sent to .*, 0 lost.*/\1/p' log)
+    [ "$(records)" -eq "$sent" ]
+    [ -z "$(find spool -type f)" ]
+    find objects -type f -exec cat {} + | jq -es 'length > 0' >/dev/null
+E
+}
+
+@test "a daemon that is killed: the next one finishes and sends what is in the spool, each record once" {
+  inside <<'E'
+    daemon_start -s3MaxAge 1h
+    wait_for 20 metric xtcp2_destination_sent_records_total 20
+    kill -KILL "$DAEMON"
+    wait "$DAEMON" || :
+    left=$(find spool -type f -name '.*.part' -exec cat {} + | wc -l)
+    [ "$left" -ge 20 ]
+    store
+    daemon_start -s3MaxAge 1h -modulus 1000000
+    wait_for 30 objects 1
+    [ "$(find objects -type f -exec cat {} + | wc -l)" -eq "$left" ]
+    daemon_stop
+E
+}
+
+@test "a full spool: records wait in the queue, which drops the oldest and counts them" {
+  inside <<'E'
+    "$SERVER" -count 200 >server & wait_for 20 grep -q READY server
+    daemon_start -s3SpoolBytes 1048576 -destQueueBytes 1048576 -envelopeFlushBytes 131072 -label "$(printf 'x%.0s' {1..4000})"
+    wait_for 60 grep -q 'the spool .*/spool is full (-s3SpoolBytes)' log
+    wait_for 60 metric 'xtcp2_records_dropped_total{reason="queue_full"}' 1
+    not ready
+    kill "$DAEMON"; wait "$DAEMON" || status=$?
+    [ "${status:-0}" -ne 0 ]
+    [ "$(find spool -type f -printf '%s\n' | awk '{ s += $1 } END { print s }')" -lt 4194304 ]
+E
+}
+
+@test "credentials: environment, file, metadata service, and none" {
+  inside <<'E'
+    store
+    run_once() { "$XTCP2" -dest s3://bucket -s3Endpoint http://127.0.0.1:5000 -s3PathStyle -s3Spool "$PWD/spool" -maxLoops 1 \
+      -source netlink -promListen= -grpcPort 0 -grpcSocket= 2>>log; }
+    AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret AWS_SESSION_TOKEN=a-token run_once
+    objects 1
+    grep -q '^PUT 200 .* a-token ' requests
+    printf '[default]\naws_access_key_id=no\naws_secret_access_key=no\n[other]\n aws_access_key_id = key\n aws_secret_access_key = secret\n' >credentials
+    AWS_SHARED_CREDENTIALS_FILE=$PWD/credentials AWS_PROFILE=other run_once
+    objects 2
+    # The metadata service of version 2: a token first.
+    cat >metadata.py <<'P'
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Metadata(BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def answer(self, text, good):
+        self.send_response(200 if good else 401); self.send_header("Content-Length", str(len(text))); self.end_headers(); self.wfile.write(text.encode())
+    def do_PUT(self): self.answer("session", self.headers.get("X-aws-ec2-metadata-token-ttl-seconds"))
+    def do_GET(self):
+        role = self.path.endswith("/a-role")
+        self.answer('{"AccessKeyId":"key","SecretAccessKey":"secret","Token":"of-role","Expiration":"2099-01-01T00:00:00Z"}' if role else "a-role",
+                    self.headers.get("X-aws-ec2-metadata-token") == "session")
+HTTPServer(("127.0.0.1", 5001), Metadata).serve_forever()
+P
+    python3 metadata.py & metadata=$!
+    wait_for 20 test_listeners 2
+    AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:5001 run_once
+    objects 3
+    grep -q '^PUT 200 .* of-role ' requests
+    run_once || :
+    grep -q 'no credentials: give -s3AccessKey' log
+    chmod 644 secret
+    "$XTCP2" -dest s3://bucket -s3AccessKey key -s3SecretKeyFile "$PWD/secret" -check 2>said && exit 1
+    grep -q 's3SecretKeyFile .*secret' said
+E
+}
+
+@test "xtcp2ctl set-s3 changes size and age of objects" {
+  inside <<'E'
+    store
+    # The keys are where the restarted daemon, which is not root, has them, too.
+    export AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret
+    daemon_start -s3MaxAge 1h -s3AccessKey= -s3SecretKeyFile=
+    "$CTL" set-s3 -socket "$PWD/grpc.sock" -flushInterval 1s -thresholdBytes 131072 >answer
+    wait_for 30 objects 2
+    not "$CTL" set-s3 -socket "$PWD/grpc.sock" -thresholdBytes 1 2>said
+    grep -q 's3MaxBytes.*between 65536 and' said
+    daemon_stop
+E
+}
+
+@test "Parquet: each object is a file of its own" {
+  inside <<'E'
+    store
+    daemon_start -marshal parquet
+    wait_for 40 objects 2
+    daemon_stop
+    [ -z "$(find spool -type f)" ]
+    while read -r object; do
+      [ "$(head -c 4 "$object")" = PAR1 ] && [ "$(tail -c 4 "$object")" = PAR1 ]
+    done < <(find objects -type f)
+E
+}
