@@ -94,6 +94,7 @@ image_make() {
 containerd_start() {
   mkdir -p /run/containerd
   containerd -c config.toml >/run/containerd.log 2>&1 &
+  # shellcheck disable=SC2034 # read by the tests
   CONTAINERD=$!
   wait_for 60 test -S /run/containerd/containerd.sock
   if [ ! -e /run/image.tar ]; then

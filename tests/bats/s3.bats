@@ -30,7 +30,9 @@ inside() {
 
 # store: at port 5000. Its pid is in STORE.
 store() {
-  python3 "$SOURCE/tests/tools/s3_store.py" 5000 "$PWD" & STORE=$!
+  python3 "$SOURCE/tests/tools/s3_store.py" 5000 "$PWD" &
+  # shellcheck disable=SC2034 # read by the tests
+  STORE=$!
   wait_for 20 test_listeners 1
 }
 daemon_start() {

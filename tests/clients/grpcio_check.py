@@ -78,7 +78,7 @@ code, text, _ = code_of(lambda: method(CONFIG, "SetPollFrequency")(frequency, ti
 check(code == grpc.StatusCode.INVALID_ARGUMENT and "poll_frequency" in text and "168h" in text,
       "a value out of range names field and limits")
 code, text, _ = code_of(lambda: method(CONFIG, "SetS3Upload")(message("xtcp_config.v1.SetS3UploadRequest")(), timeout=5))
-check(code == grpc.StatusCode.UNIMPLEMENTED, "SetS3Upload is not implemented")
+check(code == grpc.StatusCode.FAILED_PRECONDITION, "SetS3Upload needs the destination s3:")
 check(len([get(GetRequest(), timeout=5) for _ in range(200)]) == 200, "200 calls one after the other")
 futures = [get.future(GetRequest(), timeout=20) for _ in range(500)]
 check(all(f.result().config.netlinkers == 4 for f in futures), "500 calls at once, beyond the limit of streams")
