@@ -26,6 +26,8 @@ struct options {
 	pid_t query;   /* the process that this one serves alone, and ends with; 0 for none */
 };
 
+/* Releases of clang-format differ over braces in a macro. */
+/* clang-format off */
 #define SERVICE_DEFAULTS                                                                                   \
 	{                                                                                                  \
 		.data = "", .listen = "127.0.0.1:18123", .library = "", .kafka = "", .topic = "xtcp",      \
@@ -33,6 +35,7 @@ struct options {
 		.reader_password = "", .reader_password_file = "", .allow_host = "", .allow_files = "",    \
 		.run_as = "", .memory_mib = 600, .max_query_seconds = 300, .listen_fd = -1                 \
 	}
+/* clang-format on */
 
 /* Run until SIGTERM or SIGINT, and return the exit status. Paths in *o are made absolute. Messages go to the log. */
 int service_run(struct options *o);

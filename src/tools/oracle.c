@@ -32,6 +32,8 @@ struct place {
 };
 
 /* MEMBER: where the kernel's header says. AT: members younger than the build machine's headers may be. */
+/* Releases of clang-format differ over braces in a macro. */
+/* clang-format off */
 #define MEMBER(name, member, ...)                                                                            \
 	{                                                                                                    \
 		"tcp_info_" name, offsetof(struct tcp_info, member), sizeof(((struct tcp_info *)0)->member), \
@@ -41,6 +43,7 @@ struct place {
 	{                                     \
 		"tcp_info_" name, __VA_ARGS__ \
 	}
+/* clang-format on */
 
 static const struct place places[] = {
     MEMBER("state", tcpi_state, NULL),

@@ -107,7 +107,7 @@ static int read_row(struct flavor *f, char error[static FLAVOR_ERROR_MAX])
 	f->console_allow = json_object_get(f->row, "console_allow");
 	f->network = json_is_true(json_object_get(f->row, "network"));
 	f->stays = json_is_true(json_object_get(f->row, "stays"));
-	f->try = json_string_value(json_object_get(f->row, "try"));
+	f->example = json_string_value(json_object_get(f->row, "try"));
 	if (!read_int(f->row, "memory_mib", FLAVOR_MEMORY_MIN, FLAVOR_MEMORY_MAX, &f->memory_mib))
 		return refuse(error, f, "memory_mib must be 128 to 65536");
 	if (!read_int(f->row, "vcpus", 1, FLAVOR_VCPUS_MAX, &f->vcpus))

@@ -26,7 +26,7 @@ struct flavor {
 	int memory_mib, vcpus;
 	bool network;	      /* the guest reaches the host's network */
 	bool stays;	      /* without a duration the machine is for interactive use and tests nothing */
-	const char *try;      /* a command to try by hand, {NAME} for a forward's port; may be NULL */
+	const char *example;  /* a command to try by hand, {NAME} for a forward's port; may be NULL */
 	int64_t duration_ns;  /* 0: the flavor ends when its checks have ended */
 	int64_t timeout_ns;   /* of the whole run, without duration */
 	const json_t *checks; /* array of names; empty: no self-test */

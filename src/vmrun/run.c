@@ -129,7 +129,7 @@ static void keep(struct run *r)
 			log_warn(LOG_NAME, "no console port: 127.0.0.1:%d: %s", r->options->console_port,
 				 strerror(-port));
 	}
-	access_print(&r->progress, port, json_object_get(r->judge.run, "ports"), r->setup->flavor.try);
+	access_print(&r->progress, port, json_object_get(r->judge.run, "ports"), r->setup->flavor.example);
 }
 
 /* Let the judge conclude and write the reports. */

@@ -101,5 +101,5 @@ zpty -d shell
 E
   printf '%s\n' "${CASES[@]}" 'xtcp2 -dest file:rec|file:recording.jsonl' 'xtcp2 -dest fil|file:' >cases
   timeout 120 zsh -f ask <cases >answers || { echo "after: $(tail -n 1 answers)"; return 1; }
-  [ "$(grep -c '^ok ' done)" -eq "$(wc -l <cases)" ]
+  [ "$(grep -c '^ok ' answers)" -eq "$(wc -l <cases)" ]
 }

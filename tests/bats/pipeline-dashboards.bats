@@ -96,13 +96,13 @@ targets() { jq -r --arg key "$2" '.panels[] | .title as $t | .targets[] | [$t, .
   local title query answer bad=0 seen=0
   # A share of what was sent in the last seconds has no value when polls of a busy machine brought nothing.
   answered() {
-    answer=$(promql "$query")
+    answer=$(promql "$1")
     jq -e '.status == "success" and (.data.result | length > 0) and ([.data.result[].value[1] | select(. == "NaN")] == [])' <<<"$answer" >/dev/null
   }
   while IFS=$'\t' read -r title query; do
     seen=$((seen + 1))
     query=$(promql_of <<<"$query")
-    if ! wait_for 20 answered; then
+    if ! wait_for 20 answered "$query"; then
       echo "$title: $query: $answer"
       bad=1
     fi

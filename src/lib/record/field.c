@@ -11,6 +11,8 @@
 #include "record/kernel_abi.h"
 
 /* The source of a value decides when the field is present: see fields.def. */
+/* Releases of clang-format differ over these. */
+/* clang-format off */
 #define INFO_END(member)		 offsetof(struct abi_tcp_info, member) + sizeof(((struct abi_tcp_info *)0)->member)
 #define FROM_KMEM(member)		 0
 #define FROM_KIDX(index)		 0
@@ -25,6 +27,7 @@
 #define FROM_KECN7(part)		 INFO_END(tcpi_ecn), .needs = RECORD_PACKED_ECN
 #define FROM_KOPT(text)			 0, .optional = true
 #define FROM_KRSV			 0, .optional = true
+/* clang-format on */
 
 const struct record_field record_fields[] = {
 #define F(number_, name_, KIND, kernel, ...)       \

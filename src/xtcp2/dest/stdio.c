@@ -159,10 +159,13 @@ static void stdio_free(struct dest_io *io)
 		close(s->fd);
 }
 
+/* Releases of clang-format differ over braces in a macro. */
+/* clang-format off */
 #define STDIO_OPS(parse_)                                                                             \
 	{                                                                                             \
 		.state_size = sizeof(struct stdio_dest), .parse = (parse_), .prepare = stdio_prepare, \
 		.connect = stdio_connect, .send = stdio_send, .explain = stdio_explain,               \
 		.idle_fd = stdio_idle_fd, .idle = stdio_idle, .free = stdio_free                      \
 	}
+/* clang-format on */
 const struct dest_ops dest_stdout_ops = STDIO_OPS(stdout_parse), dest_stderr_ops = STDIO_OPS(stderr_parse);

@@ -50,10 +50,10 @@ struct whole {
 };
 
 /* An object without a file. */
-#define WHOLE_NONE                                \
-	{                                         \
-		.dir = -1, .fd = -1, .end_fd = -1 \
-	}
+/* Releases of clang-format differ over braces in a macro. */
+/* clang-format off */
+#define WHOLE_NONE {.dir = -1, .fd = -1, .end_fd = -1}
+/* clang-format on */
 
 static inline bool whole_is_open(const struct whole *w)
 {

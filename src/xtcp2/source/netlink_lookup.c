@@ -184,8 +184,12 @@ static int take_answers(struct attempt *a, const uint8_t *data, size_t len, size
 	return walk.left > 0 ? -EBADMSG : 0;
 }
 
+struct answer {
+	uint8_t bytes[ANSWER_MAX];
+};
+
 /* Receive the answers to `left` lookups. Returns as take_answers(). */
-static int receive_answers(struct attempt *a, uint8_t (*buffers)[ANSWER_MAX], size_t left, bool *stop)
+static int receive_answers(struct attempt *a, struct answer *buffers, size_t left, bool *stop)
 {
 	struct mmsghdr messages[BATCH];
 	struct sockaddr_nl from[BATCH];
@@ -193,7 +197,7 @@ static int receive_answers(struct attempt *a, uint8_t (*buffers)[ANSWER_MAX], si
 
 	while (left > 0) {
 		for (size_t i = 0; i < left; i++) {
-			iov[i] = (struct iovec){buffers[i], ANSWER_MAX};
+			iov[i] = (struct iovec){buffers[i].bytes, ANSWER_MAX};
 			messages[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &from[i],
 								   .msg_namelen = sizeof(from[i]),
 								   .msg_iov = &iov[i],
@@ -211,7 +215,7 @@ static int receive_answers(struct attempt *a, uint8_t (*buffers)[ANSWER_MAX], si
 			ssize_t len = netlink_received(a, messages[i].msg_len, m->msg_name, m->msg_namelen,
 						       m->msg_flags);
 			r = m->msg_flags & MSG_TRUNC ? -EMSGSIZE
-						     : take_answers(a, buffers[i], len, &left, stop);
+						     : take_answers(a, buffers[i].bytes, len, &left, stop);
 			if (r < 0)
 				return r;
 		}
@@ -222,7 +226,7 @@ static int receive_answers(struct attempt *a, uint8_t (*buffers)[ANSWER_MAX], si
 /* Look up all that was known; what is found is the list from now on. Returns as take_answers(). */
 static int look_up(struct attempt *a, struct known_list *list, bool *stop)
 {
-	uint8_t(*buffers)[ANSWER_MAX] = malloc(BATCH * sizeof(*buffers));
+	struct answer *buffers = malloc(BATCH * sizeof(*buffers));
 	struct known *known = list->known;
 	size_t count = list->count;
 	int r = buffers ? 0 : -ENOMEM;

@@ -68,11 +68,11 @@ static void sample_take(struct sample *s, const struct record *r)
 
 	s->seen = true;
 	s->sections = r->sections;
-#define F(number, name, ...)                                          \
-	s->values[i++] = present ? _Generic(r->name, struct str       \
-					    : number_of_text, default \
-					    : number_of)(r->name)     \
-				 : 0;
+/* Releases of clang-format differ over a generic selection. */
+/* clang-format off */
+#define F(number, name, ...) \
+	s->values[i++] = present ? _Generic(r->name, struct str: number_of_text, default: number_of)(r->name) : 0;
+/* clang-format on */
 #define S(section)                                                \
 	{                                                         \
 		bool present = r->sections & RECORD_HAS(section); \
