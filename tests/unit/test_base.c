@@ -159,6 +159,33 @@ static void a_repeated_line_hides_no_other(void **state)
 	assert_true(log_repeat_pass(&(struct log_repeat){0}, 1, "important", 9, &suppressed));
 }
 
+static void a_time_in_a_line_makes_no_other_line(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+	    {"connect to a port 80 after 3 ms: refused", "connect to a port 80 after 12 ms: refused", true},
+	    {"timed out after 10000 milliseconds with 0 out of 9 bytes",
+	     "timed out after 9 milliseconds with 5 out of 10 bytes", true},
+	    {"refused (after 0ms in state CONNECT)", "refused (after 17ms in state CONNECT)", true},
+	    {"connect to a port 80 after 3 ms: refused", "connect to a port 81 after 3 ms: refused", false},
+	    {"HTTP status 503", "HTTP status 504", false},
+	    {"after 3", "after 4", false},
+	    {"after 3 m", "after 4 m", false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct log_repeat limit = {0};
+		uint64_t suppressed;
+		assert_true(
+		    log_repeat_pass(&limit, INT64_C(1) << 60, rows[i].a, strlen(rows[i].a), &suppressed));
+		if (log_repeat_pass(&limit, INT64_C(1) << 60, rows[i].b, strlen(rows[i].b), &suppressed) ==
+		    rows[i].same)
+			fail_msg("%s / %s", rows[i].a, rows[i].b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +193,7 @@ int main(void)
 	    cmocka_unit_test(near_names_are_suggested),
 	    cmocka_unit_test(choices_are_listed),
 	    cmocka_unit_test(a_repeated_line_hides_no_other),
+	    cmocka_unit_test(a_time_in_a_line_makes_no_other_line),
 	    cmocka_unit_test(duration_reads_go_style),
 	    cmocka_unit_test(duration_writes_what_it_reads),
 	    cmocka_unit_test(buf_grows_consumes_and_fails_once),

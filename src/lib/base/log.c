@@ -181,13 +181,34 @@ bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *supp
 	return true;
 }
 
-/* FNV-1a. Two texts of one hash would share a line per interval: harmless. */
+/* Return the length of a time or a number of bytes that begins the text, such as "12 ms" or "5 bytes"; 0 for none. */
+static size_t measure_length(const char *text, size_t len)
+{
+	static const char *const units[] = {"ms", "milliseconds", "bytes", "out of"};
+	size_t digits = 0;
+
+	while (digits < len && text[digits] >= '0' && text[digits] <= '9')
+		digits++;
+	size_t unit = digits + (digits < len && text[digits] == ' ');
+	for (size_t i = 0; digits > 0 && i < sizeof(units) / sizeof(*units); i++) {
+		size_t n = strlen(units[i]);
+		if (len - unit >= n && memcmp(text + unit, units[i], n) == 0)
+			return unit + n;
+	}
+	return 0;
+}
+
+/* FNV-1a, measures apart. Two texts of one hash would share a line per interval: harmless. */
 static uint64_t hash_of(const char *text, size_t len)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < len;) {
+		size_t skip = measure_length(text + i, len - i);
+		if (skip == 0)
+			h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+		i += skip ? skip : 1;
+	}
 	return h;
 }
 

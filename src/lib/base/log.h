@@ -79,7 +79,8 @@ bool log_limit_pass(struct log_limit *limit, int64_t interval_ns, uint64_t *supp
 /*
  * The same for lines of varying text: each text passes once per interval, so that
  * a harmless line never hides an important one; of further texts than there are
- * slots none passes in the interval. Zero-initialise. Any thread.
+ * slots none passes in the interval. Texts that differ only in a time or in bytes
+ * ("after 3 ms", "5 bytes remaining") are one. Zero-initialise. Any thread.
  */
 #define LOG_REPEAT_TEXTS 8
 struct log_repeat {

@@ -21,12 +21,15 @@
 #define METADATA_MAX	  (64u << 10)
 #define ROLES		  "/latest/meta-data/iam/security-credentials/"
 
-/* Copy a value that fits; an overlong one leaves "". */
+/* Copy a value that fits; an overlong one leaves "", as does one with control characters: it goes into header fields. */
 static void take(char *to, size_t size, const char *from, size_t len)
 {
 	to[0] = '\0';
 	if (len >= size)
 		return;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)from[i] < ' ' || from[i] == 0x7f)
+			return;
 	memcpy(to, from, len);
 	to[len] = '\0';
 }
@@ -102,8 +105,10 @@ bool s3_credentials_parse_json(struct s3_credentials *c, const char *json, size_
 	take_text(c->secret_key, sizeof(c->secret_key),
 		  json_string_value(json_object_get(root, "SecretAccessKey")));
 	take_text(c->token, sizeof(c->token), json_string_value(json_object_get(root, "Token")));
-	if (until && strptime(until, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		c->until_ns = (int64_t)timegm(&tm) * NS_PER_SEC;
+	/* A time beyond those of 64-bit nanoseconds, in 2262, is as good as none. */
+	if (until && strptime(until, "%Y-%m-%dT%H:%M:%SZ", &tm) &&
+	    __builtin_mul_overflow((int64_t)timegm(&tm), NS_PER_SEC, &c->until_ns))
+		c->until_ns = 0;
 	json_decref(root);
 	return complete(c);
 }

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fetch.h"
+#include "base/utf8.h"
 #include "dest/curl_tls.h"
 #include "dest/s3_credentials.h"
 #include "version.h"
@@ -105,9 +106,14 @@ static void append_element(const char *xml, const char *name, char *why, size_t 
 		return;
 	begin += strlen(open);
 	snprintf(why + at, size - at, "%s%.*s", at ? ": " : "", (int)strcspn(begin, "<"), begin);
-	for (char *c = why + at; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+	/* A character that is cut at the end is none. */
+	for (char *c = why + at; *c;) {
+		size_t len = utf8_length((const uint8_t *)c, strlen(c));
+		if (len == 0 || (unsigned char)*c < ' ' || *c == 0x7f) {
 			*c = '?';
+			len = 1;
+		}
+		c += len;
 	}
 }
 

@@ -30,7 +30,7 @@ void s3_request_free(struct s3_request *r);
 /* Append the text as a part of a path: all but letters, digits and -._~/ becomes %XX. Pure. */
 void s3_encode(struct buf *b, const char *text);
 
-/* Copy what <Code> and <Message> of an error's XML say, without control characters. Pure. */
+/* Copy what <Code> and <Message> of an error's XML say, as UTF-8 without control characters. Pure. */
 void s3_explain(const char *xml, char *why, size_t size);
 
 /*

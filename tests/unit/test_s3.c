@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The pure parts of s3://: credentials, keys of objects, what a store's error says. */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "dest/s3_credentials.h"
+#include "dest/s3_upload.h"
+
+static void the_file_of_credentials(void **state)
+{
+	static const struct {
+		const char *text, *profile, *access, *secret, *token;
+	} rows[] = {
+	    {"[default]\naws_access_key_id=a\naws_secret_access_key=s\n", "default", "a", "s", ""},
+	    {"[default]\r\naws_access_key_id = a\r\naws_secret_access_key = s=/+\r\n", "default", "a", "s=/+",
+	     ""},
+	    {" [ other ] \n\taws_access_key_id\t=  a\naws_secret_access_key=s\naws_session_token=t", "other",
+	     "a", "s", "t"},
+	    {"aws_access_key_id=no\n[x]\naws_access_key_id=no\naws_secret_access_key=no\n[default]\n"
+	     "# aws_access_key_id=no\n;aws_access_key_id=no\naws_access_key_id=a\nregion=x\naws_secret_access_key=s\n"
+	     "[y]\naws_session_token=no\n",
+	     "default", "a", "s", ""},
+	    {"[default]\naws_access_key_id=a\n[default]\naws_secret_access_key=s", "default", "a", "s", ""},
+	    /* The last one counts. */
+	    {"[default]\naws_access_key_id=a\naws_access_key_id=b\naws_secret_access_key=s", "default", "b",
+	     "s", ""},
+	    /* Not both keys. */
+	    {"", "default", NULL, NULL, NULL},
+	    {"[default]\n", "default", NULL, NULL, NULL},
+	    {"[]\naws_access_key_id=a\naws_secret_access_key=s", "default", NULL, NULL, NULL},
+	    {"[default\naws_access_key_id=a\naws_secret_access_key=s", "default", NULL, NULL, NULL},
+	    {"[Default]\naws_access_key_id=a\naws_secret_access_key=s", "default", NULL, NULL, NULL},
+	    {"[default]\naws_access_key_id=a\naws_secret_access_key=", "default", NULL, NULL, NULL},
+	    {"[default]\naws_access_key_id a\naws_secret_access_key s", "default", NULL, NULL, NULL},
+	    {"[default]\n=a\n=\naws_access_key_idx=a\naws_secret_access_key=s", "default", NULL, NULL, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct s3_credentials c;
+		bool good = s3_credentials_parse(&c, rows[i].text, rows[i].profile);
+		if (good != (rows[i].access != NULL))
+			fail_msg("row %zu", i);
+		if (!good)
+			continue;
+		assert_string_equal(c.access_key, rows[i].access);
+		assert_string_equal(c.secret_key, rows[i].secret);
+		assert_string_equal(c.token, rows[i].token);
+		assert_int_equal(c.until_ns, 0);
+	}
+}
+
+static void a_key_that_is_too_long_is_none(void **state)
+{
+	struct s3_credentials c;
+	char text[1000];
+
+	for (int len = S3_KEY_MAX - 1; len <= S3_KEY_MAX; len++) {
+		snprintf(text, sizeof(text), "[default]\naws_access_key_id=%0*d\naws_secret_access_key=s\n",
+			 len, 0);
+		assert_int_equal(s3_credentials_parse(&c, text, "default"), len < S3_KEY_MAX);
+	}
+}
+
+static void the_metadata_service(void **state)
+{
+	static const struct {
+		const char *json;
+		bool good;
+		const char *token;
+		int64_t until_s;
+	} rows[] = {
+	    {"{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\",\"Token\":\"t\",\"Expiration\":\"2026-11-26T15:00:00Z\"}",
+	     true, "t", 1795705200},
+	    {"{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\"}", true, "", 0},
+	    {"{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\",\"Token\":7,\"Expiration\":\"soon\"}", true,
+	     "", 0},
+	    /* 2262 is the end of 64-bit nanoseconds. */
+	    {"{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\",\"Expiration\":\"9999-12-31T23:59:59Z\"}",
+	     true, "", 0},
+	    {"{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\",\"Expiration\":\"0000-01-01T00:00:00Z\"}",
+	     true, "", 0},
+	    /* A token would become header fields of its own. */
+	    {"{\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"s\",\"Token\":\"t\\r\\nHost: other\"}", true, "",
+	     0},
+	    {"{\"AccessKeyId\":\"a\\n\",\"SecretAccessKey\":\"s\"}", false, "", 0},
+	    {"{\"AccessKeyId\":\"a\",\"SecretAccessKey\":null}", false, "", 0},
+	    {"{\"Code\":\"Failed\"}", false, "", 0},
+	    {"[\"AccessKeyId\"]", false, "", 0},
+	    {"{\"AccessKeyId\":", false, "", 0},
+	    {"", false, "", 0},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct s3_credentials c;
+		if (s3_credentials_parse_json(&c, rows[i].json, strlen(rows[i].json)) != rows[i].good)
+			fail_msg("row %zu", i);
+		if (!rows[i].good)
+			continue;
+		assert_string_equal(c.access_key, "a");
+		assert_string_equal(c.secret_key, "s");
+		assert_string_equal(c.token, rows[i].token);
+		assert_int_equal(c.until_ns, rows[i].until_s * NS_PER_SEC);
+	}
+}
+
+static void a_path_is_encoded_as_the_signature_wants_it(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"", ""},
+	    {"AZaz09-._~/x", "AZaz09-._~/x"},
+	    {"date=2026-11-26/hour=15/host=a b+c", "date%3D2026-11-26/hour%3D15/host%3Da%20b%2Bc"},
+	    {"%3D?&#:@!$'()*,;[]", "%253D%3F%26%23%3A%40%21%24%27%28%29%2A%2C%3B%5B%5D"},
+	    {"\xc3\xa4\x01\x7f\xff", "%C3%A4%01%7F%FF"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		_cleanup_buf_ struct buf b = {0};
+		s3_encode(&b, rows[i][0]);
+		assert_string_equal(b.len ? buf_cstr(&b) : "", rows[i][1]);
+	}
+}
+
+static void an_error_says_code_and_message(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code><Message>Reduce</Message><Key>k</Key></Error>",
+	     "SlowDown: Reduce"},
+	    {"<Error><Message>Reduce</Message><Code>SlowDown</Code></Error>", "SlowDown: Reduce"},
+	    {"<Error><Code>SlowDown</Code></Error>", "SlowDown"},
+	    {"<Message>alone</Message>", "alone"},
+	    {"<Code>cut", "cut"},
+	    {"<Code></Code><Message>m</Message>", "m"},
+	    {"<Code>a\r\n\x1b[1m\x7f</Code>", "a???[1m?"},
+	    {"<Code>\xc3\xa4\xff\xc3</Code>", "\xc3\xa4??"},
+	    {"<html>no S3</html>", ""},
+	    {"", ""},
+	};
+	char why[60];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		s3_explain(rows[i][0], why, sizeof(why));
+		assert_string_equal(why, rows[i][1]);
+	}
+	s3_explain("<Code>12345678</Code><Message>m</Message>", why, 6);
+	assert_string_equal(why, "12345");
+	s3_explain("<Code>123\xc3\xa4</Code>", why, 5);
+	assert_string_equal(why, "123?");
+	s3_explain("<Code>1</Code><Message>m</Message>", why, 1);
+	assert_string_equal(why, "");
+}
+
+static void a_key_has_prefix_partitions_and_host(void **state)
+{
+	static const char *const rows[][3] = {
+	    {"", "date=2026-11-26/hour=15/web-1_20261126T155904Z-0.jsonl",
+	     "date=2026-11-26/hour=15/host=web-1/web-1_20261126T155904Z-0.jsonl"},
+	    {"a/b", "date=1/hour=2/w_3.csv", "a/b/date=1/hour=2/host=w/w_3.csv"},
+	    {"p", "w_3.csv", "p/host=w/w_3.csv"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		_cleanup_buf_ struct buf b = {0};
+		s3_key(&b, rows[i][0], rows[i][1]);
+		assert_string_equal(buf_cstr(&b), rows[i][2]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_file_of_credentials),
+	    cmocka_unit_test(a_key_that_is_too_long_is_none),
+	    cmocka_unit_test(the_metadata_service),
+	    cmocka_unit_test(a_path_is_encoded_as_the_signature_wants_it),
+	    cmocka_unit_test(an_error_says_code_and_message),
+	    cmocka_unit_test(a_key_has_prefix_partitions_and_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
