@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 """An S3 store for tests: checks each signature (AWS Signature Version 4), and fails on demand.
 
-s3_store.py PORT DIRECTORY
-    Keys: access "key", secret "secret". Objects become files below DIRECTORY/objects. What DIRECTORY/fault holds
+s3_store.py PORT DIRECTORY [CERTIFICATE KEY]
+    Keys: access "key", secret "secret". Objects become files below DIRECTORY/objects/BUCKET; the bucket is in the path, or the
+    host BUCKET.localhost. With a certificate it speaks TLS. What DIRECTORY/fault holds
     happens to each PUT: "503", "404", "skew", or "cut", which closes the connection after the first bytes.
     DIRECTORY/requests has a line for each request: method, status, path, and the headers that tests look at.
 """
 import hashlib
 import hmac
 import os
+import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -49,7 +51,7 @@ class Store(BaseHTTPRequestHandler):
         body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode() if code else b""
         with open(f"{self.directory}/requests", "a", encoding="utf-8") as f:
             f.write(f"{self.command} {status} {self.path} {self.headers.get('x-amz-server-side-encryption', '-')}"
-                    f" {self.headers.get('x-amz-security-token', '-')} {self.headers.get('host')}\n")
+                    f" {self.headers.get('x-amz-security-token', '-')} {self.headers.get('host')} {self.headers.get('content-type', '-')}\n")
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -69,6 +71,11 @@ class Store(BaseHTTPRequestHandler):
                 signature(self.command, self.path, headers, fields["SignedHeaders"].split(";"), scope, given),
             )
         )
+
+    def object_path(self):
+        host = self.headers["host"].split(":")[0]
+        bucket = "/" + host.removesuffix(".localhost") if host.endswith(".localhost") else ""
+        return f"{self.directory}/objects{bucket}{self.path.replace('%3D', '=')}"
 
     def do_HEAD(self):
         self.answer(200 if self.is_signed(b"") else 403)
@@ -91,7 +98,7 @@ class Store(BaseHTTPRequestHandler):
         elif len(body) != length or not self.is_signed(body):
             self.answer(403, "SignatureDoesNotMatch", "The request signature does not match.")
         else:
-            path = f"{self.directory}/objects{self.path.replace('%3D', '=')}"
+            path = self.object_path()
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as f:
                 f.write(body)
@@ -99,4 +106,9 @@ class Store(BaseHTTPRequestHandler):
 
 
 Store.directory = sys.argv[2]
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Store).serve_forever()
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Store)
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()

@@ -168,6 +168,23 @@ static void a_key_has_prefix_partitions_and_host(void **state)
 	}
 }
 
+static void the_content_type_is_that_of_the_suffix(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"/var/x.y/w_1.jsonl", "application/x-ndjson"},
+	    {"w_1.csv", "text/csv; charset=utf-8"},
+	    {"w_1.pb", "application/x-protobuf"},
+	    {"w_1.parquet", "application/vnd.apache.parquet"},
+	    {"w_1.csv.gz", "application/gzip"},
+	    {"w_1.pb.zst", "application/zstd"},
+	    {"w_1.dat", "application/octet-stream"},
+	    {"w_1", "application/octet-stream"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_string_equal(s3_content_type(rows[i][0]), rows[i][1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +194,7 @@ int main(void)
 	    cmocka_unit_test(a_path_is_encoded_as_the_signature_wants_it),
 	    cmocka_unit_test(an_error_says_code_and_message),
 	    cmocka_unit_test(a_key_has_prefix_partitions_and_host),
+	    cmocka_unit_test(the_content_type_is_that_of_the_suffix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@ struct encoder_ops {
 	const char *name;	  /* as -marshal spells it */
 	const char *help;	  /* one line for -help */
 	const char *content_type; /* for HTTP destinations */
+	const char *suffix;	  /* of files, without the dot, as readers expect it */
 	bool text;		  /* lines that a person can read */
 	bool columns;		  /* -columns chooses the fields */
 	bool rows;		  /* for a destination that gathers rows (rows.h), not for people or peers */

@@ -37,3 +37,12 @@ int curl_tls_set(struct dest_io *io, CURL *easy)
 	dest_why(io, 0, "cannot be used with -tlsCa, -tlsCert and -tlsKey: %s", curl_easy_strerror(code));
 	return -EINVAL;
 }
+
+const char *curl_tls_hint(CURLcode code)
+{
+	if (code == CURLE_SSL_CONNECT_ERROR)
+		return "; does it speak TLS? http: is without";
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return "; trusted is the authority of -tlsCa, or those of the system";
+	return "";
+}

@@ -9,4 +9,7 @@
 /* Whom to trust and what to show. libcurl copies all of it. Return 0, or -EINVAL with a clause in why. */
 int curl_tls_set(struct dest_io *io, CURL *easy);
 
+/* Return what to do about a request's failure, "; ..."; "" when TLS is not the cause. */
+const char *curl_tls_hint(CURLcode code);
+
 #endif

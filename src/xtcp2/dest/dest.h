@@ -69,6 +69,7 @@ struct dest_config {
 	const char *hostname; /* for names of objects; NULL or "" for the kernel's */
 	/* S3; NULL or "" for none. */
 	const char *s3_endpoint, *s3_region, *s3_access_key, *s3_secret_key_file, *s3_encryption, *s3_spool;
+	const char *s3_compression; /* "none", "gzip", "zstd"; NULL for "none" */
 	bool s3_path_style;
 	uint64_t s3_spool_bytes;
 	const char *file_sync;			 /* "none", "file", "envelope"; NULL for "file" */

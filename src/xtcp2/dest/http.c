@@ -174,8 +174,7 @@ static enum dest_result judge(struct http_dest *h, const struct envelope *e, CUR
 		return DEST_RETRY;
 	}
 	if (r != CURLE_OK) {
-		dest_why(&h->io, 0, "%s%s", h->error[0] ? h->error : curl_easy_strerror(r),
-			 r == CURLE_SSL_CONNECT_ERROR ? "; does it speak TLS? http: is without" : "");
+		dest_why(&h->io, 0, "%s%s", h->error[0] ? h->error : curl_easy_strerror(r), curl_tls_hint(r));
 		return DEST_RETRY;
 	}
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);

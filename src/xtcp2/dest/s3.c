@@ -152,25 +152,40 @@ static const char *text(const char *value)
 	return value ? value : "";
 }
 
+/* The pattern of files in the spool. */
+static int set_path(struct s3_dest *s)
+{
+	const struct dest_config *c = s->io.config;
+	const char *compression = text(c->s3_compression);
+	const char *packed = strcmp(compression, "gzip") == 0	? ".gz"
+			     : strcmp(compression, "zstd") == 0 ? ".zst"
+								: "";
+
+	if (strchr(text(c->s3_spool), '%'))
+		return refuse(&s->io, "has a '%' in -s3Spool");
+	if (*packed && c->encoder && c->encoder->rows)
+		return refuse(&s->io, "cannot have -s3Compression: Parquet compresses its own pages");
+	int n = snprintf(s->path, sizeof(s->path), "%s%s.%s%s", text(c->s3_spool), LAYOUT,
+			 c->encoder ? c->encoder->suffix : "dat", packed);
+	if (n < 0 || (size_t)n >= sizeof(s->path))
+		return refuse(&s->io, "has too long a path in -s3Spool");
+	return 0;
+}
+
 static int s3_parse(struct dest_io *io, const char *address)
 {
 	struct s3_dest *s = (struct s3_dest *)io;
 	const struct dest_config *c = io->config;
-	const struct encoder_ops *encoder = c->encoder;
 
 	io->kept = true;
 	int r = parse_address(s, address);
 	if (r == 0)
 		r = read_secret(s);
+	if (r == 0)
+		r = set_path(s);
 	if (r < 0)
 		return r;
 	set_host(s);
-	if (strchr(text(c->s3_spool), '%'))
-		return refuse(io, "has a '%' in -s3Spool");
-	int n = snprintf(s->path, sizeof(s->path), "%s%s.%s", text(c->s3_spool), LAYOUT,
-			 encoder ? encoder->name : "dat");
-	if (n < 0 || (size_t)n >= sizeof(s->path))
-		return refuse(io, "has too long a path in -s3Spool");
 	s->maker = maker_new(io, s->path, on_done, s);
 	if (!s->maker)
 		return -EINVAL;
@@ -180,7 +195,6 @@ static int s3_parse(struct dest_io *io, const char *address)
 	    .prefix = s->prefix,
 	    .access_key = text(c->s3_access_key),
 	    .secret_key = s->secret,
-	    .content_type = encoder ? encoder->content_type : "application/octet-stream",
 	    .spool = maker_file_name(s->maker),
 	    .wake_fd = dest_wake_fd(io),
 	};

@@ -166,7 +166,8 @@ static int judge(struct s3_request *r, CURLcode code, char why[static S3_WHY_MAX
 	long status = 0;
 
 	if (code != CURLE_OK) {
-		snprintf(why, S3_WHY_MAX, "%s", r->error[0] ? r->error : curl_easy_strerror(code));
+		snprintf(why, S3_WHY_MAX, "%.140s%s", r->error[0] ? r->error : curl_easy_strerror(code),
+			 curl_tls_hint(code));
 		return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : -EIO;
 	}
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "dest/s3_credentials.h"
+#include "record/encoder.h"
 #include "stats/stats.h"
 
 #define SUBSYSTEM "s3"
@@ -61,6 +62,20 @@ void s3_key(struct buf *key, const char *prefix, const char *path)
 		buf_printf(key, "%s/", prefix);
 	buf_append(key, path, (size_t)(file - path));
 	buf_printf(key, "host=%.*s/%s", (int)strcspn(file, (char[]){S3_HOST_END, '\0'}), file, file);
+}
+
+const char *s3_content_type(const char *path)
+{
+	const char *dot = strrchr(path, '.'), *suffix = dot ? dot + 1 : "";
+
+	if (strcmp(suffix, "gz") == 0)
+		return "application/gzip";
+	if (strcmp(suffix, "zst") == 0)
+		return "application/zstd";
+	for (const struct encoder_ops *ops = encoder_table; ops->name; ops++)
+		if (strcmp(suffix, ops->suffix) == 0)
+			return ops->content_type;
+	return "application/octet-stream";
 }
 
 /* Unfinished files begin with a dot, finished ones without a host have not got their name yet. */
@@ -145,12 +160,12 @@ static int send_file(struct s3_upload *u, const char *path, char why[static S3_W
 	if (r == 0 && !buf_cstr(&key))
 		r = -ENOMEM;
 	if (r == 0)
-		r = s3_request_put(u->request, &u->keys, buf_cstr(&key), fd, u->options.content_type, why);
+		r = s3_request_put(u->request, &u->keys, buf_cstr(&key), fd, s3_content_type(path), why);
 	if (r == -EACCES)
 		u->keys.access_key[0] = '\0'; /* others may be there by now */
-	stat_add(r == 0 ? STAT_S3_OBJECTS : STAT_S3_ERRORS, 1);
 	if (r < 0)
 		return r;
+	stat_add(STAT_S3_OBJECTS, 1);
 	stat_add(STAT_S3_BYTES, (uint64_t)st.st_size);
 	if (unlinkat(AT_FDCWD, path, 0) < 0)
 		log_warn(SUBSYSTEM, "%s is sent but cannot be removed, so it will be sent again: %s", path,
@@ -240,8 +255,10 @@ static void *upload_main(void *data)
 			probed = true;
 			r = send_all(u, why);
 		}
-		if (r < 0 && r != -ECANCELED)
+		if (r < 0 && r != -ECANCELED) {
+			stat_add(STAT_S3_ERRORS, 1);
 			set_health(u, S3_BAD, why);
+		}
 		if (r == 0)
 			pause_ns = 0;
 		else

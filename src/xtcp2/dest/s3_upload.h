@@ -32,7 +32,7 @@ struct s3_upload;
 struct s3_upload_options {
 	struct s3_place place;
 	const char *prefix; /* of keys, without slashes at its ends; "" for none */
-	const char *access_key, *secret_key, *content_type;
+	const char *access_key, *secret_key;
 	const struct file_name *spool; /* its directories */
 	int wake_fd;		       /* written when the state has changed */
 };
@@ -61,5 +61,8 @@ enum s3_health s3_upload_health(struct s3_upload *u, char why[static S3_WHY_MAX]
 
 /* Write the key of a file of the spool: its path below the spool and the prefix. Pure. */
 void s3_key(struct buf *key, const char *prefix, const char *path);
+
+/* Return the content type of a file by its suffix: the spool may hold files of an earlier -marshal. Pure. */
+const char *s3_content_type(const char *path);
 
 #endif

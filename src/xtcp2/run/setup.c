@@ -59,6 +59,7 @@ static void set_s3(const struct config *config, struct dest_config *dest)
 	dest->s3_region = config->s3_region;
 	dest->s3_access_key = config->s3_access_key;
 	dest->s3_secret_key_file = config->s3_secret_key_file;
+	dest->s3_compression = config->s3_compression;
 	dest->s3_encryption = config->s3_encryption;
 	dest->s3_spool = config->s3_spool;
 	dest->s3_path_style = config->s3_path_style;
