@@ -141,6 +141,11 @@ enum whole_sync maker_sync(const struct maker *m)
 	return m->file.sync;
 }
 
+uint64_t maker_bytes(const struct maker *m)
+{
+	return whole_is_open(&m->file) ? m->file.at + m->file.tail.len : 0;
+}
+
 static void recovered(void *data, const char *directory, const char *name)
 {
 	struct maker *m = data;

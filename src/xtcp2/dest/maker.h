@@ -40,6 +40,9 @@ const struct file_name *maker_file_name(const struct maker *m);
 /* When bytes are forced to the disk (-fileSync). */
 enum whole_sync maker_sync(const struct maker *m);
 
+/* The bytes of the unfinished file; 0 between files. */
+uint64_t maker_bytes(const struct maker *m);
+
 /* Finish what a crash has left. */
 void maker_recover(struct maker *m);
 

@@ -43,6 +43,7 @@ struct s3_dest {
 	struct maker *maker;
 	struct s3_upload *upload;
 	bool recovered;
+	uint64_t told; /* bytes of which the log says that they stay */
 	uint64_t seen; /* requests whose result is known here ... */
 	bool good;     /* ... and that the last one was confirmed */
 };
@@ -268,17 +269,20 @@ static void follow_health(struct s3_dest *s)
 static enum dest_result s3_send(struct dest_io *io, struct envelope *e, int64_t deadline_ns)
 {
 	struct s3_dest *s = (struct s3_dest *)io;
-	uint64_t waiting = s3_upload_waiting(s->upload);
+	uint64_t unfinished = maker_bytes(s->maker);
 	char why[S3_WHY_MAX];
 	uint64_t requests;
 
-	if (waiting < io->config->s3_spool_bytes) {
+	if (s3_upload_waiting(s->upload) + unfinished < io->config->s3_spool_bytes) {
 		enum dest_result result = maker_send(s->maker, e);
 		/* The disk may have failed before. */
 		if (result != DEST_RETRY && s->good)
 			dest_confirmed(io);
 		return result;
 	}
+	/* Whole, it can be sent, which makes room. */
+	if (unfinished > 0 && maker_finish(s->maker) != DEST_SENT)
+		return DEST_RETRY;
 	s3_upload_health(s->upload, why, &requests);
 	dest_why(io, 0, "the spool %s is full (-s3SpoolBytes)%s%s", io->config->s3_spool, why[0] ? ": " : "",
 		 why);
@@ -313,9 +317,10 @@ static void s3_disconnect(struct dest_io *io)
 	s3_upload_flush(s->upload, dest_deadline(io, INT64_MAX));
 	follow_health(s);
 	uint64_t left = s3_upload_waiting(s->upload);
-	if (left > 0)
+	if (left > 0 && left != s->told)
 		log_warn("s3", "%llu bytes stay in %s: the next start sends them", (unsigned long long)left,
 			 io->config->s3_spool);
+	s->told = left;
 }
 
 const struct dest_ops dest_s3_ops = {
