@@ -144,7 +144,8 @@ E
     not ready
     kill "$DAEMON"; wait "$DAEMON" || status=$?
     [ "${status:-0}" -ne 0 ]
-    [ "$(find spool -type f -printf '%s\n' | awk '{ s += $1 } END { print s }')" -lt 4194304 ]
+    [ "$(find spool -type f -printf '%s\n' | awk '{ s += $1 } END { print s }')" -lt 1310720 ] # 1 MiB and an envelope
+    [ "$(grep -c 'bytes stay in .*: the next start sends them' log)" -eq 1 ]
 E
 }
 
@@ -279,5 +280,71 @@ E
       grep -q '0 lost' log
     done
     [ "$(find objects -type f | wc -l)" -eq "$before" ]
+E
+}
+
+@test "parts: a large object is joined of them; a failure, a kill, a refusal to join leave none behind" {
+  inside <<'E'
+    store
+    name=web.1_20260101T000000Z-0.jsonl
+    directory=spool/date=2026-01-01/hour=00
+    object=objects/bucket/pre/fix/date=2026-01-01/hour=00/host=web.1/$name
+    head -c 140000000 /dev/urandom >large
+    # begin: the daemon finds the large file in its spool.
+    begin() {
+      rm -f "$object" requests log
+      mkdir -p "$directory"
+      cp large "$directory/$name"
+      chmod -R go+rwX spool
+      daemon_start -s3MaxAge 1h -s3Encryption AES256
+    }
+    # arrived: the object is whole, and nothing else is left of it.
+    arrived() {
+      wait_for 60 metric xtcp2_s3_objects_total 1
+      cmp large "$object"
+      [ -z "$(find uploads -mindepth 1)" ]
+      [ -z "$(find spool -name "*$name*")" ]
+      daemon_stop
+    }
+    begin
+    arrived
+    grep -q '^POST 200 .*?uploads= AES256 .* application/x-ndjson' requests
+    [ "$(grep -c '^PUT 200 .*?partNumber=[12]&uploadId=[^ /]*%2F%2B%3D~ - ' requests)" -eq 2 ]
+    # A part that fails once is sent again alone.
+    echo once >fault
+    begin
+    arrived
+    [ "$(grep -c '^PUT 200 .*?partNumber=1&' requests) $(grep -c '^PUT 503 .*?partNumber=2&' requests)" = '1 1' ]
+    not grep SlowDown log
+    # One that fails again and again costs all of them, and they are dropped.
+    while read -r fault reason; do
+      echo "$fault" >fault
+      begin
+      wait_for 60 grep "destination: s3://bucket/pre/fix: $reason.*trying again" log
+      not ready
+      grep -q '^DELETE 204 ' requests
+      rm fault
+      wait_for 60 ready
+      arrived
+    done < <(printf '%s\n' 'part HTTP status 503: SlowDown' 'join the store could not join the parts: InternalError')
+    # What a daemon that died has left is dropped, whether the store still knows it or not.
+    for id in left unknown; do
+      mkdir -p uploads/left "$directory"
+      echo part >uploads/left/1
+      printf %s "$id" >"$directory/.$name.upload"
+      [ "$id" = left ] || rm -r uploads/left
+      begin
+      arrived
+      grep -q "^DELETE [24]04 .*?uploadId=$id " requests
+    done
+    # Keys that may not drop them: the object arrives all the same.
+    mkdir -p uploads/left "$directory"
+    printf left >"$directory/.$name.upload"
+    echo drop >fault
+    begin
+    wait_for 60 metric xtcp2_s3_objects_total 1
+    grep -q 's3: parts of pre/fix/.* stay in the store: the keys need s3:AbortMultipartUpload' log
+    rm -r uploads/left
+    arrived
 E
 }

@@ -71,6 +71,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert_credentials(&c, good);
 	assert_reason(text, 200);
 	assert_reason(text, 12);
+	char id[40];
+	if (s3_element(text, "UploadId", id, sizeof(id)))
+		assert(*id && strlen(id) < sizeof(id) && strspn(id, " <&") == 0);
 	assert_encoding(text);
 	free(text);
 	return 0;

@@ -123,6 +123,39 @@ static void a_path_is_encoded_as_the_signature_wants_it(void **state)
 	}
 }
 
+static void a_value_in_a_query_has_no_slash(void **state)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	s3_encode_value(&b, "a/+=~.-_&?%");
+	assert_string_equal(buf_cstr(&b), "a%2F%2B%3D~.-_%26%3F%25");
+}
+
+static void an_element_is_there_whole_or_not(void **state)
+{
+	static const char *const rows[][2] = {
+	    {"<?xml?><R><Key>k</Key><UploadId>VXBs~._-/+=</UploadId></R>", "VXBs~._-/+="},
+	    {"<UploadId>first</UploadId><UploadId>second</UploadId>", "first"},
+	    {"<UploadId>123456789012345</UploadId>", "123456789012345"},
+	    {"<UploadId>1234567890123456</UploadId>", NULL},
+	    {"<UploadId></UploadId>", NULL},
+	    {"<UploadId>cut", NULL},
+	    {"<UploadId>a&amp;b</UploadId>", NULL},
+	    {"<UploadId>a b</UploadId>", NULL},
+	    {"<UploadId>a\xc3\xa4</UploadId>", NULL},
+	    {"<uploadid>a</uploadid>", NULL},
+	    {"", NULL},
+	};
+	char text[16];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (s3_element(rows[i][0], "UploadId", text, sizeof(text)) != (rows[i][1] != NULL))
+			fail_msg("row %zu", i);
+		if (rows[i][1])
+			assert_string_equal(text, rows[i][1]);
+	}
+}
+
 static void an_error_says_code_and_message(void **state)
 {
 	static const char *const rows[][2] = {
@@ -192,6 +225,8 @@ int main(void)
 	    cmocka_unit_test(a_key_that_is_too_long_is_none),
 	    cmocka_unit_test(the_metadata_service),
 	    cmocka_unit_test(a_path_is_encoded_as_the_signature_wants_it),
+	    cmocka_unit_test(a_value_in_a_query_has_no_slash),
+	    cmocka_unit_test(an_element_is_there_whole_or_not),
 	    cmocka_unit_test(an_error_says_code_and_message),
 	    cmocka_unit_test(a_key_has_prefix_partitions_and_host),
 	    cmocka_unit_test(the_content_type_is_that_of_the_suffix),

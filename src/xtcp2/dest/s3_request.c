@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,17 +83,45 @@ void s3_request_free(struct s3_request *r)
 	free(r);
 }
 
-void s3_encode(struct buf *b, const char *text)
+static void encode(struct buf *b, const char *text, const char *others)
 {
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			     strchr("-._~/", c);
+			     strchr(others, c);
 		if (plain)
 			buf_byte(b, c);
 		else
 			buf_printf(b, "%%%02X", c);
 	}
+}
+
+void s3_encode(struct buf *b, const char *text)
+{
+	encode(b, text, "-._~/");
+}
+
+void s3_encode_value(struct buf *b, const char *text)
+{
+	encode(b, text, "-._~");
+}
+
+bool s3_element(const char *xml, const char *name, char *text, size_t size)
+{
+	char open[32];
+
+	snprintf(open, sizeof(open), "<%s>", name);
+	const char *begin = strstr(xml, open);
+	size_t len = begin ? strcspn(begin + strlen(open), "<") : 0;
+	if (len == 0 || len >= size || begin[strlen(open) + len] != '<')
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		text[i] = begin[strlen(open) + i];
+		if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f || text[i] == '&')
+			return false;
+	}
+	text[len] = '\0';
+	return true;
 }
 
 static void append_element(const char *xml, const char *name, char *why, size_t size)
@@ -124,8 +153,8 @@ void s3_explain(const char *xml, char *why, size_t size)
 	append_element(xml, "Message", why, size);
 }
 
-/* Write scheme and host, and the key, each encoded. */
-static void set_url(struct s3_request *r, const char *key)
+/* Write scheme and host, the key, each encoded, and the query. */
+static void set_url(struct s3_request *r, const char *key, const char *query)
 {
 	const struct s3_place *p = &r->place;
 	char amazon[200];
@@ -147,6 +176,8 @@ static void set_url(struct s3_request *r, const char *key)
 			buf_byte(&r->url, '/');
 	}
 	s3_encode(&r->url, key);
+	if (*query)
+		buf_printf(&r->url, "?%s", query);
 }
 
 static void add(struct curl_slist **list, const char *name, const char *value)
@@ -171,7 +202,7 @@ static int judge(struct s3_request *r, CURLcode code, char why[static S3_WHY_MAX
 		return code == CURLE_ABORTED_BY_CALLBACK ? -ECANCELED : -EIO;
 	}
 	curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status == 200)
+	if (status == 200 || status == 204)
 		return 0;
 	const char *xml = buf_cstr(&r->answer.body);
 	s3_explain(xml ? xml : "", said, sizeof(said));
@@ -180,10 +211,10 @@ static int judge(struct s3_request *r, CURLcode code, char why[static S3_WHY_MAX
 	return status == 404 ? -ENOENT : status == 403 ? -EACCES : -EIO;
 }
 
-static int perform(struct s3_request *r, const struct s3_credentials *c, const char *key,
+static int perform(struct s3_request *r, const struct s3_credentials *c, const char *key, const char *query,
 		   struct curl_slist *headers, char why[static S3_WHY_MAX])
 {
-	set_url(r, key);
+	set_url(r, key, query);
 	if (*c->token)
 		add(&headers, "x-amz-security-token", c->token);
 	buf_reset(&r->answer.body);
@@ -205,67 +236,173 @@ int s3_request_probe(struct s3_request *r, const struct s3_credentials *c, char 
 	add(&headers, "x-amz-content-sha256", EMPTY_HASH);
 	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 0L);
 	curl_easy_setopt(r->easy, CURLOPT_NOBODY, 1L);
-	int result = perform(r, c, "", headers, why);
+	int result = perform(r, c, "", "", headers, why);
 	curl_easy_setopt(r->easy, CURLOPT_NOBODY, 0L);
 	if (result == -ENOENT)
 		snprintf(why, S3_WHY_MAX, "the store has no bucket %.100s", r->place.bucket);
 	return result;
 }
 
-/* The SHA-256 of the file in hexadecimal digits. 0 or -errno. */
-static int hash_file(int fd, char text[static TEXT_HASH_MAX])
+/* The bytes of a file that are sent. */
+struct window {
+	int fd;
+	off_t begin, size, at;
+};
+
+/* The SHA-256 of the bytes in hexadecimal digits. 0 or -errno. */
+static int hash_window(const struct window *w, char text[static TEXT_HASH_MAX])
 {
 	uint8_t piece[READ_BYTES], hash[EVP_MAX_MD_SIZE];
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	unsigned len = 0;
 	off_t at = 0;
-	ssize_t n = -1;
 
-	if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL))
-		while ((n = pread(fd, piece, sizeof(piece), at)) > 0 &&
-		       EVP_DigestUpdate(context, piece, (size_t)n))
+	if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL)) {
+		while (at < w->size) {
+			off_t left = w->size - at;
+			ssize_t n =
+			    pread(w->fd, piece, left < READ_BYTES ? (size_t)left : READ_BYTES, w->begin + at);
+			if (n <= 0 || !EVP_DigestUpdate(context, piece, (size_t)n))
+				break;
 			at += n;
-	if (n == 0)
-		EVP_DigestFinal_ex(context, hash, &len);
+		}
+		if (at == w->size)
+			EVP_DigestFinal_ex(context, hash, &len);
+	}
 	EVP_MD_CTX_free(context);
 	for (unsigned i = 0; i < len && i < HASH_BYTES; i++)
 		sprintf(text + 2 * i, "%02x", hash[i]);
 	return len == HASH_BYTES ? 0 : -EIO;
 }
 
-static size_t on_read(char *to, size_t size, size_t count, void *fd)
+static size_t on_read(char *to, size_t size, size_t count, void *data)
 {
-	ssize_t n = read(*(int *)fd, to, size * count);
+	struct window *w = data;
+	off_t left = w->size - w->at;
+	ssize_t n =
+	    pread(w->fd, to, (off_t)(size * count) < left ? size * count : (size_t)left, w->begin + w->at);
 
-	return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+	if (n < 0)
+		return CURL_READFUNC_ABORT;
+	w->at += n;
+	return (size_t)n;
 }
 
 /* libcurl sends anew what it has sent on a connection that was closed meanwhile. */
-static int on_seek(void *fd, curl_off_t offset, int origin)
+static int on_seek(void *data, curl_off_t offset, int origin)
 {
-	return lseek(*(int *)fd, offset, origin) < 0 ? CURL_SEEKFUNC_FAIL : CURL_SEEKFUNC_OK;
+	struct window *w = data;
+
+	if (origin != SEEK_SET || offset < 0 || offset > w->size)
+		return CURL_SEEKFUNC_FAIL;
+	w->at = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+/* PUT a part of a file. */
+static int put(struct s3_request *r, const struct s3_credentials *c, const char *key, const char *query,
+	       struct window *w, struct curl_slist *headers, char why[static S3_WHY_MAX])
+{
+	char hash[TEXT_HASH_MAX];
+
+	if (hash_window(w, hash) < 0) {
+		curl_slist_free_all(headers);
+		snprintf(why, S3_WHY_MAX, "the file of %.100s cannot be read", key);
+		return -EIO;
+	}
+	add(&headers, "x-amz-content-sha256", hash);
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(r->easy, CURLOPT_READDATA, w);
+	curl_easy_setopt(r->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(r->easy, CURLOPT_SEEKDATA, w);
+	curl_easy_setopt(r->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)w->size);
+	return perform(r, c, key, query, headers, why);
+}
+
+static void add_kind(struct s3_request *r, struct curl_slist **headers, const char *content_type)
+{
+	add(headers, "Content-Type", content_type);
+	if (*r->place.encryption)
+		add(headers, "x-amz-server-side-encryption", r->place.encryption);
 }
 
 int s3_request_put(struct s3_request *r, const struct s3_credentials *c, const char *key, int fd,
 		   const char *content_type, char why[static S3_WHY_MAX])
 {
 	struct curl_slist *headers = NULL;
-	char hash[TEXT_HASH_MAX];
-	struct stat st;
+	struct stat st = {0};
 
-	if (fstat(fd, &st) < 0 || hash_file(fd, hash) < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+	if (fstat(fd, &st) < 0) {
 		snprintf(why, S3_WHY_MAX, "the file of %.100s cannot be read", key);
 		return -EIO;
 	}
+	add_kind(r, &headers, content_type);
+	return put(r, c, key, "", &(struct window){.fd = fd, .size = st.st_size}, headers, why);
+}
+
+int s3_request_put_part(struct s3_request *r, const struct s3_credentials *c, const char *key,
+			const char *query, int fd, off_t begin, off_t size, char tag[static S3_TAG_MAX],
+			char why[static S3_WHY_MAX])
+{
+	struct curl_header *header = NULL;
+	struct window w = {.fd = fd, .begin = begin, .size = size};
+	int result = put(r, c, key, query, &w, NULL, why);
+
+	if (result < 0)
+		return result;
+	if (curl_easy_header(r->easy, "ETag", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+	    strlen(header->value) >= S3_TAG_MAX || strpbrk(header->value, "<&")) {
+		snprintf(why, S3_WHY_MAX, "the store confirms a part without an ETag");
+		return -EIO;
+	}
+	strcpy(tag, header->value);
+	return 0;
+}
+
+int s3_request_post(struct s3_request *r, const struct s3_credentials *c, const char *key, const char *query,
+		    const char *body, const char *content_type, const char **xml, char why[static S3_WHY_MAX])
+{
+	struct curl_slist *headers = NULL;
+	char hash[TEXT_HASH_MAX], said[180];
+	uint8_t digest[HASH_BYTES];
+
+	SHA256((const uint8_t *)body, strlen(body), digest);
+	for (unsigned i = 0; i < HASH_BYTES; i++)
+		sprintf(hash + 2 * i, "%02x", digest[i]);
 	add(&headers, "x-amz-content-sha256", hash);
-	add(&headers, "Content-Type", content_type);
-	if (*r->place.encryption)
-		add(&headers, "x-amz-server-side-encryption", r->place.encryption);
-	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
-	curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, on_read);
-	curl_easy_setopt(r->easy, CURLOPT_READDATA, &fd);
-	curl_easy_setopt(r->easy, CURLOPT_SEEKFUNCTION, on_seek);
-	curl_easy_setopt(r->easy, CURLOPT_SEEKDATA, &fd);
-	curl_easy_setopt(r->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)st.st_size);
-	return perform(r, c, key, headers, why);
+	if (*body)
+		add(&headers, "Content-Type", content_type);
+	else
+		add_kind(r, &headers, content_type);
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 0L);
+	curl_easy_setopt(r->easy, CURLOPT_POST, 1L);
+	fetch_set_body(r->easy, body, strlen(body));
+	int result = perform(r, c, key, query, headers, why);
+	fetch_set_body(r->easy, NULL, 0);
+	if (result < 0)
+		return result;
+	*xml = buf_cstr(&r->answer.body);
+	if (!*xml)
+		*xml = "";
+	/* The store may say so after it has begun to answer. */
+	if (!strstr(*xml, "<Error>"))
+		return 0;
+	s3_explain(*xml, said, sizeof(said));
+	snprintf(why, S3_WHY_MAX, "the store could not join the parts: %s", said);
+	return -EIO;
+}
+
+int s3_request_delete(struct s3_request *r, const struct s3_credentials *c, const char *key,
+		      const char *query, char why[static S3_WHY_MAX])
+{
+	struct curl_slist *headers = NULL;
+
+	add(&headers, "x-amz-content-sha256", EMPTY_HASH);
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 0L);
+	curl_easy_setopt(r->easy, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+	int result = perform(r, c, key, query, headers, why);
+	curl_easy_setopt(r->easy, CURLOPT_CUSTOMREQUEST, NULL);
+	return result;
 }

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "dest/s3_credentials.h"
+#include "dest/s3_parts.h"
 #include "record/encoder.h"
 #include "stats/stats.h"
 
@@ -140,6 +141,16 @@ static int renew(struct s3_upload *u, char why[static S3_WHY_MAX])
 	return s3_credentials_find(&u->keys, u->options.access_key, u->options.secret_key, why, S3_WHY_MAX);
 }
 
+static int put_file(struct s3_upload *u, const char *path, const char *key, int fd, off_t size,
+		    char why[static S3_WHY_MAX])
+{
+	const struct s3_parts_file file = {
+	    .path = path, .key = key, .content_type = s3_content_type(path), .fd = fd, .size = size};
+
+	return size > S3_PART_BYTES ? s3_parts_put(u->request, &u->keys, &file, why)
+				    : s3_request_put(u->request, &u->keys, key, fd, file.content_type, why);
+}
+
 /* Send a file and remove it. 0 or -errno, with why. */
 static int send_file(struct s3_upload *u, const char *path, char why[static S3_WHY_MAX])
 {
@@ -160,7 +171,7 @@ static int send_file(struct s3_upload *u, const char *path, char why[static S3_W
 	if (r == 0 && !buf_cstr(&key))
 		r = -ENOMEM;
 	if (r == 0)
-		r = s3_request_put(u->request, &u->keys, buf_cstr(&key), fd, s3_content_type(path), why);
+		r = put_file(u, path, buf_cstr(&key), fd, st.st_size, why);
 	if (r == -EACCES)
 		u->keys.access_key[0] = '\0'; /* others may be there by now */
 	if (r < 0)
@@ -182,8 +193,9 @@ static int send_all(struct s3_upload *u, char why[static S3_WHY_MAX])
 {
 	int r = 0;
 
-	list(u);
+	/* A file that becomes whole meanwhile counts twice, until the next list, rather than not at all. */
 	pthread_mutex_lock(&u->lock);
+	list(u);
 	u->waiting = u->listed;
 	stat_set(STAT_S3_SPOOL_BYTES, u->waiting);
 	pthread_mutex_unlock(&u->lock);
