@@ -22,7 +22,7 @@ struct compressor;
 bool compression_built(enum compression c);
 
 /* Return a compressor with the library's usual level, or NULL with errno: ENOMEM, ENOTSUP. COMPRESSION_NONE copies. */
-struct compressor *compressor_new(enum compression c);
+struct compressor *compressor_new(enum compression kind);
 void compressor_free(struct compressor *c);
 
 /* Append the compressed bytes; buf_ok() tells of memory. */

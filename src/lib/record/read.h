@@ -40,7 +40,7 @@ enum read_result {
 };
 
 /* Return the name of the format that the first bytes of a recording are in, NULL for none of those that can be read. */
-const char *read_recognise(struct str head);
+const char *read_recognise(struct str s);
 
 /* Start to read `format`, a name of encoder_table. Return false if there is no reader of it. */
 bool record_reader_init(struct record_reader *reader, const char *format);

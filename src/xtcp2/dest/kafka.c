@@ -183,7 +183,7 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 	struct kafka_dest *k = opaque;
 
 	stat_add(STAT_DEST_ERRORS, 1);
-	dest_why(&k->io, 0, "%s", reason);
+	kafka_explain_error(&k->io, err, reason);
 	if (err == RD_KAFKA_RESP_ERR__FATAL)
 		k->failed = true;
 	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
@@ -206,7 +206,7 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 
 	if (strstr(text, "does not support compression type"))
 		__atomic_store_n(&k->refused_codec, true, __ATOMIC_RELAXED);
-	if (level > LOG_LEVEL_WARN)
+	if (level > LOG_LEVEL_WARN || kafka_explains(text))
 		log_debug(SUBSYSTEM, "%s: %s", facility, text);
 	else if (log_repeat_pass(&k->log_limit, LIBRARY_LOG_NS, text, text_length(text), &suppressed))
 		log_notice(SUBSYSTEM, "%s: %s", facility, text);

@@ -23,6 +23,15 @@ struct kafka_dest {
 	struct log_repeat log_limit;
 };
 
+/*
+ * kafka_explain.c: make an error of librdkafka's (on_error) io's why, in our options' words where it is about TLS or a
+ * password. That all brokers are down does not replace what was said of one of them.
+ */
+void kafka_explain_error(struct dest_io *io, int err, const char *reason);
+
+/* Tell whether kafka_explain_error() has words of its own for this. Any thread. */
+bool kafka_explains(const char *reason);
+
 /* kafka_explain.c: ask the broker why it confirms nothing; the answer is io's why. Blocks for a second. */
 void kafka_explain(struct dest_io *io);
 

@@ -6,10 +6,14 @@
  * a topic is missing (for 30 s), when a broker's advertised address is out of
  * reach, or when too few replicas are in sync. When nothing is confirmed, the
  * broker that answers is asked for the topic, and its answer names the setting.
+ *
+ * Errors of TLS come from OpenSSL, with the file and line of its source; what it
+ * was about is found by the words that OpenSSL and librdkafka have for it.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "dest/kafka.h"
 
 /* Longest wait for the broker's answer. */
@@ -71,6 +75,51 @@ static void explain_topic(struct dest_io *io, const struct rd_kafka_metadata *m)
 			 "the broker sends messages to %s, where it is not reached: set its "
 			 "advertised.listeners to an address that this host reaches",
 			 leader);
+}
+
+/* Part of an error, and what the broker does then. The first that fits counts. */
+static const struct {
+	const char *part, *broker;
+} errors[] = {
+    {"certificate verify failed", "has a certificate for another name, or by no authority of -tlsCa"},
+    {"alert bad certificate", "asks for a certificate that it trusts: -tlsCert and -tlsKey"},
+    {"alert certificate required", "asks for a certificate that it trusts: -tlsCert and -tlsKey"},
+    {"alert unknown ca", "does not trust the authority of -tlsCert"},
+    {"alert certificate expired", "says that -tlsCert has expired"},
+    {"unexpected eof while reading",
+     "ends the TLS handshake: name its port for TLS, or leave security.protocol out"},
+    {"wrong version number", "does not answer in TLS: name its port for TLS, or leave security.protocol out"},
+    {"SASL authentication error", "refuses sasl.username with this password (-kafkaPasswordFile)"},
+};
+
+bool kafka_explains(const char *reason)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (strstr(reason, errors[i].part))
+			return true;
+	}
+	return false;
+}
+
+void kafka_explain_error(struct dest_io *io, int err, const char *reason)
+{
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+		if (!io->why[0])
+			dest_why(io, 0,
+				 "no broker can be used (%s): compare its address and security.protocol with "
+				 "the broker's listeners",
+				 reason);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (!strstr(reason, errors[i].part))
+			continue;
+		/* scheme://HOST:PORT/name: ... */
+		const char *scheme = strstr(reason, "://"), *address = scheme ? scheme + 3 : reason;
+		dest_why(io, 0, "broker %.*s %s", (int)strcspn(address, "/ "), address, errors[i].broker);
+		return;
+	}
+	dest_why(io, 0, "%s", reason);
 }
 
 void kafka_explain(struct dest_io *io)

@@ -179,9 +179,8 @@ static int damaged(const struct input *in, size_t at, const char *what)
 {
 	const char *kind = expand_kind(in->expand);
 
-	fprintf(stderr, PROGRAM ": %s: %s at byte %llu%s%s%s\n", in->name, what,
-		(unsigned long long)(in->offset + at), *kind ? " of the bytes in the " : "", kind,
-		*kind ? " file" : "");
+	fprintf(stderr, PROGRAM ": %s: %s at byte %zu%s%s%s\n", in->name, what, in->offset + at,
+		*kind ? " of the bytes in the " : "", kind, *kind ? " file" : "");
 	return -EBADMSG;
 }
 

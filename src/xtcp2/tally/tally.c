@@ -229,6 +229,7 @@ static struct sum *row_of(struct tally_part *p, const struct record *r)
 	uint8_t key[KEY_MAX];
 	size_t len = 0;
 
+	key[0] = 0;
 	for (size_t i = 0; i < t->label_count; i++)
 		len = key_append(key, len, t->labels[i]->value(r));
 	if (p->sums.count > 0 && len == p->last_len && memcmp(key, p->last_key, len) == 0)
@@ -401,7 +402,8 @@ static size_t list_candidates(const struct tally *t, struct candidate *list)
 		if (!placed[i] && !other)
 			list[count++] = c;
 	}
-	qsort(list, count, sizeof(*list), compare);
+	if (count > 1)
+		qsort(list, count, sizeof(*list), compare);
 	return count;
 }
 
