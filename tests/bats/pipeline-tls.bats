@@ -58,7 +58,7 @@ delivers() {
   stop "$DAEMON"
   wait_for 60 all_stored
   grep -q ', 0 lost' "$PIPE/daemon.log"
-  [ "$(cat "$PIPE"/daemon.log | grep -cF "$PASSWORD")" = 0 ]
+  [ "$(grep -cF "$PASSWORD" "$PIPE/daemon.log")" = 0 ]
 }
 
 all_stored() { grep -q ", $(rows) sent to kafka:" "$PIPE/daemon.log"; }

@@ -37,7 +37,7 @@ inside() {
   inside <<'E2'
     refused dest 'bogus:x' '{"dest": "bogus:x"}'
     refused dest 'tcp:' '{"dest": "tcp:nowhere"}'
-    refused marshal 'nope' '{"marshal": "nope"}'
+    refused marshal_to 'nope' '{"marshal": "nope"}'
     refused csv_columns 'nosuch' '{"marshal": "csv", "columns": "nosuch"}'
     refused csv_columns 'only csv' '{"columns": "netns"}'
     refused capture_path 'No such file' '{"writeFiles": 1, "capturePath": "/nonexistent/deep"}'

@@ -105,7 +105,10 @@ run_image() {
 @test "vmrun: lines fit 80 columns, the verdict is there once, figures are a table" {
   local out
   for out in "$CHAOS"/*.out; do
-    [ "$out" = "$CHAOS/doctor.out" ] || awk -v f="$out" 'length > 80 && !/^(xtcp2-vmrun|report): / && !/[^ ]{60}/ { print f ": " $0; bad = 1 } END { exit bad }' "$out"
+    [ "$out" = "$CHAOS/doctor.out" ] || awk -v f="$out" '
+      length > 80 && !/^(xtcp2-vmrun|report): / { word = 0; for (i = 1; i <= NF; i++) if (length($i) > word) word = length($i) }
+      length > 80 && !/^(xtcp2-vmrun|report): / && word < 60 { print f ": " $0; bad = 1 }
+      END { exit bad }' "$out"
   done
   [ "$(grep -c 'checks passed' "$CHAOS/pass.out")" -eq 1 ]
   grep -qE '^  chaos on tcg: boot [0-9.]+ s, launch to verdict [0-9.]+ s$' "$CHAOS/pass.out"
