@@ -112,7 +112,7 @@ pod() {
 }
 
 daemon_start() {
-  "$XTCP2" -dest file:/run/out -marshal jsonl -grpcPort 0 -grpcSocket= -frequency 100ms -timeout 90ms -resolveContainerId "$@" 2>/run/log &
+  "$XTCP2" -dest file:/run/out -marshal jsonl -grpcPort 0 -grpcSocket= -frequency 100ms -timeout 90ms -resolveContainerId -criSocket auto "$@" 2>/run/log &
   DAEMON=$!
 }
 daemon_stop() { kill "$DAEMON" && wait "$DAEMON"; }
@@ -145,7 +145,7 @@ E
   inside <<'E'
     containerd_start
     read -r _ first < <(pod shop cart-0 "$UID_" "$OWN/kubepods/pod$UID_" app)
-    "$XTCP2" -resolveContainerId -criSocket= -maxLoops 3 -frequency 300ms -timeout 290ms -promListen= -grpcPort 0 -grpcSocket= >/run/out
+    "$XTCP2" -resolveContainerId -maxLoops 3 -frequency 300ms -timeout 290ms -promListen= -grpcPort 0 -grpcSocket= >/run/out
     described ".container_id == \"$first\" and .pod_uid == \"$UID_\" and .pod_name == null"
     not described '.pod_name != null'
     # Accepts and says nothing; repeats what it hears; is not there.

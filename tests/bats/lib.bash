@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Functions for every bats file: `load lib`. They wait for conditions and never sleep longer.
 
-BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
+export BUILD=${BUILD:-$BATS_TEST_DIRNAME/../../build}
 # Daemons make no socket in the machine's own /run; a test of the socket sets its path.
 export XTCP_GRPC_SOCKET=
 # A walk reads the sockets of the whole machine, on which other tests run; a test counts those of its own namespaces. What

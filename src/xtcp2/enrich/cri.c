@@ -87,7 +87,7 @@ static void denied(struct cri *c, const char *socket)
 	static const char reason[] =
 	    "Permission denied; the daemon connects as root at its start only: start "
 	    "it again, let a group of its user (-groups) use the socket, or do "
-	    "without it (-criSocket=)";
+	    "without -criSocket";
 
 	if (strcmp(c->socket, "auto") == 0 && c->denied)
 		stat_add(STAT_CRI_FAILED, 1);

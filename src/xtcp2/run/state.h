@@ -39,7 +39,7 @@ struct daemon {
 	struct attributor attributor; /* what is NULL is not asked for */
 	struct tally *tally;	      /* NULL without -promListen, and with -promLabels off */
 	struct docker *docker;	      /* NULL without -enrichContainer */
-	struct cri *cri;	      /* NULL without places, or with an empty -criSocket */
+	struct cri *cri;	      /* NULL without places, or without -criSocket */
 	struct web web;
 	struct grpc_server *grpc;
 	struct taps taps;
