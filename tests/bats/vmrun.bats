@@ -111,7 +111,7 @@ run_image() {
       END { exit bad }' "$out"
   done
   [ "$(grep -c 'checks passed' "$CHAOS/pass.out")" -eq 1 ]
-  grep -qE '^  chaos on tcg: boot [0-9.]+ s, launch to verdict [0-9.]+ s$' "$CHAOS/pass.out"
+  grep -qE '^  chaos on tcg: boot [0-9.]+ s, checks [0-9.]+ s, launch to verdict [0-9.]+ s$' "$CHAOS/pass.out"
 }
 
 @test "vmrun: a failed check fails the run, at once with --fail-fast" {
