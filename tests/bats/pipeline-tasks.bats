@@ -44,7 +44,8 @@ records() { here xtcp2-clickhouse query -data xtcp-db 'INSERT INTO xtcp.xtcp_fla
   here bash -c "$(command_of 'An hour recorded and queried' | sed 's/^timeout 1h //') -maxLoops 2 -frequency 2s -timeout 1s" 2>log
   task 'An hour recorded and queried' 2 >worst
   grep -P '^127\.0\.0\.1\t' worst
-  task 'A recording in another format' >csv
+  # Over loopback round trips are shorter.
+  here bash -c "$(command_of 'A recording in another format' | sed 's/100us/1us/')" >csv
   [ "$(head -n 1 csv)" = timestamp_ns,netns,inet_diag_msg_socket_destination,inet_diag_msg_socket_destination_port,tcp_info_rtt,tcp_info_total_retrans ]
   # Into the same database, once more.
   xtcp2 cat -marshal protobufList hour.pb | gzip >again.gz
