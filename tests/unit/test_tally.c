@@ -300,7 +300,7 @@ static void any_number_of_groups_stays_within_the_bound(void **state)
 	assert_int_equal(sum, 5000);
 	assert_int_equal(groups, 4);
 	/* 904 sockets are beyond the 4096 to remember. */
-	assert_in_range(stat_get(STAT_TALLY_UNTRACKED), 904, 5000);
+	assert_true(stat_get(STAT_TALLY_UNTRACKED) >= 904 && stat_get(STAT_TALLY_UNTRACKED) <= 5000);
 	tally_free(t);
 }
 
@@ -369,7 +369,7 @@ static void the_memory_follows_the_sockets(void **state)
 		}
 		traffic_end(t, true);
 	}
-	assert_in_range(traffic_count(t), 1000, 4000);
+	assert_true(traffic_count(t) >= 1000 && traffic_count(t) <= 4000);
 	traffic_free(t);
 }
 

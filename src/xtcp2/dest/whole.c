@@ -134,7 +134,9 @@ int whole_write(struct whole *w, const void *data, size_t len)
 
 static struct end_head head_of(uint64_t length, const void *tail, size_t len)
 {
-	struct end_head h = {.magic = MAGIC, .length = htole64(length), .tail_length = htole64(len)};
+	struct end_head h = {.length = htole64(length), .tail_length = htole64(len)};
+
+	memcpy(h.magic, MAGIC, sizeof(h.magic));
 	uLong crc = crc32(0, (const Bytef *)&h.length, 2 * sizeof(h.length));
 
 	h.crc = htole32((uint32_t)crc32(crc, len ? tail : (const void *)"", (uInt)len));
