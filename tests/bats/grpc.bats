@@ -330,8 +330,8 @@ E2
   inside <<'E2'
     serve -records 100 -frequency 50ms
     "$(bin pty)" 60 12 "$CLIENT" -format top -refresh 100ms <<'KEYS' >out
-modes
 wait 100 sockets
+modes
 screen
 send >
 wait by recv_rate
