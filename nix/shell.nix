@@ -7,10 +7,12 @@ pkgs.mkShell {
     bats
     check-jsonschema
     cmocka
+    containerd
     cpio
     cppcheck
     curl
     deadnix
+    fish
     gcovr
     gdb
     git
@@ -43,6 +45,8 @@ pkgs.mkShell {
     unixtools.column
     util-linux
     valgrind
+    zsh
+    zstd
   ];
   # ci/deps need install nothing.
   XTCP2_DEPS = "nix/shell.nix";

@@ -52,6 +52,7 @@ in
   bats = built "bats" "Tests of the programs in namespaces of their own" [
     pkgs.bats
     pkgs.curl
+    pkgs.fish
     pkgs.groff
     pkgs.iproute2
     pkgs.jq
@@ -61,6 +62,8 @@ in
     pkgs.socat
     pkgs.unixtools.column
     pkgs.util-linux
+    pkgs.zsh
+    pkgs.zstd
   ] "nix/checks/bats.bash";
 
   nixfmt = text "nixfmt" "Formatting of the Nix files" [

@@ -14,7 +14,6 @@
   libmicrohttpd,
   libmnl,
   liburing,
-  llvmPackages,
   meson,
   mesonEmulatorHook,
   nghttp2,
@@ -42,7 +41,7 @@ stdenv.mkDerivation (finalAttrs: {
   # protobuf and protobufc twice: compilers to run, then a library and .proto files.
   nativeBuildInputs = [
     bpftools
-    llvmPackages.clang-unwrapped # a wrapper's flags do not fit the kernel's programs
+    buildPackages.llvmPackages.clang-unwrapped # a wrapper's flags do not fit the kernel's programs
     meson
     ninja
     pkg-config

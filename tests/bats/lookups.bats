@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # -netlinkLookups: what lookups read is what a dump reads, and what they cannot know is dumped.
+# bats file_tags=machine
 bats_require_minimum_version 1.5.0
 load lib
 

@@ -17,6 +17,7 @@ let
     "formats"
     "grafanaPlugins"
     "linuxPackages"
+    "llvmPackages"
     "llvmPackages_21"
     "python3Packages"
     "testers"

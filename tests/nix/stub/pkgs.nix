@@ -228,8 +228,12 @@ let
       # Prints its arguments, one per line.
       qemu_kvm = bin "qemu-system-x86_64" "#!/bin/sh\nprintf '%s\\n' \"$@\"\n";
       qemu_test = pkgs.qemu_kvm;
+      llvmPackages = lib.genAttrs [ "clang-unwrapped" ] fake;
       llvmPackages_21 = lib.genAttrs [ "clang" "clang-tools" ] fake;
-      python3Packages = lib.genAttrs [ "pyflakes" ] fake;
+      python3Packages = lib.genAttrs [
+        "prometheus-client"
+        "pyflakes"
+      ] fake;
       unixtools = lib.genAttrs [ "column" ] fake;
       mesonEmulatorHook = fake "meson-emulator-hook";
       # Nodes as NixOS systems; the script as it is.
