@@ -8,6 +8,7 @@
   host ? system,
 }:
 let
+  optionalAttrs = condition: set: if condition then set else { };
   pkgs = import corepkgs {
     localSystem = { inherit system; };
     crossSystem = if host == system then null else { system = host; };
@@ -19,6 +20,8 @@ let
         protobuf_35 = prev.protobuf;
         lib = prev.lib.extend (import ./stub/fileset.nix);
       })
+      # Its LLVM, for another processor, asks for itself.
+      (final: _: optionalAttrs (host != system) { llvmPackages = { clang = final.zlib; clang-unwrapped = final.zlib; }; })
       (import ../../pkgs)
     ];
   };
