@@ -65,12 +65,14 @@ static bool read_length(struct lz4 *in, size_t *length, size_t max)
 /* Copy a match, which may reach into itself: then it repeats. */
 static void copy_match(uint8_t *to, size_t offset, size_t length)
 {
+	const uint8_t *from = to - offset;
+
 	if (offset >= length) {
-		memcpy(to, to - offset, length);
+		memcpy(to, from, length);
 		return;
 	}
 	for (size_t i = 0; i < length; i++)
-		to[i] = to[i - offset];
+		to[i] = from[i];
 }
 
 bool lz4_decompress(const uint8_t *data, size_t len, uint8_t *out, size_t size)

@@ -96,7 +96,7 @@ struct type {
 
 static struct type type_of(struct str text)
 {
-	const char *open = memchr(text.p, '(', text.len);
+	const char *open = text.len ? memchr(text.p, '(', text.len) : NULL;
 
 	if (!open || text.p[text.len - 1] != ')')
 		return (struct type){.name = text};
