@@ -134,7 +134,7 @@ EOS
     done
     for stop in 'signal TSTP' $'send \032'; do
       on_screen 100 24 <<<"wait sockets"$'\n'"$stop"$'\nstopped\nmodes\nsignal CONT\nwait sockets\nmodes\nsend q\nend' >/run/out
-      [ "$(grep -E '^(raw|cooked) ' /run/out | xargs)" = "cooked main cursor raw alternate hidden" ]
+      [ "$(grep -E '^(raw|cooked) ' /run/out | xargs)" = "cooked main cursor raw alternate hidden" ] || { echo "after $stop:"; cat /run/out; exit 1; } >&2
     done
 EOS
 }

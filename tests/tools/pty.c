@@ -282,8 +282,7 @@ static bool end(void)
 	if (!wait_state(0, &status))
 		return false;
 	t.pid = -1;
-	for (int i = 0; i < 5; i++) /* what it wrote last */
-		listen_for(SLICE_MS);
+	settle(); /* what it wrote last */
 	printf("%d\n", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 	return true;
 }
@@ -292,7 +291,7 @@ static bool modes(void)
 {
 	struct termios termios;
 
-	listen_for(SLICE_MS);
+	settle();
 	if (tcgetattr(t.fd, &termios) < 0)
 		return false;
 	printf("%s %s %s\n", termios.c_lflag & ICANON && termios.c_lflag & ECHO ? "cooked" : "raw",
