@@ -28,7 +28,7 @@ lab() {
 on_screen() {
   local size=("$1" "$2")
   shift 2
-  "$PTY" "${size[@]}" "$XTCP2" top -interval 200ms "$@"
+  "$PTY" "${size[@]}" "$XTCP2" top -interval 200ms "$@" | tee /run/said || { cat /run/said; return 1; } >&2
 }
 
 # Rows of sockets in what pty printed last as a screen.

@@ -338,9 +338,7 @@ static void reexec(char **argv, uint32_t port, const char *socket, const char *t
 			"-tag",	 copy,	    "-frequency",
 			"0",	 "-socket", (char *)(uintptr_t)socket,
 			NULL};
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Signals stay blocked: one that comes now waits for the next program's signalfd. */
 	execv("/proc/self/exe", args);
 	perror("grpc_serve: exec");
 }
