@@ -357,6 +357,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (t.pid == 0) {
+		/* As from a login shell, whatever a background job ignores. */
+		for (int signo = SIGHUP; signo <= SIGQUIT; signo++)
+			signal(signo, SIG_DFL);
 		execvp(argv[3], argv + 3);
 		_exit(127);
 	}
