@@ -27,22 +27,6 @@ void dictionary_free(struct dictionary *d)
 	*d = (struct dictionary){0};
 }
 
-static uint64_t hash_of(const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	uint64_t h = len, word;
-
-	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 32;
-	}
-	word = 0;
-	memcpy(&word, p, len);
-	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
-}
-
 static uint32_t at_of(const struct dictionary *d, uint32_t index)
 {
 	uint32_t at;
@@ -83,7 +67,7 @@ static bool make_room(struct dictionary *d, uint32_t size)
 	uint32_t mask = (UINT32_C(1) << order) - 1;
 	for (uint32_t i = 0; i < d->count; i++) {
 		struct str v = dictionary_value(d, i, size);
-		uint64_t slot = hash_slot(hash_of(v.p, v.len), order);
+		uint64_t slot = hash_slot(hash_bytes(v.p, v.len), order);
 		while (slots[slot])
 			slot = (slot + 1) & mask;
 		slots[slot] = i + 1;
@@ -115,7 +99,7 @@ static uint32_t index_of(struct dictionary *d, struct str s, uint32_t size, uint
 	if (!make_room(d, size))
 		return DICTIONARY_NONE;
 	uint32_t mask = (UINT32_C(1) << d->order) - 1;
-	uint64_t slot = hash_slot(hash_of(s.p, s.len), d->order);
+	uint64_t slot = hash_slot(hash_bytes(s.p, s.len), d->order);
 	for (; d->slots[slot]; slot = (slot + 1) & mask)
 		if (is_value(d, d->slots[slot] - 1, s, size))
 			return d->last = d->slots[slot] - 1;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "record/encoder.h"
 #include "record/field.h"
 
@@ -17,21 +18,6 @@
 	F(tcp_info_last_data_sent) F(tcp_info_last_ack_sent) F(tcp_info_last_data_recv) F(tcp_info_last_ack_recv) \
 	F(inet_diag_msg_expires)
 /* clang-format on */
-
-static uint64_t hash_bytes(const uint8_t *p, size_t len)
-{
-	uint64_t h = len, word;
-
-	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-		h ^= h >> 32;
-	}
-	word = 0;
-	memcpy(&word, p, len);
-	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 29;
-}
 
 uint64_t record_fingerprint(struct record *r, struct buf *room)
 {

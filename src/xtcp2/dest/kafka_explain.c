@@ -92,34 +92,38 @@ static const struct {
     {"SASL authentication error", "refuses sasl.username with this password (-kafkaPasswordFile)"},
 };
 
-bool kafka_explains(const char *reason)
+/* What the broker does in that case; NULL for an error that is none of these. */
+static const char *broker_does(const char *reason)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		if (strstr(reason, errors[i].part))
-			return true;
+			return errors[i].broker;
 	}
-	return false;
+	return NULL;
+}
+
+bool kafka_explains(const char *reason)
+{
+	return broker_does(reason);
 }
 
 void kafka_explain_error(struct dest_io *io, int err, const char *reason)
 {
+	const char *does = broker_does(reason);
+
 	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
 		if (!io->why[0])
 			dest_why(io, 0,
 				 "no broker can be used (%s): compare its address and security.protocol with "
 				 "the broker's listeners",
 				 reason);
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
-		if (!strstr(reason, errors[i].part))
-			continue;
+	} else if (does) {
 		/* scheme://HOST:PORT/name: ... */
 		const char *scheme = strstr(reason, "://"), *address = scheme ? scheme + 3 : reason;
-		dest_why(io, 0, "broker %.*s %s", (int)strcspn(address, "/ "), address, errors[i].broker);
-		return;
+		dest_why(io, 0, "broker %.*s %s", (int)strcspn(address, "/ "), address, does);
+	} else {
+		dest_why(io, 0, "%s", reason);
 	}
-	dest_why(io, 0, "%s", reason);
 }
 
 void kafka_explain(struct dest_io *io)
