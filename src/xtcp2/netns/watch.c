@@ -21,10 +21,11 @@
 /* Bytes of one read: some 500 events of typical length. */
 #define WATCH_READ_SIZE 16384
 
-/* One mask for all: one inode may serve several directories,
- * and a second add would replace the first one's mask. */
-#define WATCH_MASK \
-	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+/* One mask for all, since one inode may serve several directories. IN_MASK_ADD: without it the kernel clears the mask of a
+ * watch that is there already before it sets the new one (inotify_update_existing_watch()), and loses the event of that moment. */
+#define WATCH_MASK                                                                                          \
+	(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | \
+	 IN_MASK_ADD)
 
 struct watched {
 	const char *path;
