@@ -17,6 +17,7 @@
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/own_directory.h"
 #include "clickhouse/access.h"
 #include "clickhouse/confine.h"
 #include "clickhouse/password.h"
@@ -116,9 +117,9 @@ static int fail(const char *what, struct buf *error)
 /* Create the directory, owned by the user to become. 0 or -errno. */
 static int make_data(const char *data, const struct confine_identity *who)
 {
-	if (mkdir(data, 0750))
-		return errno == EEXIST ? 0 : -errno;
-	return who->change && chown(data, who->uid, who->gid) ? -errno : 0;
+	int r = own_directory_make(data, 0750, who->change ? who->uid : geteuid(),
+				   who->change ? who->gid : getegid());
+	return r < 0 ? r : 0;
 }
 
 /* Create the engine's subdirectories, which must exist before the process is confined to them. 0 or

@@ -2,14 +2,18 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/choice.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/own_directory.h"
 
 static void duration_reads_go_style(void **state)
 {
@@ -101,6 +105,33 @@ static const char *suggestion(const char *word, const char *choices)
 	return choice_suggest(choices, word, text);
 }
 
+/* A link in the place of the directory, to one that is not ours to give away. */
+static void a_directory_that_is_there_keeps_its_owner(void **state)
+{
+	char base[] = "/tmp/own-directory-XXXXXX", path[64], link[64];
+	struct stat st;
+
+	assert_non_null(mkdtemp(base));
+	snprintf(path, sizeof(path), "%s/made", base);
+	snprintf(link, sizeof(link), "%s/link", base);
+	assert_int_equal(own_directory_make(path, 0700, geteuid(), getegid()), 1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(own_directory_make(path, 0755, geteuid() + 1, getegid()), 0);
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(own_directory_make(link, 0755, geteuid() + 1, getegid()), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, geteuid());
+	assert_int_equal(st.st_mode & 07777, 0700);
+	snprintf(link, sizeof(link), "%s/none/made", base);
+	assert_int_equal(own_directory_make(link, 0755, geteuid(), getegid()), -ENOENT);
+
+	snprintf(link, sizeof(link), "%s/link", base);
+	unlink(link);
+	rmdir(path);
+	rmdir(base);
+}
+
 static void near_names_are_suggested(void **state)
 {
 	static const char names[] = "stdout|stderr|file|protobufList|top|tsv|on|auto|off|rtt|time_wait";
@@ -190,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(times_are_those_of_the_calendar),
+	    cmocka_unit_test(a_directory_that_is_there_keeps_its_owner),
 	    cmocka_unit_test(near_names_are_suggested),
 	    cmocka_unit_test(choices_are_listed),
 	    cmocka_unit_test(a_repeated_line_hides_no_other),

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "base/cleanup.h"
+#include "base/own_directory.h"
 
 /* Connections that wait for accept(2); the kernel bounds it by net.core.somaxconn. */
 #define LISTEN_BACKLOG 128
@@ -59,10 +60,8 @@ static void make_directory(const char *path, const struct privilege_user *owner)
 		return;
 	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
 	mode_t mask = umask(022);
-	bool made = mkdir(directory, 0755) == 0;
+	own_directory_make(directory, 0755, owner ? owner->uid : geteuid(), owner ? owner->gid : getegid());
 	umask(mask);
-	if (made)
-		give(directory, owner);
 }
 
 /* Remove path if it is a socket without a listener. Return 0 or -errno. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/own_directory.h"
 #include "dest/files.h"
 #include "dest/keep.h"
 #include "dest/maker.h"
@@ -75,9 +76,9 @@ static void files_prepare(struct dest_io *io, uid_t owner, gid_t group, int give
 	if (given >= 0)
 		close(given);
 	file_name_fixed(maker_file_name(f->maker), directory);
-	if (mkdir(directory, 0755) == 0 && (owner != geteuid() || group != getegid()) &&
-	    chown(directory, owner, group) < 0)
-		dest_why(io, errno, "chown %s", directory);
+	int r = own_directory_make(directory, 0755, owner, group);
+	if (r < 0)
+		dest_why(io, -r, "make %s", directory);
 }
 
 static int files_connect(struct dest_io *io, int64_t deadline_ns)

@@ -22,6 +22,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/own_directory.h"
 #include "base/secret_file.h"
 #include "dest/keep.h"
 #include "dest/maker.h"
@@ -218,9 +219,9 @@ static void s3_prepare(struct dest_io *io, uid_t owner, gid_t group, int given)
 
 	if (given >= 0)
 		close(given);
-	if (mkdir(directory, 0700) == 0 && (owner != geteuid() || group != getegid()) &&
-	    chown(directory, owner, group) < 0)
-		dest_why(io, errno, "chown %s", directory);
+	int r = own_directory_make(directory, 0700, owner, group);
+	if (r < 0)
+		dest_why(io, -r, "make %s", directory);
 }
 
 static int s3_connect(struct dest_io *io, int64_t deadline_ns)

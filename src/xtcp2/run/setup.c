@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/own_directory.h"
 #include "filter/filter.h"
 #include "record/encoder.h"
 #include "record/states.h"
@@ -215,13 +216,8 @@ int setup_capture_directory(const struct config *config, const struct privilege_
 
 	if (!config->write_files && !config->dest_write_files)
 		return 0;
-	if (mkdir(directory, 0700) < 0) {
-		if (errno == EEXIST)
-			return 0;
-	} else if (user->uid == geteuid() || chown(directory, user->uid, user->gid) == 0) {
-		return 0;
-	}
-	return refuse("capturePath", " %s: %s", directory, strerror(errno));
+	int r = own_directory_make(directory, 0700, user->uid, user->gid);
+	return r < 0 ? refuse("capturePath", " %s: %s", directory, strerror(-r)) : 0;
 }
 
 void setup_capture_again(const struct config *config)
