@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "clickhouse/sql.h"
 #include "clickhouse_kafka_sql.h"
+#include "clickhouse_minutes_sql.h"
 #include "clickhouse_record_proto.h"
 #include "clickhouse_records_sql.h"
 #include "clickhouse_views_sql.h"
@@ -21,6 +22,7 @@ static const struct script {
 } scripts[] = {
     {"10-records.sql", clickhouse_records_sql, &clickhouse_records_sql_len, false},
     {"20-views.sql", clickhouse_views_sql, &clickhouse_views_sql_len, false},
+    {"25-minutes.sql", clickhouse_minutes_sql, &clickhouse_minutes_sql_len, false},
     {"30-kafka.sql", clickhouse_kafka_sql, &clickhouse_kafka_sql_len, true},
 };
 
