@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -224,6 +225,32 @@ static void write_address(const struct options *o)
 		log_warn("clickhouse", "%s cannot be written: %s", SERVICE_ADDRESS, strerror(errno));
 }
 
+/*
+ * Statements and consumers of Kafka are waited for, by the engine without a limit. What was inserted is on the disk, so
+ * that the process may end without them.
+ */
+#define CLOSE_SECONDS 60
+
+/* SIGALRM: the engine has not closed. */
+static void close_late(int signal_number)
+{
+	static const char *const parts[] = {
+	    "the engine does not close within a minute: ending without it; what was inserted is kept", NULL};
+
+	(void)signal_number;
+	log_parts(LOG_LEVEL_ERR, "clickhouse", parts);
+	_exit(EXIT_FAILURE);
+}
+
+/* End the process after CLOSE_SECONDS at the latest. */
+static void limit_close(void)
+{
+	const struct sigaction late = {.sa_handler = close_late};
+
+	sigaction(SIGALRM, &late, NULL);
+	alarm(CLOSE_SECONDS);
+}
+
 static int serve(struct engine *engine, const struct options *o, const struct secrets *secrets,
 		 const sigset_t *stop)
 {
@@ -261,6 +288,7 @@ static int serve(struct engine *engine, const struct options *o, const struct se
 	unlink(SERVICE_ADDRESS_FROM_SCHEMAS);
 	notify_send("STOPPING=1");
 	log_notice("clickhouse", "stopping on %s", strsignal(signal_number));
+	limit_close();
 	server_stop(server);
 	return EXIT_SUCCESS;
 }
@@ -367,6 +395,7 @@ int service_run(struct options *o)
 	config_fill(&config, o, data, access);
 	int r = engine_open(engine, data, config.argv, &error) ? fail("", &error)
 							       : serve(engine, o, &secrets, &stop);
+	limit_close();
 	engine_close(engine);
 	return r;
 }

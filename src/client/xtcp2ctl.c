@@ -15,6 +15,7 @@
 #include "base/duration.h"
 #include "base/flags.h"
 #include "base/input.h"
+#include "base/standard_fds.h"
 #include "base/suggest.h"
 #include "client/config_json.h"
 #include "client/grpc_target.h"
@@ -156,16 +157,14 @@ static void message_freep(void *p)
 
 static int print_config(const XtcpConfig__V1__XtcpConfig *config)
 {
-	struct buf text = {0};
+	_cleanup_buf_ struct buf text = {0};
 
 	if (!config) {
 		fprintf(stderr, "xtcp2ctl: the answer has no configuration in it\n");
 		return 1;
 	}
 	config_message_to_json(config, &text);
-	fwrite(text.data, 1, text.len, stdout);
-	buf_free(&text);
-	return 0;
+	return standard_output(&text);
 }
 
 static int get_config(XtcpConfig__V1__GetResponse **response)
@@ -342,6 +341,7 @@ int main(int argc, char **argv)
 	char name[64];
 	const char *command = argc > 1 ? argv[1] : "";
 
+	standard_fds_fill();
 	signal(SIGPIPE, SIG_IGN); /* a daemon that hangs up is an error to report */
 
 	if (strcmp(command, "help") == 0 || flags_wants_help(command))

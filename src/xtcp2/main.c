@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/http.h"
+#include "base/flags.h"
 #include "base/log.h"
 #include "base/standard_fds.h"
 #include "base/suggest.h"
@@ -34,10 +35,10 @@ static enum log_time time_of(const char *word)
 
 static int print_and_free(struct buf *b)
 {
-	bool written = buf_ok(b) && fwrite(b->data, 1, b->len, stdout) == b->len && fflush(stdout) == 0;
+	int status = standard_output(b);
 
 	buf_free(b);
-	return written ? 0 : 1;
+	return status;
 }
 
 static int run(struct config *config, struct handover *received, int argc, char **argv)
@@ -62,7 +63,7 @@ static int run(struct config *config, struct handover *received, int argc, char 
 		return print_and_free(&b);
 	}
 	if (config->print_version)
-		return printf("xtcp2 %s\n", XTCP2_VERSION) < 0;
+		return flags_print_version("xtcp2");
 	if (config->print_conf) {
 		config_to_json(config, &b);
 		return print_and_free(&b);

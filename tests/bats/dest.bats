@@ -213,6 +213,26 @@ E2
   head -c "$(stat -c %s copies/xtcp2-envelope-000001.jsonl)" out | cmp - copies/xtcp2-envelope-000001.jsonl
 }
 
+@test "copies and captures that a full disk refuses: a line for all of a kind, and polls go on" {
+  unshare -m -n -- bash -euo pipefail <<E2
+    ip link set lo up
+    mkdir disk
+    mount -t tmpfs -o size=4k disk disk
+    head -c 4096 /dev/zero >disk/ballast
+    export XTCP_USER=root XTCP_GRPC_SOCKET= XTCP_GRPC_PORT=0 XTCP_PROM_LISTEN=
+    "$BUILD/tcp_server" -count 1 >server & server=\$!
+    until grep -q READY server; do read -rt 0.05 <> <(:) || :; done
+    "$XTCP2" -dest null -destWriteFiles 1000 -capturePath disk -frequency 100ms -timeout 90ms -maxLoops 5 2>copies.log
+    "$XTCP2" -dest null -writeFiles 1000 -capturePath disk -frequency 100ms -timeout 90ms -maxLoops 5 2>captures.log
+    kill \$server
+E2
+  [ "$(grep -c 'disk/xtcp2-envelope-000001.jsonl: cannot write the copy of an envelope: No space left on device' copies.log)" -eq 1 ]
+  [ "$(grep -c 'No space left' copies.log)" -eq 1 ]
+  [ "$(grep -c 'capture: cannot .* disk/.*: No space left on device' captures.log)" -eq 1 ]
+  [ "$(grep -c 'No space left' captures.log)" -eq 1 ]
+  grep -q ' 0 lost' copies.log && grep -q ' 0 lost' captures.log
+}
+
 @test "the daemon ends when the reader of stdout is gone" {
   fresh_netns bash -c '"$XTCP2" -frequency 1h -timeout 1s 2>log | head -1; echo "${PIPESTATUS[0]}" >status'
   [ "$(cat status)" -eq 0 ]

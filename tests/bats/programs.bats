@@ -41,3 +41,29 @@ refuses() {
 @test "an unknown flag is one line that names it, with status 2" {
   each refuses --no-such-flag
 }
+
+full_disk() {
+  run --separate-stderr bash -c '"$0" "$1" >/dev/full' "$2" "$1"
+  [ "$status" -eq 1 ] && [ "$stderr" = "${2##*/}: stdout: No space left on device" ]
+}
+
+@test "help and version that cannot be written are one line and status 1" {
+  each full_disk --help
+  each full_disk --version
+}
+
+@test "an engine that does not close is left behind: a line, and status 1" {
+  local program engine log=$BATS_TEST_TMPDIR/log status=0
+  program=$(bin xtcp2-clickhouse)
+  unshare -n bash -c 'ip link set lo up && exec "$@"' bash "$program" -data "$BATS_TEST_TMPDIR/data" -listen 127.0.0.1:18123 \
+    -lib "$BUILD/tests/tools/libstuck_engine.so" -runAs root 2>"$log" 3>&- &
+  engine=$!
+  wait_for 30 grep -q ready "$log"
+  kill $engine
+  wait_for 30 grep -q 'engine: does not close' "$log"
+  # The minute is over.
+  kill -ALRM $engine
+  wait $engine || status=$?
+  [ "$status" -eq 1 ]
+  [ "$(grep -c 'the engine does not close within a minute' "$log")" -eq 1 ]
+}

@@ -136,6 +136,22 @@ once() { "$XTCP2" -maxLoops 1 -promListen= -grpcPort 0 -dest null "$@"; }
     kill "$first"; wait "$first"'
 }
 
+@test "TLS to a port without it: the destination and the clients say that" {
+  client_netns '
+    "$XTCP2" -dest null 2>log &
+    wait_for 20 grep -q "xtcp2: version" log
+    status=0
+    timeout 20 "$XTCP2" -dest https://127.0.0.1:9088/ -maxLoops 1 -flushTimeout 0 -promListen= -grpcPort 0 -grpcSocket= 2>https || status=$?
+    [ $status -eq 3 ]
+    grep -q "^destination: https://127.0.0.1:9088/: .*; does it speak TLS? http: is without; trying again" https
+    for client in "$CLIENT -count 1" "$CTL get"; do
+      status=0
+      timeout 20 $client -target 127.0.0.1 -port 8889 -tls 2>tls || status=$?
+      [ $status -eq 1 ]
+      grep -qx "xtcp2[a-z]*: no TLS with 127.0.0.1 port 8889: the other side does not speak TLS; .*, and the daemon needs -grpcTls" tls
+    done'
+}
+
 @test "a missing Docker socket or directory is said once; the usual directories may be missing" {
   once -enrichContainer -dockerSocket /nowhere/docker.sock 2>log
   grep -qx 'docker: -dockerSocket /nowhere/docker.sock: No such file or directory; containers have no name while this is so' log

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "record/encoder.h"
 #include "stats/stats.h"
@@ -36,8 +37,13 @@ static int write_copy(const char *path, const struct buf *body)
 	return 0;
 }
 
+/* Between two lines about copies that cannot be written: a full disk fails every one. */
+#define COPY_LOG_NS (60 * NS_PER_SEC)
+
 void dest_copy(const struct dest_config *config, struct envelope *e, uint32_t number)
 {
+	static struct log_limit limit;
+	uint64_t suppressed;
 	const char *directory = config->capture_path && config->capture_path[0] ? config->capture_path : ".";
 	char path[PATH_MAX];
 
@@ -47,7 +53,11 @@ void dest_copy(const struct dest_config *config, struct envelope *e, uint32_t nu
 	int r = n < (int)sizeof(path) ? write_copy(path, &e->body) : -ENAMETOOLONG;
 	if (r < 0) {
 		stat_add(STAT_CAPTURE_ERRORS, 1);
-		log_warn("destination", "%s: cannot write the copy of an envelope: %s", path, strerror(-r));
+		if (log_limit_pass(&limit, COPY_LOG_NS, &suppressed))
+			log_warn(
+			    "destination",
+			    "%s: cannot write the copy of an envelope: %s (%llu more since the last line)",
+			    path, strerror(-r), (unsigned long long)suppressed);
 		return;
 	}
 	stat_add(STAT_CAPTURE_FILES, 1);

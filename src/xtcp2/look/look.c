@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/flags.h"
+#include "base/standard_fds.h"
 #include "record/field_info.h"
 #include "view/column.h"
 
@@ -48,6 +49,5 @@ int look_fields(int argc, char **argv)
 	record_fields_print(&b);
 	buf_str(&b, "\nColumns of xtcp2 ss, xtcp2 top and xtcp2client -format top only:\n");
 	view_columns_help(&b);
-	bool written = buf_ok(&b) && fwrite(b.data, 1, b.len, stdout) == b.len && fflush(stdout) == 0;
-	return written ? 0 : 1;
+	return standard_output(&b);
 }

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/credentials.h"
 #include "base/log.h"
+#include "base/standard_fds.h"
 #include "config/config.h"
 #include "dest/dest.h"
 
@@ -363,8 +364,7 @@ static int print_file(const struct config *c)
 	_cleanup_buf_ struct buf b = {0};
 
 	config_to_private_json_changes(c, &b);
-	bool written = buf_ok(&b) && fwrite(b.data, 1, b.len, stdout) == b.len && fflush(stdout) == 0;
-	return written ? 0 : 1;
+	return standard_output(&b);
 }
 
 int migrate_run(int argc, char *const *argv)
