@@ -14,10 +14,10 @@ setup_file() {
 }
 
 setup() {
-  SERVE=$(bin grpc_serve) CASES=$(bin h2_cases) CLIENT=$(bin xtcp2client) CTL=$(bin xtcp2ctl)
+  SERVE=$(bin grpc_serve) CASES=$(bin h2_cases) CLIENT=$(bin xtcp2client) CTL=$(bin xtcp2ctl) XTCP2=$(bin xtcp2)
   SOURCE=$(readlink -f "$BATS_TEST_DIRNAME/../..")
   CLIENTS=$SOURCE/build/clients
-  export SERVE CASES CLIENT CTL SOURCE CLIENTS BUILD BATS_TEST_DIRNAME
+  export SERVE CASES CLIENT CTL XTCP2 SOURCE CLIENTS BUILD BATS_TEST_DIRNAME
   # A sanitizer that keeps what was freed would look like growth.
   export ASAN_OPTIONS=quarantine_size_mb=1
   cd "$BATS_TEST_TMPDIR" || return 1
@@ -50,7 +50,7 @@ inside() {
     timeout 120 "$CLIENTS/python/bin/python" "$SOURCE/tests/clients/grpcio_check.py" "unix:$PWD/grpc.sock" "$server" 1000 | tee tap
     wait "$server"
     not grep '^not ok' tap
-    grep -q '^1\.\.32$' tap
+    grep -q '^1\.\.38$' tap
     not grep -E 'ERROR|runtime error' serve.err
 E2
 }
@@ -78,6 +78,29 @@ E2
     [ "$($curl 127.0.0.1:8889 xtcp_config.v1.ConfigService/Get | jq .config.netlinkers)" -eq 4 ]
     [ "$($curl -unix -d '{}' "$PWD/grpc.sock" xtcp_flat_record.v1.XTCPFlatRecordService/PollFlatRecords | jq -s length)" -eq 3 ]
     end
+E2
+}
+
+@test "a wrong filter over gRPC is INVALID_ARGUMENT with its place and its word, and the daemon goes on" {
+  [ -x "$CLIENTS/grpcurl" ] || skip "grpcurl is not installed"
+  inside <<'E2'
+    "$XTCP2" -user root -frequency 2h -timeout 1h -grpcPort 8889 -grpcSocket "$PWD/grpc.sock" -promListen= -dest null 2>log & daemon=$!
+    wait_for 20 test -S grpc.sock
+    records="$CLIENTS/grpcurl -plaintext -unix -max-time 20"
+    service=xtcp_flat_record.v1.XTCPFlatRecordService
+    for method in FlatRecords PollFlatRecords; do
+      # shellcheck disable=SC2086
+      not $records -d '{"filter": "state listen and dprot = 443"}' "$PWD/grpc.sock" $service/$method >out 2>err
+      cat err
+      grep -q 'Code: InvalidArgument' err
+      grep -qF 'filter: at 18, "dprot": is not a field' err
+      [ ! -s out ]
+    done
+    # shellcheck disable=SC2086
+    $records -d '{"filter": "sport = :8889"}' "$PWD/grpc.sock" $service/PollFlatRecords >out
+    jq -es 'length > 0 and all(.[]; .xtcpFlatRecord.inetDiagMsgSocketSourcePort == 8889)' out
+    kill $daemon
+    wait $daemon
 E2
 }
 

@@ -137,6 +137,21 @@ call.initial_metadata()
 call.cancel()
 check(code_of(lambda: list(call))[0] == grpc.StatusCode.CANCELLED, "FlatRecords can be cancelled")
 
+# Filters: a wrong one ends the call with the place and the word.
+WRONG = {
+    "dprot = 443": 'filter: at 1, "dprot": is not a field; `xtcp2 fields` lists them; did you mean dport?',
+    "state listen and rtt > 50": 'filter: at 24, "50": is not a time with its unit: say 50ms, 200us or 1.5s',
+}
+for text, why in WRONG.items():
+    for name, call in (("FlatRecords", lambda: list(flat(FlatRequest(filter=text), timeout=5))),
+                       ("PollFlatRecords", lambda: list(poll(iter([PollRequest(filter=text)]), timeout=5)))):
+        code, said, _ = code_of(call)
+        check((code, said) == (grpc.StatusCode.INVALID_ARGUMENT, why), f"{name} refuses the filter '{text}' ({code.name}: {said})")
+code, said, _ = code_of(lambda: list(poll(iter([PollRequest(), PollRequest(filter="rtt >")]), timeout=20)))
+check(code == grpc.StatusCode.INVALID_ARGUMENT and said.startswith("filter: at "), f"a wrong filter in a later request ends the stream ({said})")
+few = list(poll(iter([PollRequest(filter="record_counter <= 7")]), timeout=20))
+check(len(few) == 7, f"a good one leaves the records that it takes ({len(few)})")
+
 # Health
 health = health_pb2_grpc.HealthStub(channel)
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
