@@ -9,7 +9,8 @@ setup() {
   client_setup
   POPULATE=$(bin populate)
   SERVER=$(bin tcp_server)
-  export POPULATE SERVER
+  BOUND=$(bin bound)
+  export POPULATE SERVER BOUND
 }
 
 # shellcheck source=tests/bats/drive.bash
@@ -116,6 +117,48 @@ EOT
     [ "$(listens /run/3 127.0.0.3)" -eq 1 ]
     [ "$(listens /run/3 127.0.0.1)" -eq 0 ]
     # Lookups and the dump behind them give each socket one record.
+    [ -z "$(jq -r .inet_diag_msg_socket_cookie /run/3 | sort | uniq -d)" ]
+    daemon_stop
+EOT
+}
+
+@test "listeners that share a port are read by a dump of the listeners, beside lookups of the rest" {
+  inside <<'EOT'
+    populated
+    # listen FILE PORT COUNT: so many listeners of this port in the namespace one, while the pipe FILE is held open.
+    listen() {
+      mkfifo "$1"
+      nsenter --net=/run/netns/one "$BOUND" "$2" "$3" <>"$1" >"$1.ready" & LISTENER=$!
+      wait_for 20 grep -q READY "$1.ready"
+    }
+    # listens FILE PORT
+    listens() { jq -r "select(.netns == \"one\" and .inet_diag_msg_state == \"LISTEN\" and .inet_diag_msg_socket_source_port == $2) | .netns" "$1" | wc -l; }
+    listen /run/first 7000 3
+    daemon_start
+    # The lookups find one of the three; then comes a pause, and then the dump of the listeners.
+    poll_now /run/0
+    [ "$(value xtcp2_netlink_lookups_incomplete_total)" -ge 1 ]
+    poll_now /run/1
+    looked=$(value xtcp2_netlink_namespaces_looked_up_total)
+    poll_now /run/2
+    dumps=$(value xtcp2_netlink_listener_dumps_total)
+    [ "$dumps" -ge 1 ]
+    [ "$(value xtcp2_netlink_namespaces_looked_up_total)" -ge $((looked + 2)) ]
+    for i in 0 1 2; do
+      [ "$(listens /run/$i 7000)" -eq 3 ]
+      keys /run/$i >/run/$i.keys
+      diff /run/0.keys /run/$i.keys
+      [ -z "$(jq -r .inet_diag_msg_socket_cookie /run/$i | sort | uniq -d)" ]
+    done
+    # One of another port in the place of the three: as few as before are known, and a dump follows.
+    kill "$LISTENER"
+    wait "$LISTENER" || :
+    listen /run/second 7001 3
+    poll_now /run/3
+    [ "$(value xtcp2_netlink_listener_dumps_total)" -gt "$dumps" ]
+    [ "$(value xtcp2_netlink_lookups_incomplete_total)" -ge 2 ]
+    [ "$(listens /run/3 7000)" -eq 0 ]
+    [ "$(listens /run/3 7001)" -eq 3 ]
     [ -z "$(jq -r .inet_diag_msg_socket_cookie /run/3 | sort | uniq -d)" ]
     daemon_stop
 EOT

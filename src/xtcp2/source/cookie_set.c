@@ -96,6 +96,11 @@ bool cookie_set_add(struct cookie_set *s, uint64_t cookie)
 	return true;
 }
 
+bool cookie_set_has(const struct cookie_set *s, uint64_t cookie)
+{
+	return slot_of(s, cookie / 64)->bits >> cookie % 64 & 1;
+}
+
 void cookie_set_free(struct cookie_set *s)
 {
 	if (s->slots)

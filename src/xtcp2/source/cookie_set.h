@@ -34,6 +34,8 @@ int cookie_set_reset(struct cookie_set *s);
  * record is better than a lost one. Only after cookie_set_reset() has succeeded.
  */
 bool cookie_set_add(struct cookie_set *s, uint64_t cookie);
+/* Whether the set has the cookie. */
+bool cookie_set_has(const struct cookie_set *s, uint64_t cookie);
 
 void cookie_set_free(struct cookie_set *s);
 

@@ -13,10 +13,11 @@
  * call that fetches it. So a batch is stamped with the time of its own receive, no
  * batch waits in a queue, and a receive call seldom blocks; -nltimeout limits it.
  *
- * Listening sockets are part of the same dump. A separate dump for them would be
- * cheap (0.5 ms, their table is small) but has no use: it would help only if a record
- * larger than a batch cut the dump short, and such records exist only for a reader
- * with CAP_NET_ADMIN, which is never in effect here.
+ * Listening sockets are part of the same dump. A separate dump of them is cheap (their
+ * table is small) and has its use where the other sockets are known
+ * (netlink_lookup.c). Beside a dump of all it would help only if a record larger
+ * than a batch cut that short, and such records exist only for a reader with
+ * CAP_NET_ADMIN, which is never in effect here.
  *
  * Decisions, each with a counter:
  *   NLM_F_DUMP_INTR, MSG_TRUNC      read the rest of the dump, then ask once more
@@ -69,6 +70,7 @@
 static const struct request both_at_once = {TCPDIAG_GETSOCK, AF_UNSPEC, "IPv4 and IPv6"};
 static const struct request by_family[] = {{SOCK_DIAG_BY_FAMILY, AF_INET, "IPv4"},
 					   {SOCK_DIAG_BY_FAMILY, AF_INET6, "IPv6"}};
+static const struct request listeners = {TCPDIAG_GETSOCK, AF_UNSPEC, "listeners", .listeners = true};
 
 static void netlink_free(struct source *s)
 {
@@ -365,6 +367,12 @@ static int dump_request(struct attempt *a, const struct request *q, struct dump_
 	if (!a->timed_out)
 		log_failure(a->ns, q, r);
 	return r;
+}
+
+int netlink_dump_listeners(struct attempt *a, bool *stop)
+{
+	a->refused = a->ended = a->damaged = false;
+	return dump_once(a, &listeners, stop);
 }
 
 /* Make the requests for all sockets of the namespace. 0, the last error, or the error of emit() with *stop

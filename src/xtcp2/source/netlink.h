@@ -68,6 +68,7 @@ struct request {
 	uint16_t type;
 	uint8_t family;
 	const char *shown;
+	bool listeners; /* those alone: a walk of the small table of listeners */
 };
 
 /* Return the sequence number of a new request. */
@@ -76,6 +77,12 @@ uint32_t netlink_next_seq(struct attempt *a);
 int netlink_send(struct attempt *a, const void *request, size_t len);
 /* Ask for a dump, with the filter. 0 or -errno. */
 int netlink_send_dump(struct attempt *a, const struct request *q);
+
+/*
+ * Make the records of the namespace's listeners by a dump of these alone, which does not walk the connections. 0, -errno, or what
+ * emit() returned with *stop set. The kernel has to take requests for both families at once.
+ */
+int netlink_dump_listeners(struct attempt *a, bool *stop);
 
 /* Make the record of one message and hand it to the sink, unless this reading has had it. 0, or what emit() returned. */
 int netlink_take_socket(struct attempt *a, const struct nlmsghdr *h);

@@ -14,37 +14,51 @@
 #include "source/netlink_socket.h"
 
 /* Lookups sent at once: their answers fit the receive buffer of any host (net.core.rmem_max is 208 KiB or more). */
-#define BATCH	   32
+#define BATCH	     32
 /* An answer has some 800 bytes; sections that only CAP_NET_ADMIN sees would make it longer, and the reading a failure. */
-#define ANSWER_MAX 4096
+#define ANSWER_MAX   4096
 /* What a lookup costs until it has been measured. */
-#define LOOKUP_NS  3700
+#define LOOKUP_NS    3700
+/* What a dump of the listeners costs until it has been measured. */
+#define LISTENERS_NS (50 * 1000)
 /* 16 polls without lookups, at most, after some that were not enough. */
-#define MISSES_MAX 4
+#define MISSES_MAX   4
 
 /* include/net/tcp_states.h */
 #define STATE_SYN_RECV	     3
+#define STATE_LISTEN	     10
 #define STATE_BOUND_INACTIVE 13
 #define STATES_HASHED	     0xffe /* 1 to 11 */
 
 struct known {
 	struct inet_diag_sockid id;
 	uint8_t family;
+	bool listens;
 };
 
 struct known_list {
 	struct known *known;
-	size_t count, capacity;
+	size_t count, capacity, listeners;
 	bool broken; /* no memory: it lacks sockets */
 	bool sound;  /* the last whole reading had exactly what the kernel counted */
 	bool tried;  /* lookups were made in this poll */
+	bool
+	    shared; /* a lookup did not find a listener: several of one port may be told apart by a dump alone */
 	uint8_t misses;
 	uint32_t skip;	  /* polls to leave without lookups */
 	uint64_t counted; /* before this poll's reading; UINT64_MAX: unknown */
 	int64_t begin_ns; /* CPU time of this thread when the dump began */
 	int64_t dump_ns;  /* of the last dump */
 	int64_t lookup_ns;
+	int64_t listeners_ns; /* of a dump of the listeners */
 };
+
+/* Before a reading. */
+static void list_clear(struct known_list *list)
+{
+	list->count = list->listeners = 0;
+	list->broken = false;
+}
 
 void known_list_free(struct known_list *list)
 {
@@ -70,7 +84,8 @@ void known_list_add(struct netlink_socket *socket, const struct nlmsghdr *h)
 		list->known = more;
 		list->capacity = capacity;
 	}
-	list->known[list->count++] = (struct known){m->id, m->idiag_family};
+	list->known[list->count++] = (struct known){m->id, m->idiag_family, m->idiag_state == STATE_LISTEN};
+	list->listeners += m->idiag_state == STATE_LISTEN;
 }
 
 bool netlink_lookups_fit(const struct source *s)
@@ -115,21 +130,34 @@ static struct known_list *list_of(struct netlink_socket *socket)
 {
 	if (!socket->known)
 		socket->known = calloc(1, sizeof(*socket->known));
-	if (socket->known && !socket->known->lookup_ns)
+	if (socket->known && !socket->known->lookup_ns) {
 		socket->known->lookup_ns = LOOKUP_NS;
+		socket->known->listeners_ns = LISTENERS_NS;
+	}
 	return socket->known;
 }
 
-/* Whether to look up what is known: it may be all there is, and costs less than a dump. */
-static bool is_worth(struct known_list *list)
+/* Whether a dump tells of the listeners, because lookups cannot, or cost more. */
+static bool dumps_listeners(const struct attempt *a, const struct known_list *list)
 {
+	return list->listeners > 0 && !a->source->ask_by_family &&
+	       (list->shared || (int64_t)list->listeners * list->lookup_ns > list->listeners_ns);
+}
+
+/* Whether to look up what is known: it may be all there is, and costs less than a dump. */
+static bool is_worth(struct known_list *list, bool dump_listeners)
+{
+	int64_t cost = dump_listeners
+			   ? (int64_t)(list->count - list->listeners) * list->lookup_ns + list->listeners_ns
+			   : (int64_t)list->count * list->lookup_ns;
+
 	if (!list->sound || list->broken || list->counted == UINT64_MAX || list->count < list->counted)
 		return false;
 	if (list->skip > 0) {
 		list->skip--;
 		return false;
 	}
-	return (int64_t)list->count * list->lookup_ns < list->dump_ns;
+	return cost < list->dump_ns;
 }
 
 struct lookup_message {
@@ -223,16 +251,12 @@ static int receive_answers(struct attempt *a, struct answer *buffers, size_t lef
 	return 0;
 }
 
-/* Look up all that was known; what is found is the list from now on. Returns as take_answers(). */
-static int look_up(struct attempt *a, struct known_list *list, bool *stop)
+/* Look up `count` sockets; what is found is added to the list. Returns as take_answers(). */
+static int look_up(struct attempt *a, const struct known *known, size_t count, bool *stop)
 {
 	struct answer *buffers = malloc(BATCH * sizeof(*buffers));
-	struct known *known = list->known;
-	size_t count = list->count;
 	int r = buffers ? 0 : -ENOMEM;
 
-	list->known = NULL;
-	list->count = list->capacity = 0;
 	for (size_t i = 0; i < count && r == 0; i += BATCH) {
 		size_t n = count - i < BATCH ? count - i : BATCH;
 		if (clock_mono_ns() >= a->deadline_ns)
@@ -242,8 +266,63 @@ static int look_up(struct attempt *a, struct known_list *list, bool *stop)
 		if (r == 0)
 			r = receive_answers(a, buffers, n, stop);
 	}
-	free(known);
 	free(buffers);
+	if (r < 0 && !*stop)
+		netns_close(a->ns); /* answers may still come */
+	return r;
+}
+
+/* Take the listeners, of which a dump has told, off what is to be looked up. Return how many of them it has found. */
+static size_t take_listeners(const struct cookie_set *seen, struct known *known, size_t *count)
+{
+	size_t kept = 0, found = 0;
+
+	for (size_t i = 0; i < *count; i++) {
+		const uint32_t *cookie = known[i].id.idiag_cookie;
+		if (known[i].listens)
+			found += cookie_set_has(seen, cookie[0] | (uint64_t)cookie[1] << 32);
+		else
+			known[kept++] = known[i];
+	}
+	*count = kept;
+	return found;
+}
+
+/* The mean of what something has cost, and what it costs now. */
+static void take_cost(int64_t *mean, int64_t cost)
+{
+	*mean = (3 * *mean + cost) / 4;
+}
+
+/*
+ * Read what was known; what is found is the list from now on, *fresh sockets in it that were not known before. Returns
+ * as take_answers().
+ */
+static int read_known(struct attempt *a, struct known_list *list, bool dump_listeners, bool *stop,
+		      size_t *fresh)
+{
+	struct known *known = list->known;
+	size_t count = list->count, listeners = list->listeners;
+	int64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	int r = 0;
+
+	*fresh = 0;
+	list->known = NULL;
+	list->capacity = 0;
+	list_clear(list);
+	if (dump_listeners) {
+		r = netlink_dump_listeners(a, stop);
+		*fresh = list->count - take_listeners(&a->source->seen, known, &count);
+		int64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+		take_cost(&list->listeners_ns, end - begin);
+		begin = end;
+	}
+	if (r == 0)
+		r = look_up(a, known, count, stop);
+	if (r == 0 && count > 0)
+		take_cost(&list->lookup_ns, (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / (int64_t)count);
+	list->shared |= r == 0 && list->listeners < listeners;
+	free(known);
 	return r;
 }
 
@@ -251,28 +330,24 @@ bool netlink_lookup(struct attempt *a, bool *stop, int *error)
 {
 	struct known_list *list = list_of(a->ns->socket);
 	uint64_t *stats = a->source->count;
+	size_t fresh;
 
 	*error = 0;
 	if (!list)
 		return false;
 	list->counted = count_sockets(a->ns->socket);
-	list->tried = is_worth(list);
+	bool dump_listeners = dumps_listeners(a, list);
+	list->tried = is_worth(list, dump_listeners);
 	list->begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	if (!list->tried) {
-		list->count = 0;
-		list->broken = false;
+		list_clear(list);
 		return false;
 	}
-	size_t asked = list->count;
 	a->record->socket_fd = a->ns->socket->fd;
-	*error = look_up(a, list, stop);
-	int64_t now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	bool whole = *error == 0 && !list->broken && list->count >= list->counted;
-	if (whole && asked > 0)
-		list->lookup_ns = (3 * list->lookup_ns + (now - list->begin_ns) / (int64_t)asked) / 4;
-	if (*error < 0 && !*stop)
-		netns_close(a->ns); /* answers may still come */
-	list->begin_ns = now;
+	*error = read_known(a, list, dump_listeners, stop, &fresh);
+	/* One that was not known may have come after the kernel had counted, in the place of one that was not found. */
+	bool whole = *error == 0 && !list->broken && list->count - fresh >= list->counted;
+	list->begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	list->misses = whole ? 0 : list->misses + (list->misses < MISSES_MAX);
 	list->skip = whole ? 0 : 1U << (list->misses - 1);
 	stats[whole ? STAT_NL_LOOKED_UP : STAT_NL_LOOKUPS_SHORT]++;

@@ -20,7 +20,10 @@
  *                       which there are no lookups at all
  *   counted otherwise   a kernel that counts what it does not show, or the other way round: lookups begin after a dump
  *                       that had exactly what was counted before and after it
- *   several listeners   of one port (SO_REUSEPORT): a lookup finds one; such a namespace is dumped
+ *   several listeners   of one port (SO_REUSEPORT): a lookup finds one. Where a listener was not found, the next readings tell of
+ *                       all listeners by a dump of these alone, which walks the small table of listeners and no connections, and
+ *                       look up the rest. So they do where that is cheaper. A listener that such a dump brings and that was
+ *                       not known does not count: it may have come after the kernel had counted
  *
  * The kernel adds up the count from its processors one after the other. A connection that begins and ends within
  * that microsecond, on two of them, can be taken off without having been added, and hide a new one for a poll.

@@ -10,6 +10,9 @@
 #include "source/netlink.h"
 #include "source/netlink_socket.h"
 
+/* include/net/tcp_states.h */
+#define STATES_LISTEN (1 << 10)
+
 uint32_t netlink_next_seq(struct attempt *a)
 {
 	struct netlink_socket *socket = a->ns->socket;
@@ -61,6 +64,7 @@ int netlink_send_dump(struct attempt *a, const struct request *q)
 {
 	struct source *s = a->source;
 	struct request_message request;
+	uint32_t states = s->config.states & (q->listeners ? STATES_LISTEN : UINT32_MAX);
 
 	memset(&request, 0, offsetof(struct request_message, room));
 	request.nlh.nlmsg_type = q->type;
@@ -69,16 +73,16 @@ int netlink_send_dump(struct attempt *a, const struct request *q)
 	if (q->type == TCPDIAG_GETSOCK) {
 		request.nlh.nlmsg_len = NLMSG_LENGTH(sizeof(request.first));
 		request.first.idiag_ext = s->config.ext;
-		request.first.idiag_states = s->config.states;
+		request.first.idiag_states = states;
 	} else {
 		request.nlh.nlmsg_len = NLMSG_LENGTH(sizeof(request.second));
 		request.second.sdiag_family = q->family;
 		request.second.sdiag_protocol = IPPROTO_TCP;
 		request.second.idiag_ext = s->config.ext;
-		request.second.idiag_states = s->config.states;
+		request.second.idiag_states = states;
 	}
 	append_filter(&request, &s->filter);
 	request.nlh.nlmsg_seq = netlink_next_seq(a);
-	s->count[STAT_NL_DUMPS]++;
+	s->count[q->listeners ? STAT_NL_LISTEN_DUMPS : STAT_NL_DUMPS]++;
 	return netlink_send(a, &request, request.nlh.nlmsg_len);
 }
