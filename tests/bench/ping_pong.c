@@ -2,13 +2,15 @@
 /*
  * ping_pong: two threads send one byte to and fro over a connection on loopback, for SECONDS. Prints one JSON line with the number of
  * round trips and their percentiles in microseconds: what a poll beside it costs others. A round trip longer than HISTOGRAM_US
- * counts as that.
+ * counts as that. Each thread has a processor of its own where there are two: where the scheduler places them makes more
+ * difference than what runs beside them.
  *
  * Usage: ping_pong SECONDS
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -26,11 +28,22 @@ static void die(const char *what)
 	exit(1);
 }
 
+static void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		sched_setaffinity(0, sizeof(set), &set);
+}
+
 static void *echo(void *data)
 {
 	int fd = *(int *)data;
 	char byte;
 
+	stay_on(1);
 	while (read(fd, &byte, 1) == 1 && write(fd, &byte, 1) == 1)
 		;
 	return NULL;
@@ -81,6 +94,7 @@ int main(int argc, char **argv)
 	connect_pair(fds);
 	if (pthread_create(&thread, NULL, echo, &fds[1]))
 		die("pthread_create");
+	stay_on(0);
 	for (int64_t begin = clock_mono_ns(); begin < until; trips++) {
 		if (write(fds[0], &byte, 1) != 1 || read(fds[0], &byte, 1) != 1)
 			die("round trip");
