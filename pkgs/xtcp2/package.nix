@@ -14,6 +14,7 @@
   libmicrohttpd,
   libmnl,
   liburing,
+  lldpd,
   meson,
   mesonEmulatorHook,
   nghttp2,
@@ -57,6 +58,7 @@ stdenv.mkDerivation (finalAttrs: {
     libmicrohttpd
     libmnl
     liburing
+    lldpd
     nghttp2
     openssl
     protobuf

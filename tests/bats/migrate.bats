@@ -66,7 +66,8 @@ PROM_PATH=/m DEBUG_LEVEL=1111 GOMAXPROCS=4'
   [ "$(value frequency) $(value dest) $(value marshal) $(value names)" = '30s tcp:collector:1 csv json' ]
   [ "$(value hostname) $(value nltimeout) $(value grpcPort) $(value produceTimeout)" = 'h2 900 8890 9s' ]
   [ "$(value dockerSocket) $(value reconcileBeforePoll) $(value deserializers) $(value d)" = '/d false info 7' ]
-  for variable in S3_SKIP_BUCKET_PROBE UPLINK_COUNT IPV4_TTL NETLINKERS_DONE_CHAN_SIZE KAFKA_SCHEMA_URL GOMAXPROCS; do
+  [ "$(value enrichNic) $(value enrichLldp) $(value lldpdSocket) $(value uplinkCount) $(value uplinkInterfaces)" = 'true true /s 2 e' ]
+  for variable in S3_SKIP_BUCKET_PROBE LLDPD_VERSION_HINT IPV4_TTL NETLINKERS_DONE_CHAN_SIZE KAFKA_SCHEMA_URL GOMAXPROCS; do
     grep -q "^xtcp2: $variable: no counterpart: " said
   done
   not grep s3cr3t file.json said

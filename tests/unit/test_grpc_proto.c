@@ -282,9 +282,9 @@ static void refusals_name_the_field(void **state)
 	refuse(s, "netlinkers: ");
 	refuse(s, "between 1 and 64");
 	s->m->netlinkers = 4;
-	s->m->uplink_count = 1;
-	refuse(s, "uplink_count: ");
-	s->m->uplink_count = 0;
+	s->m->pyroscope_sample_hz = 1;
+	refuse(s, "pyroscope_sample_hz: ");
+	s->m->pyroscope_sample_hz = 0;
 	s->m->poll_timeout->seconds = -1;
 	refuse(s, "poll_timeout: ");
 	s->m->poll_timeout->seconds = 20;

@@ -21,6 +21,7 @@
 #define FIELD_DEST	     130
 #define FIELD_PROTO_FILE     143
 #define FIELD_DOCKER_SOCKET  231
+#define FIELD_LLDPD_SOCKET   233
 
 typedef XtcpConfig__V1__XtcpConfig message_t;
 typedef XtcpConfig__V1__EnabledDeserializers deserializers_t;
@@ -123,7 +124,7 @@ static void show_to_reader(const struct config *c, const struct option_info *o, 
 	static const char *const schemes[] = {"file:", "unix:", "unixgram:"};
 
 	if (o->proto_field == FIELD_CAPTURE_PATH || o->proto_field == FIELD_PROTO_FILE ||
-	    o->proto_field == FIELD_DOCKER_SOCKET) {
+	    o->proto_field == FIELD_DOCKER_SOCKET || o->proto_field == FIELD_LLDPD_SOCKET) {
 		buf_str(b, **(char *const *)member(c, o) ? HIDDEN : "");
 		return;
 	}

@@ -167,6 +167,10 @@ int config_check(const struct config *c, char *error, size_t size)
 		    error, size, "-capturePath: must name a directory for -writeFiles and -destWriteFiles");
 	if (c->enrich_container && !*c->docker_socket)
 		return config_error(error, size, "-dockerSocket: must name a socket for -enrichContainer");
+	if (c->enrich_lldp && *c->lldpd_socket != '/')
+		return config_error(error, size,
+				    "-lldpdSocket %.80s: must be a path that begins with / for -enrichLldp",
+				    c->lldpd_socket);
 	if (*c->cri_socket && *c->cri_socket != '/' && strcmp(c->cri_socket, "auto") != 0)
 		return config_error(error, size,
 				    "-criSocket %.80s: must be auto, a path that begins with /, or empty",

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
+#include "enrich/uplinks.h"
 #include "poll/shipper.h"
 #include "stats/stats.h"
 #include "tally/tally.h"
@@ -41,13 +42,17 @@ struct close_sender {
 	int64_t flush_at;	     /* CLOCK_MONOTONIC; 0 while no record waits */
 	const struct config *config; /* borrowed */
 	struct hostname hostname;
+	struct uplinks *uplinks; /* borrowed; NULL for none */
+	struct uplink_facts uplink_facts;
 };
 
 /* Read one batch. Return whether there may be more. The caller holds the lock. */
 static bool read_batch(struct close_sender *c)
 {
-	if (c->flush_at == 0)
+	if (c->flush_at == 0) {
 		record_hostname(&c->record, c->config, &c->hostname);
+		record_uplinks(&c->record, c->uplinks, &c->uplink_facts);
+	}
 	int n = close_events_read(c->events, &c->record, &c->shipper.sink);
 
 	if (n > 0 && c->flush_at == 0)
@@ -125,8 +130,8 @@ static int start(struct close_sender *c)
 	return r;
 }
 
-struct close_sender *close_sender_new(const struct config *config, struct close_events *events,
-				      struct dest *dest)
+struct close_sender *close_sender_new(const struct config *config, const struct source_config *source,
+				      struct close_events *events, struct dest *dest)
 {
 	char error[256] = "";
 	struct close_sender *c = calloc(1, sizeof(*c));
@@ -134,6 +139,7 @@ struct close_sender *close_sender_new(const struct config *config, struct close_
 	if (!c)
 		return NULL;
 	c->events = events;
+	c->uplinks = source->uplinks;
 	c->stop_fd = -1;
 	c->flush_ns =
 	    config->frequency_ns < CLOSE_SENDER_FLUSH_NS ? config->frequency_ns : CLOSE_SENDER_FLUSH_NS;

@@ -17,9 +17,9 @@
 
 struct close_sender;
 
-/* Start the thread; config, events and dest are borrowed. NULL with errno, logged. */
-struct close_sender *close_sender_new(const struct config *config, struct close_events *events,
-				      struct dest *dest);
+/* Start the thread; config, events, dest and the uplinks of source are borrowed. NULL with errno, logged. */
+struct close_sender *close_sender_new(const struct config *config, const struct source_config *source,
+				      struct close_events *events, struct dest *dest);
 /* Submit the waiting records and join the thread. The sender stays valid until it is freed. NULL is fine. */
 void close_sender_end(struct close_sender *c);
 /* Free the sender, after close_sender_end() if it was not called yet. NULL is fine. */

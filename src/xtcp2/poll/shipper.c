@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "dest/dest.h"
+#include "enrich/uplinks.h"
 #include "filter/filter.h"
 #include "poll/changes.h"
 #include "stats/stats.h"
@@ -301,4 +302,12 @@ void record_hostname(struct record *record, const struct config *config, struct 
 		if (*c <= ' ' || (unsigned char)*c > '~')
 			*c = '?';
 	record->hostname = str_of(room->text);
+}
+
+void record_uplinks(struct record *record, struct uplinks *uplinks, struct uplink_facts *facts)
+{
+	if (!uplinks)
+		return;
+	uplinks_copy(uplinks, facts);
+	uplink_to_record(facts, record);
 }

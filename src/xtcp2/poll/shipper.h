@@ -15,6 +15,8 @@ struct changes;
 struct dest;
 struct envelope;
 struct tally_part;
+struct uplink_facts;
+struct uplinks;
 
 /* The limits that apply when -envelopeFlushRows or -envelopeFlushBytes is 0. */
 #define ENVELOPE_FLUSH_ROWS  10000
@@ -87,5 +89,8 @@ struct hostname {
 	char text[65]; /* the kernel's 64 bytes and a NUL */
 };
 void record_hostname(struct record *record, const struct config *config, struct hostname *room);
+
+/* Set the section ENRICH by the facts of now, which the record borrows. NULL for uplinks leaves it out. */
+void record_uplinks(struct record *record, struct uplinks *uplinks, struct uplink_facts *facts);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "config/config.h"
+#include "enrich/uplinks.h"
 #include "netns/files.h"
 #include "poll/changes.h"
 #include "poll/shipper.h"
@@ -33,6 +34,8 @@ struct worker {
 	struct record record;
 	const struct config *config; /* borrowed */
 	struct hostname hostname;
+	struct uplinks *uplinks; /* borrowed; NULL for none */
+	struct uplink_facts uplink_facts;
 };
 
 struct worker_pool {
@@ -95,6 +98,7 @@ static void cycle_work(struct worker *w, struct poll_result *result)
 	struct worker_pool *pool = w->pool;
 
 	record_hostname(&w->record, w->config, &w->hostname);
+	record_uplinks(&w->record, w->uplinks, &w->uplink_facts);
 	w->record.poll = w->seen;
 	w->record.since_full = w->pool->since_full;
 	for (;;) {
@@ -220,6 +224,7 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 	w->shipper.changes = w->pool->changes;
 	record_constants(&w->record, config);
 	w->config = config;
+	w->uplinks = source_config->uplinks;
 	w->source = w->pool->ops->create(source_config, number);
 	if (!w->source)
 		return -errno;

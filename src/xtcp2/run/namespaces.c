@@ -154,7 +154,7 @@ int daemon_close_sender_start(struct daemon *d)
 {
 	if (!d->close_events)
 		return 0;
-	d->close_sender = close_sender_new(d->config, d->close_events, d->dest);
+	d->close_sender = close_sender_new(d->config, &d->source, d->close_events, d->dest);
 	if (!d->close_sender)
 		return -errno;
 	namespaces_follow(d);

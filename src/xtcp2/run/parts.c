@@ -25,6 +25,7 @@
 #include "poll/poll.h"
 #include "run/bpf.h"
 #include "run/control.h"
+#include "run/facts.h"
 #include "run/handover.h"
 #include "run/ledger.h"
 #include "run/namespaces.h"
@@ -259,6 +260,7 @@ static const struct part {
     {"reload", reload_start, .stop = reload_stop},
     {"namespaces", namespaces_start, .stop = namespaces_stop},
     {"source", start_source},
+    {"uplinks", daemon_uplinks_start, .stop = daemon_uplinks_stop},
     {"owners", daemon_owners_start, .stop = daemon_owners_stop},
     {"sender", start_sender, .stop = stop_sender, .noticed = true},
     {"poll", start_poll, end_poll, stop_poll},

@@ -116,15 +116,14 @@ struct dest *setup_dest(const struct config *config)
 /* The default user, if the system has it. */
 #define DEFAULT_USER "xtcp2"
 
-/* Return the group that is needed to use the container runtime's socket; 0 for none. */
-static gid_t socket_group(const struct config *config)
+/* Add the group that is needed to use a socket, if there is one. */
+static void add_group_of(const char *socket, struct privilege_user *user)
 {
 	struct stat st;
 
-	if (!config->enrich_container || stat(config->docker_socket, &st) < 0 || st.st_mode & S_IWOTH ||
-	    !(st.st_mode & S_IWGRP))
-		return 0;
-	return st.st_gid;
+	if (stat(socket, &st) == 0 && st.st_gid && (st.st_mode & (S_IWGRP | S_IWOTH)) == S_IWGRP &&
+	    user->group_count < PRIVILEGE_GROUPS_MAX)
+		user->groups[user->group_count++] = st.st_gid;
 }
 
 /* Return whether the process is in the group. */
@@ -204,9 +203,10 @@ int setup_user(const struct config *config, struct privilege_user *user)
 		*user = self;
 		return 0;
 	}
-	gid_t more = socket_group(config);
-	if (more && user->group_count < PRIVILEGE_GROUPS_MAX)
-		user->groups[user->group_count++] = more;
+	if (config->enrich_container)
+		add_group_of(config->docker_socket, user);
+	if (config->enrich_lldp)
+		add_group_of(config->lldpd_socket, user);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 struct attributor;
 struct capture;
 struct known_sockets;
+struct uplinks;
 struct walker;
 
 struct source_config {
@@ -33,6 +34,7 @@ struct source_config {
 	const char *
 	    filter; /* the kernel leaves out what it can; NULL or empty for nothing. Checked, borrowed during create() */
 	const struct attributor *attributor; /* whose the sockets are; NULL for unasked. Not owned */
+	struct uplinks *uplinks;	     /* go into each record; NULL for unasked. Not owned */
 	struct capture *capture;	     /* raw bytes go here as well; NULL for none. Not owned */
 	struct known_sockets *known; /* what was read is remembered here; NULL for nothing. Not owned */
 	struct walker *walker; /* programs in the kernel, for the BPF source; NULL for none. Not owned */
