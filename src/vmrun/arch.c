@@ -64,7 +64,11 @@ static const struct arch table[] = {
 	.qemu = "qemu-system-x86_64",
 	.package = "qemu-system-x86",
 	.machine = "q35",
-	.tcg_cpu = "max",
+	/*
+	 * Emulated byte by byte: "fast" string instructions, which the kernel would clear and copy pages with. The
+	 * others are state that each switch of a process or of the mode costs time for.
+	 */
+	.tcg_cpu = "max,-erms,-fsrm,-smap,-smep,-pku,-la57,-xsave",
 	.bus = "pci",
 	.console = "ttyS0",
 	.isa = true,
