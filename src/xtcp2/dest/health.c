@@ -155,7 +155,8 @@ int64_t health_check(struct dest *d)
 {
 	int64_t now = clock_mono_ns();
 
-	if (!waits(d)) {
+	/* Without a connection the attempts to make one tell the reason, and a new one gets its time. */
+	if (!waits(d) || !d->connected) {
 		d->waiting_since_ns = 0;
 		return INT64_MAX;
 	}
@@ -164,8 +165,7 @@ int64_t health_check(struct dest *d)
 	int64_t due = d->waiting_since_ns + d->config.send_timeout_ns;
 	if (due < d->next_stall_ns)
 		due = d->next_stall_ns;
-	/* Without a connection the attempts to make one tell the reason. */
-	if (!d->connected || now < due)
+	if (now < due)
 		return due;
 	stalled(d);
 	now = clock_mono_ns();
