@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "dest/kafka.h"
+#include "dest/pem.h"
 
 /* Longest wait for the broker's answer. */
 #define ANSWER_MS 1000
@@ -81,11 +82,6 @@ static void explain_topic(struct dest_io *io, const struct rd_kafka_metadata *m)
 static const struct {
 	const char *part, *broker;
 } errors[] = {
-    {"certificate verify failed", "has a certificate for another name, or by no authority of -tlsCa"},
-    {"alert bad certificate", "asks for a certificate that it trusts: -tlsCert and -tlsKey"},
-    {"alert certificate required", "asks for a certificate that it trusts: -tlsCert and -tlsKey"},
-    {"alert unknown ca", "does not trust the authority of -tlsCert"},
-    {"alert certificate expired", "says that -tlsCert has expired"},
     {"unexpected eof while reading",
      "ends the TLS handshake: name its port for TLS, or leave security.protocol out"},
     {"wrong version number", "does not answer in TLS: name its port for TLS, or leave security.protocol out"},
@@ -95,11 +91,13 @@ static const struct {
 /* What the broker does in that case; NULL for an error that is none of these. */
 static const char *broker_does(const char *reason)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+	const char *tls = pem_peer_does(reason);
+
+	for (size_t i = 0; !tls && i < ARRAY_SIZE(errors); i++) {
 		if (strstr(reason, errors[i].part))
 			return errors[i].broker;
 	}
-	return NULL;
+	return tls;
 }
 
 bool kafka_explains(const char *reason)

@@ -75,3 +75,27 @@ const char *pem_usual_ca(void)
 
 	return path && *path ? path : NULL;
 }
+
+/* Part of OpenSSL's words, and what the peer does then. The first that fits counts. */
+static const struct {
+	const char *part, *does;
+} errors[] = {
+    {"certificate has expired", "has a certificate that has expired"},
+    {"certificate verify failed", "has a certificate for another name, or by no authority of -tlsCa"},
+    {"hostname mismatch", "has a certificate for another name"},
+    {":depth=",
+     "has a certificate for another name, or by no authority of -tlsCa"}, /* libnats has other words */
+    {"alert bad certificate", "asks for a certificate that it trusts: -tlsCert and -tlsKey"},
+    {"alert certificate required", "asks for a certificate that it trusts: -tlsCert and -tlsKey"},
+    {"alert unknown ca", "does not trust the authority of -tlsCert"},
+    {"alert certificate expired", "says that -tlsCert has expired"},
+};
+
+const char *pem_peer_does(const char *reason)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (strstr(reason, errors[i].part))
+			return errors[i].does;
+	}
+	return NULL;
+}

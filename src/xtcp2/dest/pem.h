@@ -16,4 +16,7 @@ void pem_free(struct pem_files *pem);
 /* Return the file of authorities that the environment names (SSL_CERT_FILE, as OpenSSL has it), NULL for none. */
 const char *pem_usual_ca(void);
 
+/* Return what the peer does that OpenSSL says this of, "has a certificate ..."; NULL when it is not about certificates. Pure. */
+const char *pem_peer_does(const char *reason);
+
 #endif

@@ -23,9 +23,9 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/own_directory.h"
-#include "base/secret_file.h"
 #include "dest/keep.h"
 #include "dest/maker.h"
+#include "dest/password.h"
 #include "dest/s3_credentials.h"
 #include "dest/s3_upload.h"
 #include "record/encoder.h"
@@ -130,25 +130,6 @@ static void set_host(struct s3_dest *s)
 		snprintf(s->host, sizeof(s->host), "unknown");
 }
 
-/* The first line of -s3SecretKeyFile. */
-static int read_secret(struct s3_dest *s)
-{
-	const char *file = s->io.config->s3_secret_key_file;
-	char why[DEST_WHY_MAX / 2];
-
-	if (!file || !*file)
-		return 0;
-	_cleanup_close_ int fd = secret_file_open(file, why, sizeof(why));
-	ssize_t n = fd < 0 ? -1 : read(fd, s->secret, sizeof(s->secret) - 1);
-	if (n < 0) {
-		dest_why(&s->io, 0, "cannot use -s3SecretKeyFile %s", fd < 0 ? why : file);
-		return -EINVAL;
-	}
-	s->secret[n] = '\0';
-	s->secret[strcspn(s->secret, "\r\n")] = '\0';
-	return s->secret[0] ? 0 : refuse(&s->io, "cannot use -s3SecretKeyFile: its first line is empty");
-}
-
 static const char *text(const char *value)
 {
 	return value ? value : "";
@@ -182,7 +163,8 @@ static int s3_parse(struct dest_io *io, const char *address)
 	io->kept = true;
 	int r = parse_address(s, address);
 	if (r == 0)
-		r = read_secret(s);
+		r = password_read(&s->io, "s3SecretKeyFile", s->io.config->s3_secret_key_file, s->secret,
+				  sizeof(s->secret));
 	if (r == 0)
 		r = set_path(s);
 	if (r < 0)
