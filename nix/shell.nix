@@ -25,6 +25,7 @@ pkgs.mkShell {
     llvmPackages_21.clang
     llvmPackages_21.clang-tools
     mmdebstrap
+    nats-server
     netcat
     nghttp2
     nix

@@ -17,6 +17,7 @@
   lldpd,
   meson,
   mesonEmulatorHook,
+  nats-c,
   nghttp2,
   ninja,
   openssl,
@@ -59,6 +60,7 @@ stdenv.mkDerivation (finalAttrs: {
     libmnl
     liburing
     lldpd
+    nats-c
     nghttp2
     openssl
     protobuf

@@ -76,9 +76,14 @@ PROM_PATH=/m DEBUG_LEVEL=1111 GOMAXPROCS=4'
 @test "what it did without being told is in the file; what cannot be is said" {
   earlier
   [ "$(value dest) $(value marshal) $(value promListen) $(value reconcileFrequency)" = 'kafka:redpanda-0:9092 protobufList :9088 6h' ]
-  earlier -dest nats:nats:4222 -marshal humanize -nltimeout 0 -netlinkers 100 -deserializers= -kafkaCompression gzip
+  earlier -dest nats:nats:4222 -topic t.x
+  [ "$(value dest) $(value topic)" = 'nats:nats:4222 t.x' ]
+  grep -q -- '-dest: the subject -topic needs a stream of JetStream' said
+  earlier -dest nsq:nsqd:4150 -topic t
+  [ "$(value dest)" = 'http://nsqd:4151/pub?topic=t' ]
+  earlier -dest valkey:valkey:6379 -marshal humanize -nltimeout 0 -netlinkers 100 -deserializers= -kafkaCompression gzip
   [ "$(value dest) $(value marshal) $(value nltimeout) $(value netlinkers) $(value deserializers)" = 'null text 1000 64 none' ]
-  grep -q -- '-dest: no counterpart: there is no destination nats:' said
+  grep -q -- '-dest: no counterpart: there is no destination valkey:' said
   grep -q -- '-netlinkers: 100 is taken as 64' said
   grep -q -- '-kafkaCompression: gzip is not offered' said
   earlier --columns=hostname,tcpInfoRtt -marshal csv -ioUring -dest=null

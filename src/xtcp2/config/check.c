@@ -61,6 +61,17 @@ static int check_tls(const struct config *c, char *error, size_t size)
 
 	if (!*c->tls_cert != !*c->tls_key)
 		return config_error(error, size, "-tlsCert and -tlsKey: give both or none");
+	bool nats = strncmp(c->dest, "nats:", 5) == 0;
+	if (!nats && (c->dest_tls || *c->dest_user || *c->nats_credentials_file))
+		return config_error(error, size, "-%s: is for -dest nats:HOST:PORT",
+				    c->dest_tls	    ? "destTls"
+				    : *c->dest_user ? "destUser"
+						    : "natsCredentialsFile");
+	if (nats && *c->dest_user && !*c->dest_password_file)
+		return config_error(error, size, "-destUser: needs -destPasswordFile");
+	if (nats && !c->dest_tls && (*c->tls_ca || *c->tls_cert))
+		return config_error(error, size, "-%s: nats: uses it with -destTls",
+				    *c->tls_ca ? "tlsCa" : "tlsCert");
 	if (strncmp(c->dest, "kafka:", 6) != 0 || !(*c->tls_ca || *c->tls_cert) || *c->kafka_config_file)
 		return 0;
 	properties_add_text(&p, c->kafka_config, why, sizeof(why));

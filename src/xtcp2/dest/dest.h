@@ -31,7 +31,7 @@
 struct envelope {
 	struct envelope *next; /* link of the queue that holds it */
 	struct buf body;
-	uint64_t mark; /* for the destination while it holds the envelope */
+	uint64_t mark; /* the destination's own, 0 at first; an envelope that is tried again keeps it */
 	uint32_t rows;
 	uint32_t header; /* bytes of a header line at the start of the body */
 	uint32_t skip;	 /* bytes at the start that the last send left out: 0 or `header` */
@@ -58,7 +58,7 @@ struct dest_config {
 	uint32_t write_files;		   /* -destWriteFiles: copies of the first N envelopes kept on disk */
 	const char *capture_path;	   /* directory of the copies */
 	int64_t look_up_ns; /* interval between look-ups of the name in udp:; 0 for the default */
-	const char *topic;  /* Kafka */
+	const char *topic;  /* Kafka; the subject of NATS, the key of Valkey */
 	const char *kafka_compression;
 	const char *kafka_config; /* "key=value;key=value", the form of -kafkaConfig; NULL or "" for none */
 	const char *columns;	  /* of Parquet; NULL or "" for all */
@@ -75,7 +75,10 @@ struct dest_config {
 	const char *file_sync;			 /* "none", "file", "envelope"; NULL for "file" */
 	uint64_t parquet_group_bytes;		 /* of envelopes in a row group; 0 for the default */
 	int64_t parquet_group_every_ns;		 /* longest time that rows are gathered; 0 for the default */
-	const char *tls_ca, *tls_cert, *tls_key; /* files, for http and Kafka; NULL or "" for none */
+	const char *tls_ca, *tls_cert, *tls_key; /* files; NULL or "" for none */
+	/* NATS and Valkey; NULL or "" for none. */
+	const char *dest_user, *dest_password_file, *nats_credentials_file;
+	bool dest_tls;
 };
 
 /*

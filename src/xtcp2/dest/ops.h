@@ -79,7 +79,7 @@ struct dest_ops {
 
 extern const struct dest_ops dest_null_ops, dest_stdout_ops, dest_stderr_ops, dest_file_ops, dest_files_ops;
 extern const struct dest_ops dest_udp_ops, dest_unixgram_ops, dest_tcp_ops, dest_unix_ops;
-extern const struct dest_ops dest_http_ops, dest_kafka_ops, dest_s3_ops;
+extern const struct dest_ops dest_http_ops, dest_kafka_ops, dest_s3_ops, dest_nats_ops;
 
 /* Set the reason of a failure; append err (errno, or 0) as text. */
 void dest_why(struct dest_io *io, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -97,6 +97,8 @@ int64_t dest_deadline(struct dest_io *io, int64_t deadline_ns);
 /* Return an eventfd that interrupts the thread's sleep when written (8 bytes),
  * and one that is readable from dest_stop() on. */
 int dest_wake_fd(struct dest_io *io);
+/* Interrupt the thread's sleep. Any thread. */
+void dest_wake(struct dest_io *io);
 int dest_stop_fd(struct dest_io *io);
 
 /* End DEST_TAKEN with DEST_SENT, DEST_LOST, DEST_SPLIT, or DEST_RETRY to queue it again in front. Sending thread. */

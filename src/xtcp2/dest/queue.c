@@ -89,6 +89,7 @@ void envelope_pool_put(struct envelope_pool *pool, struct envelope *e)
 		buf_free(&e->cuts);
 	e->rows = e->header = e->skip = e->rows_end = 0;
 	e->copied = false;
+	e->mark = 0;
 	pthread_mutex_lock(&pool->lock);
 	bool keep = e->body.cap <= ENVELOPE_POOL_BODY_BYTES && pool->count < ENVELOPE_POOL_COUNT &&
 		    pool->bytes + e->body.cap <= ENVELOPE_POOL_BYTES;

@@ -21,6 +21,8 @@ const struct dest_scheme dest_table[] = {
     {"https", "https://HOST[:PORT]/PATH", "one POST per envelope, over TLS", &dest_http_ops},
     {"kafka", "kafka:HOST:PORT[,HOST:PORT...]", "one message per envelope on -topic", &dest_kafka_ops},
     {"s3", "s3://BUCKET[/PREFIX]", "objects of an S3 store, from a spool on disk", &dest_s3_ops},
+    {"nats", "nats:HOST:PORT[,HOST:PORT...]",
+     "one message per envelope on the subject -topic of a JetStream stream", &dest_nats_ops},
     {NULL},
 };
 

@@ -372,6 +372,11 @@ int dest_wake_fd(struct dest_io *io)
 	return io->dest->wake_fd;
 }
 
+void dest_wake(struct dest_io *io)
+{
+	dest_signal(io->dest->wake_fd);
+}
+
 int dest_stop_fd(struct dest_io *io)
 {
 	return io->dest->stop_fd;

@@ -156,6 +156,18 @@ static void take_s3(struct migration *m, size_t i)
 	take(m, i, "marshal", "parquet");
 }
 
+/* nsq:HOST:PORT: nsqd takes messages over HTTP, too, at another port. */
+static void take_nsq(struct migration *m, size_t i, const char *address)
+{
+	const char *topic = *given(m, "topic") ? given(m, "topic") : "xtcp";
+	char dest[600];
+
+	snprintf(dest, sizeof(dest), "http://%.*s:4151/pub?topic=%s", (int)(strrchr(address, ':') - address),
+		 address, topic);
+	take(m, i, "dest", dest);
+	note(m, i, "records go to nsqd over HTTP: the port is that of its -http-address, 4151 by default");
+}
+
 static void take_dest(struct migration *m, size_t i, const char *value)
 {
 	char text[200];
@@ -164,8 +176,14 @@ static void take_dest(struct migration *m, size_t i, const char *value)
 		take_s3(m, i);
 		return;
 	}
+	if (strncmp(value, "nsq:", strlen("nsq:")) == 0 && strchr(value + strlen("nsq:"), ':')) {
+		take_nsq(m, i, value + strlen("nsq:"));
+		return;
+	}
 	if (has_scheme(value)) {
 		take(m, i, "dest", value);
+		if (strncmp(value, "nats:", strlen("nats:")) == 0)
+			note(m, i, "the subject -topic needs a stream of JetStream, which confirms messages");
 		if (credentials_present(value))
 			note(m, i,
 			     "the file holds a password: keep it from others, or use -destPasswordFile");
