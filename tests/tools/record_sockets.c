@@ -43,6 +43,9 @@
 /* The longest wait for a state. */
 #define WAIT_NS (20 * NS_PER_SEC)
 
+/* A segment of the connection that waits in a queue fits the bucket of that. */
+#define QUEUED_MSS 500
+
 /* Of a TCP segment with timestamps. */
 #define HEADER 32
 
@@ -142,11 +145,12 @@ static void fast_open(int to, const struct sockaddr_in *address)
 	}
 }
 
-static int connection(int to, const struct sockaddr_in *address, const char *name)
+static int connection(int to, const struct sockaddr_in *address, int mss, const char *name)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+	if (fd < 0 || (mss && setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss)) < 0) ||
+	    connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
 		die(name);
 	own(fd, name);
 	own(accept4(to, NULL, NULL, SOCK_CLOEXEC), name);
@@ -191,20 +195,20 @@ static int peer(void)
 /* Segments that are lost: all of them, some that came again, and one in front of others that arrive. */
 static void losses(int to, const struct sockaddr_in *address)
 {
-	int one = 1, fd = connection(to, address, "all lost");
+	int one = 1, fd = connection(to, address, 0, "all lost");
 
 	lose(peer(), 0);
 	write_all(fd, 100000);
 	WAIT_UNTIL(info_of(fd).tcpi_retransmits >= 2);
 
-	fd = connection(to, address, "lost and repeated");
+	fd = connection(to, address, 0, "lost and repeated");
 	lose(peer(), 0);
 	write_all(fd, 4000);
 	WAIT_UNTIL(info_of(fd).tcpi_total_retrans > 0);
 	setsockopt(peer(), SOL_SOCKET, SO_DETACH_FILTER, &one, sizeof(one));
 	WAIT_UNTIL(info_of(fd).tcpi_unacked == 0);
 
-	fd = connection(to, address, "the first lost");
+	fd = connection(to, address, 0, "the first lost");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	lose(peer(), HEADER + 1000);
 	write_all(fd, 1000);
@@ -218,7 +222,7 @@ static void losses(int to, const struct sockaddr_in *address)
  */
 static void queued(int fd)
 {
-	if (tool("tc qdisc add dev lo root netem delay 1000s 2>/dev/null"))
+	if (tool("tc qdisc add dev lo root tbf rate 1kbit burst 2kb limit 10mb 2>/dev/null"))
 		write_all(fd, 300000);
 }
 
@@ -471,7 +475,7 @@ static void describe(const struct sample *s, char *text, size_t size)
 			 s->slot.kind == WALK_FULL	? "whole"
 			 : s->slot.kind == WALK_REQUEST ? "request"
 							: "small",
-			 *s->slot.ulp ? ", subflow" : "", msg.idiag_state);
+			 s->slot.kind == WALK_FULL && *s->slot.ulp ? ", subflow" : "", msg.idiag_state);
 }
 
 static void print_sample(const struct layout *l, const struct sample *s, const char *name)
@@ -530,7 +534,7 @@ int main(void)
 	own(to, "fast open listener");
 	fast_open(to, &address);
 	losses(to, &address);
-	int slow = connection(to, &address, "queued below");
+	int slow = connection(to, &address, QUEUED_MSS, "queued below");
 	population_make(&population);
 	queued(slow);
 	w->nets->after = 0;

@@ -50,6 +50,10 @@ static const struct {
     {"lost and repeated", "tcp_info_total_retrans"},
     {"the first lost", "tcp_info_sacked"},
     {"the first lost", "tcp_info_rcv_ooopack"},
+    {"queued below", "sk_mem_info_wmem_alloc", .rare = true},
+    {"kTLS", "ulp_name", .rare = true},
+    {"dctcp", "dctcp_info_enabled", .rare = true},
+    {"vegas", "vegas_info_rtt", .rare = true},
     {"bbr", "bbr_info_cwnd_gain", .rare = true},
 };
 
@@ -357,7 +361,7 @@ static void replay(const char *series)
 
 static void test_recordings(void **state)
 {
-	static const char *const series[] = {"6.18"};
+	static const char *const series[] = {"6.18", "7.3", "6.1"};
 
 	if (!READABLE)
 		skip(); /* a layout has the places of bits as this machine does not count them */
