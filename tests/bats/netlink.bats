@@ -248,6 +248,16 @@ E
 E
 }
 
+@test "no socket that lives is missed or doubled while others come and go, whether looked up or dumped" {
+  # The nightly workflow makes 1,000 polls.
+  for flags in "" -netlinkLookups; do
+    # shellcheck disable=SC2086
+    LIMIT=5 LIMIT_ENDS=1 run timeout 120 "$BATS_TEST_DIRNAME/../bench/churn" 1000 100 -source netlink $flags
+    [[ ${lines[-1]} =~ ^([0-9]+)\ polls\ .*\ 200\ sockets\ that\ stayed:\ 0\ records\ missing,\ 0\ double$ ]]
+    [ "${BASH_REMATCH[1]}" -ge 3 ]
+  done
+}
+
 @test "udp_receiver_server counts the records of each envelope" {
   receiver=$(bin udp_receiver_server)
   export receiver
