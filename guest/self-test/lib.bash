@@ -44,6 +44,12 @@ wait_for() {
   done
 }
 
+# take WORD: has it alone from here on, beside the checks whose header says "# alone: WORD", until let_go.
+take() {
+  exec {taken}>"$XTCP2_LOCKS/$1" && flock "$taken"
+}
+let_go() { exec {taken}>&-; }
+
 # http_answer FD: the body of the HTTP/1.0 answer that FD gives; closes it, and fails unless the status is 200.
 http_answer() {
   local fd=$1 status line

@@ -264,6 +264,22 @@ check() {
   [[ ${lines[-1]} == "overall PASS" ]]
 }
 
+@test "checks that need a word run side by side, beside none that has it alone or takes it" {
+  export ran=$BATS_TEST_TMPDIR/ran
+  mkdir -p "$BATS_TEST_TMPDIR/bin" "$ran" && printf '#!/bin/sh\necho "$@"\n' >"$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  chmod +x "$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  cp -r guest/self-test "$BATS_TEST_TMPDIR/st" && rm "$BATS_TEST_TMPDIR"/st/checks.d/*
+  check A $'# alone: nothing\n# needs: daemon' 'until [ -e $ran/B.began ]; do :; done'
+  check B $'# alone: polls\n# needs: daemon timer' 'until [ -e $ran/A.ended ] && [ -e $ran/D.began ]; do :; done'
+  check C '# alone: timer daemon' '[ -e $ran/A.ended ] && [ -e $ran/B.ended ]'
+  check D '# alone: nothing' '[ ! -e $ran/C.began ]'
+  # One takes what the other has from its begin.
+  check E '# alone: nothing' '. $XTCP2_SELF_TEST/lib.bash; until [ -e $ran/F.began ]; do :; done; take namespaces; [ -e $ran/F.ended ]'
+  check F '# alone: namespaces' 'read -rt 0.3 <> <(:); [ ! -e $ran/E.ended ]'
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$BATS_TEST_TMPDIR/st/self-test" A B C D
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$BATS_TEST_TMPDIR/st/self-test" E F
+}
+
 @test "a check that leaves a process behind fails, and the process is ended" {
   mkdir -p "$BATS_TEST_TMPDIR/bin" && printf '#!/bin/sh\necho "$@"\n' >"$BATS_TEST_TMPDIR/bin/xtcp2-report"
   chmod +x "$BATS_TEST_TMPDIR/bin/xtcp2-report"
@@ -278,8 +294,9 @@ check() {
   PATH=$BATS_TEST_TMPDIR/bin:$PATH run -0 "$BATS_TEST_TMPDIR/st/self-test" ENDS
 }
 
-@test "what a check must have alone is one of the words that the self-test knows" {
-  strange=$(grep -rhE '^# alone: ' guest/self-test/checks.d | grep -vxE '# alone: (nothing|(namespaces|polls)( (namespaces|polls))*)' || :)
+@test "what a check must have alone, or needs, is one of the words that the self-test knows" {
+  words='(daemon|namespaces|polls|sockets|timer)'
+  strange=$(grep -rhE '^# (alone|needs): ' guest/self-test/checks.d | grep -vxE "# alone: nothing|# (alone|needs): $words( $words)*" || :)
   [ -z "$strange" ] || { echo "$strange"; false; }
 }
 
