@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -61,9 +62,22 @@ static void enter(int fd)
 		die("setns: %s", strerror(errno));
 }
 
+/* Make the namespace's population. setns(2) is for the thread alone, and for what it runs. */
+static void *populate(void *data)
+{
+	struct space *s = data;
+
+	enter(s->fd);
+	population_make(&s->population);
+	return NULL;
+}
+
+/* All at once: making a population is waiting for losses, timers and full buffers. */
 static void make_spaces(char *list)
 {
+	pthread_t threads[NAMESPACES_MAX];
 	char path[256], *save;
+	int r;
 
 	for (char *name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
 		struct space *s = &spaces[space_count];
@@ -75,10 +89,12 @@ static void make_spaces(char *list)
 		s->fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (s->fd < 0)
 			die("%s: %s", path, strerror(errno));
-		enter(s->fd);
-		population_make(&s->population);
-		enter(home);
 	}
+	for (size_t i = 0; i < space_count; i++)
+		if ((r = pthread_create(&threads[i], NULL, populate, &spaces[i])))
+			die("pthread_create: %s", strerror(r));
+	for (size_t i = 0; i < space_count; i++)
+		pthread_join(threads[i], NULL);
 }
 
 /* The whole file; the caller frees it. */

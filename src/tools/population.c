@@ -36,7 +36,7 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-static struct population *p;
+static _Thread_local struct population *p; /* the one that this thread makes */
 
 __attribute__((noreturn)) static void die(const char *what)
 {

@@ -54,12 +54,31 @@ const struct record_row *record_table_row(size_t i)
 	return &rows[i];
 }
 
+/* The column of a field. Where it was found last is tried first: a comparison asks for the same fields of each record. */
+static size_t column_of(const char *field)
+{
+	static struct {
+		const char *field;
+		size_t column;
+	} found[1024];
+	size_t slot = (uintptr_t)field / 4 % ARRAY_SIZE(found);
+
+	if (found[slot].field == field && found[slot].column < columns &&
+	    !strcmp(header[found[slot].column], field))
+		return found[slot].column;
+	for (size_t i = 0; i < columns; i++) {
+		if (strcmp(header[i], field) != 0)
+			continue;
+		found[slot].field = field;
+		found[slot].column = i;
+		return i;
+	}
+	die("the daemon has no column %s", field);
+}
+
 const char *record_cell(const struct record_row *row, const char *field)
 {
-	for (size_t i = 0; i < columns; i++)
-		if (!strcmp(header[i], field))
-			return row->cell[i];
-	die("the daemon has no column %s", field);
+	return row->cell[column_of(field)];
 }
 
 const struct record_row *record_of(const char *netns, uint64_t cookie)
