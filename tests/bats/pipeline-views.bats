@@ -13,11 +13,14 @@ setup_file() {
 
 teardown_file() { pipe_down; }
 
-setup() { sql 'TRUNCATE TABLE xtcp.xtcp_flat_records'; }
+setup() {
+  sql 'TRUNCATE TABLE xtcp.xtcp_flat_records'
+  NOW=$(date +%s)
+}
 
-# Inserts the JSON lines of standard input: what jq makes of the expression $1, with `at(S)` for the time S seconds ago.
+# Inserts the JSON lines of standard input: what jq makes of the expression $1, with `at(S)` for S seconds before NOW.
 records() {
-  jq -nc "def at(s): (now - s | floor | tostring) + \"000000000\";
+  jq -nc "def at(s): ($NOW - s | tostring) + \"000000000\";
           def record: {schema_version: 1, hostname: \"h\", run_id: 5, inet_diag_msg_state: 1, tcp_info_len: 232} + .;
           $1" >"$BATS_TEST_TMPDIR/rows"
   http --fail-with-body --data-binary "@$BATS_TEST_TMPDIR/rows" \
@@ -30,15 +33,17 @@ answer() { sql "$1" | tr '\t' ' ' | paste -sd ';'; }
 @test "sockets_now is the last poll of each host, not that of a poll on its way" {
   records '
     (range(1; 4) as $poll | range(10) | {poll: $poll, timestamp_ns: at(60 - $poll * 10), inet_diag_msg_socket_cookie: .} | record),
-    # The newest has just begun.
-    (range(3) | {poll: 4, timestamp_ns: at(0), inet_diag_msg_socket_cookie: .} | record),
+    # The newest has just begun: by a clock that is ahead, so that it has for as long as the test takes.
+    (range(3) | {poll: 4, timestamp_ns: at(-600), inet_diag_msg_socket_cookie: .} | record),
     # Another host, with one poll only; a third one has been silent for hours; records of an earlier version say no poll.
-    (range(7) | {hostname: "new", run_id: 6, poll: 1, timestamp_ns: at(0), inet_diag_msg_socket_cookie: .} | record),
+    (range(7) | {hostname: "new", run_id: 6, poll: 1, timestamp_ns: at(-600), inet_diag_msg_socket_cookie: .} | record),
     (range(5) | {hostname: "silent", run_id: 7, poll: 9, timestamp_ns: at(20000), inet_diag_msg_socket_cookie: .} | record),
     (range(5) | {hostname: "h", run_id: 5, event: 1, timestamp_ns: at(1), inet_diag_msg_socket_cookie: (. + 100)} | record)'
   [ "$(answer 'SELECT hostname, count(), min(poll) = max(poll), max(poll) FROM xtcp.sockets_now GROUP BY 1 ORDER BY 1')" = 'h 10 1 3;new 7 1 1' ]
-  # The same later, when it is whole; a new run counts from 1 and is newer nevertheless.
-  records '(range(4) | {poll: 4, timestamp_ns: at(10), inet_diag_msg_socket_cookie: .} | record),
+  # A newer one that is whole; a new run counts from 1 and is newer nevertheless.
+  records '(range(4) | {poll: 5, timestamp_ns: at(10), inet_diag_msg_socket_cookie: .} | record)'
+  [ "$(answer 'SELECT run_id, count(), max(poll) FROM xtcp.sockets_now WHERE hostname = '"'h'"' GROUP BY 1')" = '5 4 5' ]
+  records '
     (range(2) | {run_id: 8, poll: 1, timestamp_ns: at(8), inet_diag_msg_socket_cookie: .} | record)'
   [ "$(answer 'SELECT run_id, count(), max(poll) FROM xtcp.sockets_now WHERE hostname = '"'h'"' GROUP BY 1')" = '8 2 1' ]
   # Sorted and counted by people as the table sockets is.
@@ -62,8 +67,8 @@ answer() { sql "$1" | tr '\t' ' ' | paste -sd ';'; }
   snapshot() { echo "SELECT groupArray((c, r)) FROM (SELECT inet_diag_msg_socket_cookie AS c, rtt_ms AS r FROM $1 ORDER BY c)"; }
   local second='[(0,1),(1,1),(2,2),(3,1),(5,1),(7,7)]'
   [ "$(answer "$(snapshot xtcp.sockets_now)")" = '[(1,3),(2,3),(3,3)]' ]
-  [ "$(answer "$(snapshot 'xtcp.sockets_at(at = now() - INTERVAL 75 SECOND)')")" = "$second" ]
-  [ "$(answer "$(snapshot 'xtcp.sockets_at(at = now() - INTERVAL 95 SECOND)')")" = '[(0,1),(1,1),(2,1),(3,1),(4,1),(5,1)]' ]
+  [ "$(answer "$(snapshot "xtcp.sockets_at(at = toDateTime($NOW - 75))")")" = "$second" ]
+  [ "$(answer "$(snapshot "xtcp.sockets_at(at = toDateTime($NOW - 95))")")" = '[(0,1),(1,1),(2,1),(3,1),(4,1),(5,1)]' ]
   answer 'SELECT snapshot, count() FROM xtcp.snapshots(since = now() - INTERVAL 200 SECOND, until = now()) GROUP BY 1 ORDER BY 1' >"$BATS_TEST_TMPDIR/polls"
   [ "$(cat "$BATS_TEST_TMPDIR/polls")" = '1 6;2 6;3 6;4 3' ]
   [ "$(answer 'SELECT poll, full_poll, ended, sockets_said FROM xtcp.polls ORDER BY poll')" = '1 1 1 6;2 1 1 6;3 1 1 6;4 4 1 3' ]

@@ -58,12 +58,10 @@ FROM xtcp.xtcp_flat_records
 WHERE event != 1 AND poll > 0
 GROUP BY hostname, run_id, poll;
 
--- The sockets of each host's last poll. A poll that began less than 5 s ago may still be on its way: then it is the one before.
--- Hosts whose last record is 90 minutes older than the newest of all are not there; -fullEvery is at most 60.
-CREATE OR REPLACE VIEW xtcp.sockets_now AS
-WITH
-    (SELECT least(max(timestamp_ns), now64(9, 'UTC')) FROM xtcp.xtcp_flat_records) AS newest,
-    last AS
+-- The sockets of each host's last poll that had begun after `since` and ended by `until`. One that may still be on its way
+-- yields to the one before: it has not said that it ended, and its last record is younger than `calm`.
+CREATE OR REPLACE VIEW xtcp.sockets_as_of AS
+WITH last AS
     (
         SELECT
             hostname,
@@ -78,49 +76,13 @@ WITH
                 poll,
                 any(poll - since_full) AS full_poll,
                 max(timestamp_ns) AS end,
-                max(event) = 3 OR end < now64(9, 'UTC') - INTERVAL 5 SECOND AS settled
-            FROM xtcp.xtcp_flat_records
-            WHERE event != 1 AND poll > 0 AND timestamp_ns > newest - INTERVAL 90 MINUTE
-            GROUP BY hostname, run_id, poll
-        )
-        GROUP BY hostname
-    )
-SELECT * EXCEPT (run, first_poll, last_poll)
-FROM
-(
-    SELECT s.*, last.run, last.first_poll, last.last_poll
-    FROM xtcp.sockets_and_gone AS s
-    INNER JOIN last ON s.hostname = last.hostname AND s.run_id = last.run
-    WHERE s.event IN (0, 2) AND s.poll BETWEEN last.first_poll AND last.last_poll AND s.time > newest - INTERVAL 90 MINUTE
-    ORDER BY s.poll DESC
-    LIMIT 1 BY s.hostname, s.inet_diag_msg_socket_cookie
-)
-WHERE event = 0;
-
--- The same for a moment of the past: FROM xtcp.sockets_at(at = now() - INTERVAL 1 DAY). Of each host the last poll that had
--- ended by then, and had begun not more than 90 minutes before.
-CREATE OR REPLACE VIEW xtcp.sockets_at AS
-WITH last AS
-    (
-        SELECT
-            hostname,
-            argMax(run_id, end) AS run,
-            argMax(poll, end) AS last_poll,
-            argMax(full_poll, end) AS first_poll
-        FROM
-        (
-            SELECT
-                hostname,
-                run_id,
-                poll,
-                any(poll - since_full) AS full_poll,
-                max(timestamp_ns) AS end
+                max(event) = 3 OR end <= {calm:DateTime64(9)} AS settled
             FROM xtcp.xtcp_flat_records
             WHERE event != 1 AND poll > 0
-                AND timestamp_ns > {at:DateTime64(9)} - INTERVAL 90 MINUTE
-                AND timestamp_ns < {at:DateTime64(9)} + INTERVAL 1 MINUTE
+                AND timestamp_ns > {since:DateTime64(9)}
+                AND timestamp_ns < {until:DateTime64(9)} + INTERVAL 1 MINUTE
             GROUP BY hostname, run_id, poll
-            HAVING end <= {at:DateTime64(9)}
+            HAVING end <= {until:DateTime64(9)}
         )
         GROUP BY hostname
     )
@@ -131,11 +93,28 @@ FROM
     FROM xtcp.sockets_and_gone AS s
     INNER JOIN last ON s.hostname = last.hostname AND s.run_id = last.run
     WHERE s.event IN (0, 2) AND s.poll BETWEEN last.first_poll AND last.last_poll
-        AND s.time > {at:DateTime64(9)} - INTERVAL 90 MINUTE AND s.time <= {at:DateTime64(9)}
+        AND s.time > {since:DateTime64(9)} AND s.time <= {until:DateTime64(9)}
     ORDER BY s.poll DESC
     LIMIT 1 BY s.hostname, s.inet_diag_msg_socket_cookie
 )
 WHERE event = 0;
+
+-- The sockets of each host's last poll. A poll that began less than 5 s ago may still be on its way: then it is the one before.
+-- Hosts whose last record is 90 minutes older than the newest of all are not there; -fullEvery is at most 60. A clock
+-- that is ahead does not hide its host.
+CREATE OR REPLACE VIEW xtcp.sockets_now AS
+SELECT * FROM xtcp.sockets_as_of(
+    since = (SELECT least(max(timestamp_ns), now64(9, 'UTC')) FROM xtcp.xtcp_flat_records) - INTERVAL 90 MINUTE,
+    until = toDateTime64('2200-01-01 00:00:00', 9, 'UTC'),
+    calm = now64(9, 'UTC') - INTERVAL 5 SECOND);
+
+-- The same for a moment of the past: FROM xtcp.sockets_at(at = now() - INTERVAL 1 DAY). Of each host the last poll that had
+-- ended by then, and had begun not more than 90 minutes before.
+CREATE OR REPLACE VIEW xtcp.sockets_at AS
+SELECT * FROM xtcp.sockets_as_of(
+    since = {at:DateTime64(9)} - INTERVAL 90 MINUTE,
+    until = {at:DateTime64(9)},
+    calm = {at:DateTime64(9)});
 
 -- Every snapshot in a span of time, whole also of a daemon with -changed: FROM xtcp.snapshots(since = ..., until = ...). A row
 -- is one socket in the poll `snapshot`; `time` is when it was sent, earlier if it has not changed since.
