@@ -114,6 +114,9 @@ all_same() {
   # Sums over several columns, and one group by itself.
   sql "SELECT quantilesDDMerge(0.01, 0.5, 0.9, 0.99)(rtt)[2] > 1000 FROM xtcp.minutes_to_sum($SPAN) WHERE port = 443 AND remote = '198.51.100.0/24'" | grep -x 1
   [ "$(sql "SELECT uniqExact(remote), min(rtt_p99_ms >= rtt_p50_ms) FROM xtcp.minutes($SPAN) WHERE hostname = 'h1'")" = $'3\t1' ]
+  # A condition reaches every table that is read: it decides how much of it is.
+  [ "$(sql "EXPLAIN SELECT * FROM xtcp.minutes($SPAN) WHERE hostname = 'h1'" | grep -c 'filter column: .*hostname = ')" = 3 ]
+  [ "$(sql "SELECT count() FROM xtcp.minutes_by(by = 'port', $SPAN) WHERE name = '443'")" = 7 ]
   run sql "SELECT * FROM xtcp.minutes_by(by = 'ports', $SPAN)"
   [ "$status" -ne 0 ]
   grep -F 'by is hostname, container, remote or port' <<<"$output"

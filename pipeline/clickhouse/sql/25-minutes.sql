@@ -146,50 +146,56 @@ INNER JOIN
 WHERE minute >= toStartOfMinute({since:DateTime});
 
 -- Both tables as one, for sums over any columns: sum() of the counters, quantilesDDMerge(0.01, 0.5, 0.9, 0.99)(rtt) of the state.
+-- A union and no join: a condition on these columns reaches the tables.
 CREATE OR REPLACE VIEW xtcp.minutes_to_sum AS
 SELECT
     minute,
     hostname,
     container,
-    replaceOne(toString(remote), '::ffff:', '') || if(startsWith(toString(remote), '::ffff:'), '/24', '/48') AS remote,
+    replaceOne(toString(prefix), '::ffff:', '') || if(startsWith(toString(prefix), '::ffff:'), '/24', '/48') AS remote,
     port,
-    sockets,
-    records,
-    bytes_sent,
-    bytes_received,
-    bytes_retransmitted,
-    retransmits,
-    rtt
+    sum(sockets) AS sockets,
+    sum(records) AS records,
+    sum(bytes_sent) AS bytes_sent,
+    sum(bytes_received) AS bytes_received,
+    sum(bytes_retransmitted) AS bytes_retransmitted,
+    sum(retransmits) AS retransmits,
+    quantilesDDMergeState(0.01, 0.5, 0.9, 0.99)(rtt) AS rtt
 FROM
 (
     SELECT
         minute,
         hostname,
         container,
-        remote,
+        remote AS prefix,
         port,
         count() AS sockets,
+        0 AS records,
         sum(bytes_sent) AS bytes_sent,
         sum(bytes_received) AS bytes_received,
         sum(bytes_retransmitted) AS bytes_retransmitted,
-        sum(retransmits) AS retransmits
+        sum(retransmits) AS retransmits,
+        quantilesDDStateIf(0.01, 0.5, 0.9, 0.99)(0::UInt32, 0) AS rtt
     FROM xtcp.minutes_by_socket(since = {since:DateTime}, until = {until:DateTime})
     GROUP BY minute, hostname, container, remote, port
-) AS traffic
-FULL OUTER JOIN
-(
+    UNION ALL
     SELECT
         minute,
         hostname,
         container,
-        remote,
+        remote AS prefix,
         port,
-        sum(records) AS records,
-        quantilesDDMergeState(0.01, 0.5, 0.9, 0.99)(rtt) AS rtt
+        0,
+        records,
+        0,
+        0,
+        0,
+        0,
+        rtt
     FROM xtcp.xtcp_minutes
     WHERE minute BETWEEN toStartOfMinute({since:DateTime}) AND {until:DateTime}
-    GROUP BY minute, hostname, container, remote, port
-) AS times USING (minute, hostname, container, remote, port);
+)
+GROUP BY minute, hostname, container, prefix, port;
 
 -- For people: one row per minute and group of connections.
 CREATE OR REPLACE VIEW xtcp.minutes AS
