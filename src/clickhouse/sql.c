@@ -278,3 +278,42 @@ bool sql_names_files(const char *text, size_t len)
 	}
 	return word;
 }
+
+/* Set the value of a literal in single quotes, or of a word where it may be one. Return whether it is one of these. */
+static bool take_argument(struct lexer *lx, bool word, struct str *value)
+{
+	struct token t = next_token(lx);
+
+	if (word && t.kind == TOKEN_WORD) {
+		*value = str_range(t.begin, t.end);
+		return true;
+	}
+	if (t.kind != TOKEN_QUOTED || *t.begin != '\'' || t.end - t.begin < 2 ||
+	    memchr(t.begin, '\\', (size_t)(t.end - t.begin)))
+		return false;
+	*value = str_range(t.begin + 1, t.end - 1);
+	return true;
+}
+
+static bool take_character(struct lexer *lx, char c)
+{
+	struct token t = next_token(lx);
+
+	return t.kind == TOKEN_OTHER && *t.begin == c;
+}
+
+bool sql_next_file(const char *text, size_t len, size_t *pos, struct str *path, struct str *format)
+{
+	struct lexer lx = lexer_of(text, *pos, len);
+
+	for (struct token t = next_token(&lx); t.kind != TOKEN_END; t = next_token(&lx)) {
+		struct lexer ahead = lx;
+		if (is_keyword(&t, "FILE") && take_character(&ahead, '(') &&
+		    take_argument(&ahead, false, path) && take_character(&ahead, ',') &&
+		    take_argument(&ahead, true, format)) {
+			*pos = (size_t)(ahead.p - text);
+			return true;
+		}
+	}
+	return false;
+}
