@@ -84,8 +84,8 @@ static void parse(struct options *o, int argc, char **argv)
 		o->reader_password = reader_password;
 	flags_parse(
 	    flags, argc, argv,
-	    "the ClickHouse engine with the tables of xtcp2, over HTTP; -data is needed. `xtcp2-clickhouse query` asks "
-	    "it");
+	    "the ClickHouse engine with the tables of xtcp2, over HTTP; -data is needed\n\nCommands:\n"
+	    "  query  ask it a query, or open its directory for one");
 	if (!*o->data) {
 		fprintf(stderr, "xtcp2-clickhouse: -data DIR is needed: where is the database to be kept?\n");
 		exit(EXIT_USAGE);

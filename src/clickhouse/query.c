@@ -242,8 +242,9 @@ static void parse(struct options *o, const char **format, const char **recording
 	    {"server", FLAG_STRING, &o->listen, "the server's HOST:PORT"},
 	    {"format", FLAG_STRING, format,
 	     "auto is a table on a terminal and TabSeparated in a pipe; table, tsv, csv, json (one object per line), "
-	     "vertical, or any format of ClickHouse. FORMAT in the statement wins"},
-	    {"insert", FLAG_STRING, recording,
+	     "vertical, or any format of ClickHouse. FORMAT in the statement wins",
+	     .choices = "auto|table|tsv|csv|json|vertical"},
+	    {"insert", FLAG_FILE, recording,
 	     "recording in protobufList, gzip and zstd included, to insert before the statement runs; \"\" for none"},
 	    {"user", FLAG_STRING, &o->user,
 	     "user that asks; the password of default is $XTCP2_CLICKHOUSE_PASSWORD, that of " SERVICE_READER

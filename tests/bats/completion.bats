@@ -35,6 +35,10 @@ CASES=(
   'xtcp2ctl set-p|set-poll-frequency'
   'xtcp2ctl reconfigure -file rec|recording.jsonl'
   'xtcp2-vmrun -machine mic|microvm'
+  'xtcp2-clickhouse que|query'
+  'xtcp2-clickhouse query -ins|-insert'
+  'xtcp2-clickhouse query -format vert|vertical'
+  'xtcp2-clickhouse query -data rec|recording.jsonl'
   'xtcp2-tcp-server -por|-port'
 )
 
