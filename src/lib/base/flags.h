@@ -28,7 +28,7 @@ struct flag {
 	enum flag_type type;
 	void *value; /* holds the default; set in place; NULL or negative: none is shown */
 	const char *help;
-	const char *choices; /* "auto|kvm|tcg"; with FLAG_STRING the words that are told, any other is taken as well */
+	const char *choices; /* "auto|kvm|tcg"; of a FLAG_STRING words to tell, which takes any other */
 };
 
 /*
