@@ -21,6 +21,7 @@ pkgs.mkShell {
     iproute2
     jq
     kmod
+    libmaxminddb
     lldpd
     llvmPackages_21.clang
     llvmPackages_21.clang-tools

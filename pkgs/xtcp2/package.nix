@@ -11,6 +11,7 @@
   jansson,
   libbpf,
   libcap_ng,
+  libmaxminddb,
   libmicrohttpd,
   libmnl,
   liburing,
@@ -56,6 +57,7 @@ stdenv.mkDerivation (finalAttrs: {
     jansson
     libbpf
     libcap_ng
+    libmaxminddb
     libmicrohttpd
     libmnl
     liburing

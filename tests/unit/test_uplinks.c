@@ -396,8 +396,12 @@ static void the_end_does_not_wait(void **state)
 	struct uplink_facts facts = {0};
 
 	impostor_open(&s);
-	const struct uplinks_options options = {
-	    .nic = true, .lldp = true, .lldp_socket = s.path, .interfaces = "lo", .count = 2};
+	const struct uplinks_options options = {.nic = true,
+						.lldp = true,
+						.lldp_socket = s.path,
+						.interfaces = "lo",
+						.count = 2,
+						.every_ns = NS_PER_SEC};
 	struct uplinks *u = uplinks_new(&options);
 	assert_non_null(u);
 	int64_t begin = clock_mono_ns();
@@ -405,7 +409,7 @@ static void the_end_does_not_wait(void **state)
 	if (lldp_built())
 		assert_true(clock_mono_ns() - begin < UPLINKS_ANSWER_NS);
 	u = uplinks_new(&(struct uplinks_options){
-	    .nic = true, .lldp_socket = "", .interfaces = "none, lo,lo", .count = 2});
+	    .nic = true, .lldp_socket = "", .interfaces = "none, lo,lo", .count = 2, .every_ns = NS_PER_SEC});
 	assert_non_null(u);
 	uplinks_copy(u, &facts);
 	uplinks_free(u);

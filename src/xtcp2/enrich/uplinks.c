@@ -154,13 +154,6 @@ static void tick(void *data)
 	pthread_mutex_unlock(&u->lock);
 }
 
-static int64_t within_bounds(int64_t every_ns)
-{
-	return every_ns < UPLINKS_EVERY_MIN_NS	 ? UPLINKS_EVERY_MIN_NS
-	       : every_ns > UPLINKS_EVERY_MAX_NS ? UPLINKS_EVERY_MAX_NS
-						 : every_ns;
-}
-
 static void wait_for_first(struct uplinks *u)
 {
 	int64_t until = clock_mono_ns() + UPLINKS_FIRST_NS;
@@ -189,7 +182,7 @@ struct uplinks *uplinks_new(const struct uplinks_options *options)
 	u->interfaces = strdup(options->interfaces);
 	int r = u->lldp_socket && u->interfaces ? 0 : -ENOMEM;
 	if (r == 0)
-		r = ticker_start(&u->ticker, "uplinks", within_bounds(options->every_ns), tick, u);
+		r = ticker_start(&u->ticker, "uplinks", options->every_ns, tick, u);
 	if (r < 0) {
 		uplinks_free(u);
 		errno = -r;

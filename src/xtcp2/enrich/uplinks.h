@@ -19,13 +19,10 @@
 #include "base/clock.h"
 #include "enrich/uplink.h"
 
-#define UPLINKS_KEEP_NS	     (120 * NS_PER_SEC)
+#define UPLINKS_KEEP_NS	  (120 * NS_PER_SEC)
 /* Time for the answers of lldpd. */
-#define UPLINKS_ANSWER_NS    (2 * NS_PER_SEC)
-#define UPLINKS_FIRST_NS     (500 * NS_PER_MS)
-/* Bounds of the interval, which is that of the polls otherwise. */
-#define UPLINKS_EVERY_MIN_NS NS_PER_SEC
-#define UPLINKS_EVERY_MAX_NS (30 * NS_PER_SEC)
+#define UPLINKS_ANSWER_NS (2 * NS_PER_SEC)
+#define UPLINKS_FIRST_NS  (500 * NS_PER_MS)
 
 struct uplinks;
 
@@ -34,7 +31,7 @@ struct uplinks_options {
 	const char *lldp_socket; /* copied */
 	const char *interfaces;	 /* names with commas between them, "" to find them; copied */
 	size_t count;		 /* 1 to UPLINKS_MAX */
-	int64_t every_ns;	 /* between two readings, within the bounds */
+	int64_t every_ns;	 /* between two readings */
 };
 
 /* Start the thread and wait for its first reading for a while. NULL with errno. */

@@ -145,6 +145,8 @@ struct close_sender *close_sender_new(const struct config *config, const struct 
 	    config->frequency_ns < CLOSE_SENDER_FLUSH_NS ? config->frequency_ns : CLOSE_SENDER_FLUSH_NS;
 	pthread_mutex_init(&c->lock, NULL);
 	int r = shipper_init(&c->shipper, config, dest, error, sizeof(error));
+	if (r == 0)
+		r = shipper_set_asn(&c->shipper, source->asn);
 	if (r == 0) {
 		record_constants(&c->record, config);
 		c->config = config;

@@ -17,7 +17,7 @@
 
 struct close_sender;
 
-/* Start the thread; config, events, dest and the uplinks of source are borrowed. NULL with errno, logged. */
+/* Start the thread; config, events, dest, and uplinks and asn of source are borrowed. NULL with errno, logged. */
 struct close_sender *close_sender_new(const struct config *config, const struct source_config *source,
 				      struct close_events *events, struct dest *dest);
 /* Submit the waiting records and join the thread. The sender stays valid until it is freed. NULL is fine. */

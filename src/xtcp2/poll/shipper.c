@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "dest/dest.h"
+#include "enrich/asn.h"
 #include "enrich/uplinks.h"
 #include "filter/filter.h"
 #include "poll/changes.h"
@@ -183,6 +184,8 @@ static int shipper_emit(struct record_sink *sink, struct record *record)
 {
 	struct shipper *s = (struct shipper *)sink;
 
+	if (s->asn)
+		asn_to_record(s->asn, record);
 	bool wanted = !s->filter || filter_match(s->filter, record);
 
 	if (s->tally)
@@ -245,8 +248,15 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 	return r;
 }
 
+int shipper_set_asn(struct shipper *s, struct asn *asn)
+{
+	s->asn = asn ? asn_cache_new(asn) : NULL;
+	return !asn || s->asn ? 0 : -ENOMEM;
+}
+
 void shipper_free(struct shipper *s)
 {
+	asn_cache_free(s->asn);
 	dest_envelope_put(s->dest, s->envelope);
 	encoder_free(&s->encoder);
 	filter_free(s->filter);
@@ -258,6 +268,8 @@ uint64_t shipper_flush(struct shipper *s)
 {
 	submit(s);
 	tap_flush(s);
+	if (s->asn)
+		asn_cache_flush(s->asn);
 	uint64_t shipped = s->shipped;
 	stat_add(STAT_RECORDS, shipped);
 	stat_add(STAT_RECORDS_SAMPLED_OUT, s->sampled_out);

@@ -11,6 +11,8 @@
 #include "poll/poll.h"
 #include "record/encoder.h"
 
+struct asn;
+struct asn_cache;
 struct changes;
 struct dest;
 struct envelope;
@@ -34,6 +36,7 @@ struct shipper {
 	struct dest *dest;
 	struct encoder encoder;
 	struct filter *filter;	   /* -filter; NULL for none */
+	struct asn_cache *asn;	   /* -asnFile; NULL for none */
 	struct changes *changes;   /* -changed: borrowed; NULL for none */
 	struct buf room;	   /* for its fingerprints */
 	struct envelope *envelope; /* being filled; NULL between envelopes */
@@ -59,6 +62,8 @@ struct shipper {
  * in error (size bytes), or -ENOMEM.
  */
 int shipper_init(struct shipper *s, const struct config *config, struct dest *dest, char *error, size_t size);
+/* Tell the autonomous system of remote addresses from now on. NULL for asn does nothing. 0 or -ENOMEM. */
+int shipper_set_asn(struct shipper *s, struct asn *asn);
 /* Set the tap; NULL removes it and discards the rows it has not got yet. */
 void shipper_set_tap(struct shipper *s, struct poll_tap *tap);
 /* Free the shipper; its unsubmitted envelope goes back to the destination. A zeroed shipper is fine. */

@@ -225,6 +225,9 @@ static int worker_start(struct worker *w, unsigned number, const struct config *
 	record_constants(&w->record, config);
 	w->config = config;
 	w->uplinks = source_config->uplinks;
+	r = shipper_set_asn(&w->shipper, source_config->asn);
+	if (r < 0)
+		return r;
 	w->source = w->pool->ops->create(source_config, number);
 	if (!w->source)
 		return -errno;

@@ -4,8 +4,8 @@
  *
  * The number of threads is constant: the main thread (this loop: timers, inotify,
  * signals, HTTP, gRPC), -netlinkers workers, one destination thread, and one each with
- * -closeEvents, -enrichContainer, -criSocket, -enrichNic or -enrichLldp, and -hiddenThreads or -hiddenSockets. The
- * main thread never waits for the network; slow work is done by the others.
+ * -closeEvents, -enrichContainer, -criSocket, -asnFile, -enrichNic or -enrichLldp, and -hiddenThreads or -hiddenSockets.
+ * The main thread never waits for the network; slow work is done by the others.
  * parts.c starts and ends the parts.
  */
 #include "run/daemon.h"

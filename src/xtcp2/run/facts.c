@@ -4,10 +4,23 @@
 #include <errno.h>
 #include <string.h>
 
+#include "enrich/asn.h"
+#include "enrich/asn_db.h"
 #include "enrich/lldp.h"
 #include "enrich/uplinks.h"
 #include "run/refusal.h"
 #include "run/state.h"
+
+/* Facts that come from elsewhere are read anew as often as sockets, within these bounds. */
+#define FACTS_EVERY_MIN_NS NS_PER_SEC
+#define FACTS_EVERY_MAX_NS (30 * NS_PER_SEC)
+
+static int64_t facts_every(const struct config *c)
+{
+	return c->frequency_ns < FACTS_EVERY_MIN_NS   ? FACTS_EVERY_MIN_NS
+	       : c->frequency_ns > FACTS_EVERY_MAX_NS ? FACTS_EVERY_MAX_NS
+						      : c->frequency_ns;
+}
 
 int daemon_uplinks_start(struct daemon *d)
 {
@@ -23,7 +36,7 @@ int daemon_uplinks_start(struct daemon *d)
 	    .lldp_socket = c->lldpd_socket,
 	    .interfaces = c->uplink_interfaces,
 	    .count = c->uplink_count,
-	    .every_ns = c->frequency_ns,
+	    .every_ns = facts_every(c),
 	};
 	d->source.uplinks = uplinks_new(&options);
 	return d->source.uplinks ? 0 : refuse("enrichNic", ": %s", strerror(errno));
@@ -32,4 +45,25 @@ int daemon_uplinks_start(struct daemon *d)
 void daemon_uplinks_stop(struct daemon *d)
 {
 	uplinks_free(d->source.uplinks);
+}
+
+int facts_asn_open(const struct config *c, struct asn **asn)
+{
+	*asn = NULL;
+	if (!*c->asn_file)
+		return 0;
+	if (!asn_db_built())
+		return refuse("asnFile", ": this build has no libmaxminddb");
+	*asn = asn_new(c->asn_file, facts_every(c));
+	return *asn ? 0 : refuse("asnFile", ": %s", strerror(errno));
+}
+
+int daemon_asn_start(struct daemon *d)
+{
+	return facts_asn_open(d->config, &d->source.asn);
+}
+
+void daemon_asn_stop(struct daemon *d)
+{
+	asn_free(d->source.asn);
 }

@@ -261,6 +261,7 @@ static const struct part {
     {"namespaces", namespaces_start, .stop = namespaces_stop},
     {"source", start_source},
     {"uplinks", daemon_uplinks_start, .stop = daemon_uplinks_stop},
+    {"autonomous systems", daemon_asn_start, .stop = daemon_asn_stop},
     {"owners", daemon_owners_start, .stop = daemon_owners_stop},
     {"sender", start_sender, .stop = stop_sender, .noticed = true},
     {"poll", start_poll, end_poll, stop_poll},

@@ -10,7 +10,9 @@
 #include "base/clock.h"
 #include "base/input.h"
 #include "base/log.h"
+#include "enrich/asn.h"
 #include "poll/shipper.h"
+#include "run/facts.h"
 #include "run/ledger.h"
 #include "run/setup.h"
 #include "run/syscalls.h"
@@ -58,10 +60,16 @@ static int replay_into(const struct config *config, FILE *f, const struct source
 	record_constants(record, config);
 	record->hostname = str_of(config->hostname); /* the capture's host is not this one */
 	record->run_id = 0;			     /* the same capture gives the same records */
-	int r = replay_stream(f, config->replay, &source->decode, record, &shipper.sink, result, error,
-			      sizeof(error));
+	struct asn *asn;
+	int r = facts_asn_open(config, &asn);
+	if (r == 0)
+		r = shipper_set_asn(&shipper, asn);
+	if (r == 0)
+		r = replay_stream(f, config->replay, &source->decode, record, &shipper.sink, result, error,
+				  sizeof(error));
 	shipper_flush(&shipper);
 	shipper_free(&shipper);
+	asn_free(asn);
 	if (r < 0)
 		log_err("replay", "%s", error[0] ? error : strerror(-r));
 	return r;

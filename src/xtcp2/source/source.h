@@ -15,6 +15,7 @@
 #include "record/decode.h"
 #include "record/record.h"
 
+struct asn;
 struct attributor;
 struct capture;
 struct known_sockets;
@@ -34,6 +35,7 @@ struct source_config {
 	const char *
 	    filter; /* the kernel leaves out what it can; NULL or empty for nothing. Checked, borrowed during create() */
 	const struct attributor *attributor; /* whose the sockets are; NULL for unasked. Not owned */
+	struct asn *asn;		     /* tells of remote addresses; NULL for unasked. Not owned */
 	struct uplinks *uplinks;	     /* go into each record; NULL for unasked. Not owned */
 	struct capture *capture;	     /* raw bytes go here as well; NULL for none. Not owned */
 	struct known_sockets *known; /* what was read is remembered here; NULL for nothing. Not owned */
