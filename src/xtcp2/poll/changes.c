@@ -170,9 +170,18 @@ bool changes_take(struct changes *c, struct record *r, struct buf *room)
 	return send;
 }
 
-static bool is_other(const struct known *k, void *cookie)
+/* Free the slot and close the gap behind it, so that every search still ends where it has to. */
+static void forget(struct part *p, struct known *slot)
 {
-	return k->cookie != *(uint64_t *)cookie;
+	size_t mask = ((size_t)1 << p->order) - 1;
+
+	*slot = (struct known){0};
+	p->count--;
+	for (size_t i = (size_t)(slot - p->slots + 1) & mask; p->slots[i].cookie; i = (i + 1) & mask) {
+		struct known moved = p->slots[i];
+		p->slots[i] = (struct known){0};
+		*find(p, moved.cookie) = moved;
+	}
 }
 
 void changes_forget(struct changes *c, uint64_t cookie)
@@ -182,8 +191,9 @@ void changes_forget(struct changes *c, uint64_t cookie)
 	if (!cookie)
 		return;
 	pthread_mutex_lock(&p->lock);
-	if (p->slots && find(p, cookie)->cookie && !rebuild(p, p->order, is_other, &cookie))
-		__atomic_store_n(&c->full, true, __ATOMIC_RELAXED);
+	struct known *k = p->slots ? find(p, cookie) : NULL;
+	if (k && k->cookie)
+		forget(p, k);
 	pthread_mutex_unlock(&p->lock);
 }
 
