@@ -16,7 +16,7 @@
 
 /*
  * The library belongs to the package of lldpd, which sends frames once it is installed: so xtcp2 does not need it to start, and
- * loads it when it is asked for. LLDPCTL_DIRECTORY is where it was at build time, for systems without a common place.
+ * loads it when it is asked for. LLDPCTL_DIRECTORY is where it was at build time, "" for a place where the loader looks by itself.
  */
 #define LLDPCTL_NAME "liblldpctl.so.4"
 
@@ -49,7 +49,7 @@ static int load(char reason[static LLDP_REASON_MAX])
 	if (handle)
 		return 0;
 	handle = dlopen(LLDPCTL_NAME, RTLD_NOW | RTLD_LOCAL);
-	if (!handle)
+	if (!handle && *LLDPCTL_DIRECTORY)
 		handle = dlopen(LLDPCTL_DIRECTORY "/" LLDPCTL_NAME, RTLD_NOW | RTLD_LOCAL);
 	if (!handle) {
 		snprintf(reason, LLDP_REASON_MAX, "%s", dlerror());
