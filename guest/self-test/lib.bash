@@ -95,6 +95,15 @@ grew() {
   [ "${now:-0}" -gt "$1" ]
 }
 
+# wait_above DESCRIPTION NUMBER value NAME|count FUNCTION VARIABLE: until the daemon's number is above this one. One process asks
+# for it again and again; wait_for with grew begins three for each question.
+wait_above() {
+  local metric=("$4")
+  [ "$3" = value ] || metric=(xtcp_counts "function=\"$4\"" "variable=\"$5\"")
+  echo "waiting for $1"
+  xtcp2-report above "$XTCP2_METRICS" "${2:-0}" "${metric[@]}" || fail "cannot wait for $1"
+}
+
 # started_namespaces, ended_namespaces: how many the daemon has seen come and go.
 started_namespaces() { count netNamespaceInstance start; }
 ended_namespaces() { count netNamespaceInstance complete; }

@@ -29,6 +29,7 @@
 #include "base/standard_fds.h"
 #include "base/suggest.h"
 #include "vmrun/crc32c.h"
+#include "vmrun/metric.h"
 #include "vmrun/result_line.h"
 
 #define STATE_FILE_DEFAULT "/run/xtcp2-report.state"
@@ -335,6 +336,19 @@ static int cmd_artifact(char **args, int n)
 	return send_artifact(args[0], args[1]);
 }
 
+/* The labels are the last arguments, which end with a NULL. */
+static int cmd_above(char **args, int n)
+{
+	char *end;
+	double bound = strtod(args[1], &end);
+
+	if (end == args[1] || *end)
+		return fail("not a number:", args[1], EINVAL) + 1;
+	return metric_wait_above(args[0], bound, args[2], args + 3) < 0
+		   ? fail("above expects an address such as 127.0.0.1:9088, not", args[0], EINVAL) + 1
+		   : 0;
+}
+
 /* `name_arg` and `verdict_arg`: the argument (from 1) that is a name or PASS|FAIL; 0 for none. */
 static const struct command {
 	const char *name, *args;
@@ -350,6 +364,7 @@ static const struct command {
     {"overall", "PASS|FAIL [REASON]", 1, 2, 0, 1, cmd_overall},
     {"bye", "", 0, 0, 0, 0, cmd_bye},
     {"artifact", "NAME FILE", 2, 2, 1, 0, cmd_artifact},
+    {"above", "ADDRESS NUMBER METRIC [LABEL ...]", 3, 16, 0, 0, cmd_above},
 };
 
 static int usage(FILE *to, int status)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # xtcp2-report where no host listens: the sentinel goes to standard output.
 
+bats_require_minimum_version 1.5.0
 load lib
 
 setup() {
@@ -56,4 +57,22 @@ setup() {
   run "$REPORT" -help
   [ "$status" -eq 0 ]
   [[ $output == usage:* ]]
+}
+
+# A stand-in for a daemon: its number grows when the file does.
+@test "report: above waits until the sum of a metric's samples is above the number" {
+  local dir=$BATS_TEST_TMPDIR/www port waiting
+  port=$(free_port) && mkdir "$dir"
+  run -2 "$REPORT" above nowhere 1 a
+  [[ $output == *"above expects an address such as 127.0.0.1:9088, not nowhere"* ]]
+  "$REPORT" above "127.0.0.1:$port" 5 a_total 'kind="x"' &
+  waiting=$!
+  printf 'a_total{kind="x"} 5\na_total{kind="y"} 9\n' >"$dir/metrics"
+  python3 -m http.server --directory "$dir" --bind 127.0.0.1 "$port" >"$dir.log" 2>&1 &
+  # It has asked, and more than once.
+  wait_for 20 eval '[ "$(grep -c "GET /metrics" "$dir.log")" -ge 2 ]'
+  kill -0 "$waiting"
+  printf 'a_total{kind="x",more="1"} 3\na_total{kind="x"} 3\n' >"$dir/new" && mv "$dir/new" "$dir/metrics"
+  wait "$waiting"
+  kill %%
 }

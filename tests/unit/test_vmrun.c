@@ -13,6 +13,7 @@
 #include "vmrun/events.h"
 #include "vmrun/flavor.h"
 #include "vmrun/judge.h"
+#include "vmrun/metric.h"
 #include "vmrun/ports.h"
 #include "vmrun/result_line.h"
 
@@ -566,6 +567,23 @@ static void test_artifacts(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void test_metric_sums(void **state)
+{
+	static const char text[] = "# HELP a_total a_total 7\n"
+				   "a_total 1\n"
+				   "a_total{kind=\"x y\"} 2\n"
+				   "a_total_more 100\n"
+				   "a_total{kind=\"z\",other=\"x\"} 4.5e1";
+	char *const none[] = {NULL}, *const kind[] = {"kind=\"x y\"", NULL},
+		    *const both[] = {"kind=\"z\"", "other=\"x\"", NULL};
+
+	assert_true(metric_sum(text, "a_total", none) == 48);
+	assert_true(metric_sum(text, "a_total", kind) == 2);
+	assert_true(metric_sum(text, "a_total", both) == 45);
+	assert_true(metric_sum(text, "a", none) == 0);
+	assert_true(metric_sum("", "a_total", none) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -587,6 +605,7 @@ int main(void)
 	    cmocka_unit_test(test_flavors),
 	    cmocka_unit_test(test_usernet),
 	    cmocka_unit_test(test_artifacts),
+	    cmocka_unit_test(test_metric_sums),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
