@@ -76,10 +76,14 @@ DECODE_FIXED(decode_cgroup, CGROUP, uint64_t v)
 /* The two bytes are bit-fields of one bit, which the record has as a little-endian machine has them. */
 static bool decode_sockopt(struct decoder *d, const struct attr *a)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint32_t v = a->payload[0] | (uint32_t)a->payload[1] << 8;
+#else
 	uint32_t v = 0;
 
 	for (unsigned i = 0; i < 16; i++)
 		v |= BITS(a->payload[i / 8], i % 8, 1) << i;
+#endif
 	d->r->sock_opt = v;
 	d->r->sections |= RECORD_HAS(SOCKOPT);
 	return true;

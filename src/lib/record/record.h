@@ -75,6 +75,14 @@ enum record_event {
  */
 struct record_sink {
 	int (*emit)(struct record_sink *sink, struct record *record);
+	/* The record of the socket with this cookie comes soon: begin to load what it will take. NULL: nothing to load. */
+	void (*expect)(struct record_sink *sink, uint64_t cookie);
 };
+
+static inline void record_expect(struct record_sink *sink, uint64_t cookie)
+{
+	if (sink->expect)
+		sink->expect(sink, cookie);
+}
 
 #endif

@@ -9,8 +9,11 @@
 #include "base/hash.h"
 #include "stats/stats.h"
 
-/* log2 of the places of an empty reading; they double when half of them are taken. */
+/* log2 of the places of an empty reading. */
 #define ORDER_MIN 10
+
+/* Places that are taken when their number doubles, of 8: a search ends soon, as sockets have neighbouring inodes. */
+#define TAKEN_MAX 7
 
 struct process {
 	uint32_t pid;
@@ -142,7 +145,7 @@ int owner_table_socket(struct owner_table *t, uint32_t inode)
 		stat_add(STAT_OWNER_EVICTED, 1);
 		return 0;
 	}
-	if (2 * (r->used + 1) > (size_t)1 << r->order) {
+	if (8 * (r->used + 1) > (size_t)TAKEN_MAX << r->order) {
 		if (grow(r) < 0)
 			return -ENOMEM;
 		h = place_of(r, inode);

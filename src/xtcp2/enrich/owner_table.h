@@ -9,7 +9,7 @@
  * still has its owner. Of several processes the one with the lowest number is named, the others are counted, as with
  * enrich/owners.h, which finds owners where no source tells them.
  *
- * Limits: the sockets that the table was made for, 16 bytes each and twice as many places; what is beyond has no
+ * Limits: the sockets that the table was made for, 16 bytes each and up to twice as many places; what is beyond has no
  * owner and is counted.
  */
 #include <stdbool.h>

@@ -219,6 +219,14 @@ static int shipper_emit(struct record_sink *sink, struct record *record)
 	return 0;
 }
 
+static void shipper_expect(struct record_sink *sink, uint64_t cookie)
+{
+	struct shipper *s = (struct shipper *)sink;
+
+	if (s->tally)
+		tally_expect(s->tally, cookie);
+}
+
 void shipper_mark(struct shipper *s, struct record *mark)
 {
 	/* What the tap gets of the envelope is one piece. */
@@ -232,6 +240,7 @@ int shipper_init(struct shipper *s, const struct config *config, struct dest *de
 {
 	*s = (struct shipper){
 	    .sink.emit = shipper_emit,
+	    .sink.expect = shipper_expect,
 	    .dest = dest,
 	    .modulus = config->modulus,
 	    .flush_rows = config->envelope_flush_rows ? config->envelope_flush_rows : ENVELOPE_FLUSH_ROWS,

@@ -250,6 +250,17 @@ static int take_control(struct attempt *a, const struct nlmsghdr *h)
 	}
 }
 
+/* Begin to load what the next socket of the batch will take. */
+static void expect_next(const struct attempt *a, const struct nl_walk *walk)
+{
+	const struct nlmsghdr *h = walk->p;
+
+	if (walk->left < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+		return;
+	const struct inet_diag_msg *m = NLMSG_DATA(h);
+	record_expect(a->sink, m->id.idiag_cookie[0] | (uint64_t)m->id.idiag_cookie[1] << 32);
+}
+
 /* Handle one batch. 0 to go on, -errno of the dump, or the error of emit() with *stop set. */
 static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *stop)
 {
@@ -264,6 +275,7 @@ static int walk_batch(struct attempt *a, const uint8_t *data, size_t len, bool *
 			continue;
 		}
 		interrupted |= (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+		expect_next(a, &walk);
 		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY || h->nlmsg_type == TCPDIAG_GETSOCK) {
 			r = netlink_take_socket(a, h);
 			*stop = r < 0;

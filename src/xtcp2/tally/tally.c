@@ -295,6 +295,11 @@ static void add_traffic(struct tally_figures *f, const struct traffic_delta *d)
 	f->listen_drops += d->listen_drops;
 }
 
+void tally_expect(const struct tally_part *p, uint64_t cookie)
+{
+	traffic_expect(p->tally->traffic, cookie);
+}
+
 void tally_add(struct tally_part *p, const struct record *r, bool counted)
 {
 	struct traffic_delta delta = traffic_add(p->tally->traffic, r);

@@ -105,6 +105,9 @@ void tally_free(struct tally *t);
 /* Add a part: for one worker, which alone uses it during a poll. NULL with errno. Main thread, between polls. */
 struct tally_part *tally_part_new(struct tally *t);
 
+/* Begin to load what tally_add() of the socket with this cookie will look at. */
+void tally_expect(const struct tally_part *part, uint64_t cookie);
+
 /*
  * Add a socket to the part. A record that is not `counted` (-filter does not take it) is only remembered, so that
  * what it did until then does not count once it is. The worker of the part; does not block, allocates for new

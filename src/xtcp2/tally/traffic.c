@@ -22,22 +22,22 @@
 
 #define NS_PER_US 1000
 
-/* One socket: a cache line. */
+/* One socket. Hosts with many sockets hold many of these: a listener's only count shares its place. */
 struct reading {
 	uint64_t cookie; /* 0: free */
-	uint64_t sent_bytes, retransmitted_bytes, received_bytes;
-	uint32_t sent_segments, retransmitted_segments, received_segments, listen_drops;
+	uint64_t sent_bytes, retransmitted_bytes;
+	uint64_t received_bytes; /* of a listener: what it has dropped */
+	uint32_t sent_segments, retransmitted_segments, received_segments;
 	uint32_t poll; /* that saw it last; 0: forgotten, its place stays taken */
-	uint32_t unused[3];
 };
-_Static_assert(sizeof(struct reading) == 64, "one cache line");
+_Static_assert(sizeof(struct reading) == 48, "as small as it can be");
 
 struct shard {
 	pthread_mutex_t lock;
-	struct reading *slots;
-	uint32_t order;	 /* log2 of the number of slots, while there are any */
-	uint32_t used;	 /* slots taken */
-	uint32_t purged; /* the poll in which the gone were removed last */
+	struct reading *slots; /* atomic, as is order, for traffic_expect() */
+	uint32_t order;	       /* log2 of the number of slots, while there are any */
+	uint32_t used;	       /* slots taken */
+	uint32_t purged;       /* the poll in which the gone were removed last */
 } __attribute__((aligned(64)));
 
 struct traffic {
@@ -91,10 +91,16 @@ void traffic_end(struct traffic *t, bool complete)
 	__atomic_store_n(&t->complete, t->poll, __ATOMIC_RELAXED);
 }
 
-/* The slot of the cookie, or the free one where it belongs. The upper bits of the hash chose the shard. */
+/* Where a search for the cookie begins. The upper bits of the hash chose the shard. */
+static size_t slot_number(uint64_t cookie, uint32_t order)
+{
+	return hash_slot(cookie, SHARD_ORDER + order) & (((size_t)1 << order) - 1);
+}
+
+/* The slot of the cookie, or the free one where it belongs. */
 static struct reading *slot_of(struct reading *slots, uint32_t order, uint64_t cookie)
 {
-	size_t mask = ((size_t)1 << order) - 1, at = hash_slot(cookie, SHARD_ORDER + order) & mask;
+	size_t mask = ((size_t)1 << order) - 1, at = slot_number(cookie, order);
 
 	while (slots[at].cookie && slots[at].cookie != cookie)
 		at = (at + 1) & mask;
@@ -127,8 +133,8 @@ static void rebuild(struct shard *s, uint32_t poll, uint32_t complete)
 			*slot_of(slots, order, r->cookie) = *r;
 	}
 	free(s->slots);
-	s->slots = slots;
-	s->order = order;
+	__atomic_store_n(&s->slots, slots, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->order, order, __ATOMIC_RELAXED);
 	s->used = (uint32_t)stay;
 }
 
@@ -176,7 +182,7 @@ static struct reading reading_of(const struct record *r)
 		now.received_segments = r->tcp_info_segs_in;
 	}
 	if (r->sections & RECORD_HAS(SKMEMINFO) && is_listener(r))
-		now.listen_drops = r->sk_mem_info_drops;
+		now.received_bytes = r->sk_mem_info_drops;
 	return now;
 }
 
@@ -196,8 +202,13 @@ static uint64_t grown64(uint64_t now, uint64_t before)
 	return now >= before ? now - before : now;
 }
 
-static struct traffic_delta difference(const struct reading *now, const struct reading *before)
+static struct traffic_delta difference(const struct record *r, const struct reading *now,
+				       const struct reading *before)
 {
+	if (is_listener(r))
+		return (struct traffic_delta){
+		    .listen_drops = grown32((uint32_t)now->received_bytes, (uint32_t)before->received_bytes),
+		};
 	return (struct traffic_delta){
 	    .sent_bytes = grown64(now->sent_bytes, before->sent_bytes),
 	    .retransmitted_bytes = grown64(now->retransmitted_bytes, before->retransmitted_bytes),
@@ -205,7 +216,6 @@ static struct traffic_delta difference(const struct reading *now, const struct r
 	    .sent_segments = grown32(now->sent_segments, before->sent_segments),
 	    .retransmitted_segments = grown32(now->retransmitted_segments, before->retransmitted_segments),
 	    .received_segments = grown32(now->received_segments, before->received_segments),
-	    .listen_drops = grown32(now->listen_drops, before->listen_drops),
 	};
 }
 
@@ -219,7 +229,7 @@ static struct traffic_delta unknown(const struct traffic *t, const struct record
 	if (!__atomic_load_n(&t->complete, __ATOMIC_RELAXED) || is_listener(r) ||
 	    (int64_t)lifetime_least_us(r) * NS_PER_US > clock_mono_ns() - complete_ns)
 		return delta;
-	delta = difference(now, &(struct reading){0});
+	delta = difference(r, now, &(struct reading){0});
 	delta.first = true;
 	return delta;
 }
@@ -233,6 +243,18 @@ static bool has_counts(const struct record *r)
 static struct shard *shard_of(struct traffic *t, uint64_t cookie)
 {
 	return &t->shards[hash_slot(cookie, SHARD_ORDER)];
+}
+
+void traffic_expect(const struct traffic *t, uint64_t cookie)
+{
+	const struct shard *s = &t->shards[hash_slot(cookie, SHARD_ORDER)];
+	/* Another thread may replace the table meanwhile: then a line is loaded in vain. */
+	uintptr_t slots = (uintptr_t)__atomic_load_n(&s->slots, __ATOMIC_RELAXED);
+	uint32_t order = __atomic_load_n(&s->order, __ATOMIC_RELAXED);
+	uintptr_t slot = slots + slot_number(cookie, order) * sizeof(struct reading);
+
+	__builtin_prefetch((const void *)slot, 1);
+	__builtin_prefetch((const void *)(slot + sizeof(struct reading) - 1), 1);
 }
 
 struct traffic_delta traffic_add(struct traffic *t, const struct record *r)
@@ -254,7 +276,7 @@ struct traffic_delta traffic_add(struct traffic *t, const struct record *r)
 		s->used++;
 		delta = unknown(t, r, &now);
 	} else if (before->poll) {
-		delta = difference(&now, before);
+		delta = difference(r, &now, before);
 	}
 	if (before && (before->poll || !before->cookie))
 		*before = now;
@@ -273,7 +295,7 @@ struct traffic_delta traffic_close(struct traffic *t, const struct record *r)
 	pthread_mutex_lock(&s->lock);
 	struct reading *before = s->slots ? slot_of(s->slots, s->order, now.cookie) : NULL;
 	if (before && before->cookie && before->poll)
-		delta = difference(&now, before);
+		delta = difference(r, &now, before);
 	else if (s->used < t->shard_max && !(before && before->cookie))
 		delta = unknown(t, r, &now);
 	/* A dump that was made before may bring it once more: it has then nothing new. */

@@ -5,7 +5,7 @@
  * Theory of operation
  *
  * tcp_info counts since a connection began. What was added between two polls is the difference to the last
- * reading, which is remembered here, by cookie, in 64 bytes per socket. A socket that was not there in the last
+ * reading, which is remembered here, by cookie, in 48 bytes per socket. A socket that was not there in the last
  * complete poll was born since and is new with all it has; but one from before the first complete poll, or one
  * that is older by its own tcp_info, begins with nothing, as what it has was added some other time. A counter is
  * hence rather too small than too large: it lacks what a connection adds after its last poll, and connections
@@ -39,6 +39,8 @@ void traffic_free(struct traffic *t);
 void traffic_begin(struct traffic *t, int64_t now_ns);
 void traffic_end(struct traffic *t, bool complete);
 
+/* Begin to load what traffic_add() of this cookie will look at. Any thread. */
+void traffic_expect(const struct traffic *t, uint64_t cookie);
 /* Return what the socket has added and remember its reading. Any thread. */
 struct traffic_delta traffic_add(struct traffic *t, const struct record *r);
 /* The same for the last record of a socket that is closed, which is forgotten. Any thread, at any time. */

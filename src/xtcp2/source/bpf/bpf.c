@@ -34,7 +34,7 @@
 /* The program begins no other bucket after this. Few sockets at a time also stay in the processor's cache. */
 #define SLICE_NS (300 * 1000)
 
-/* Sockets from one whose record is made to one whose owner begins to be loaded: some microseconds. */
+/* Sockets from one whose record is made to one whose owner and counts begin to be loaded: some microseconds. */
 #define AHEAD 8
 
 /* Times the list of namespaces is begun anew when the one to go on behind has gone. */
@@ -100,9 +100,11 @@ static int run_slice(struct poll_pass *p)
  * Listeners and bound sockets that lack a cookie get it by a dump of these few in their namespaces: an exact lookup
  * cannot tell those of one port apart. Return true when the slice is worth reading again.
  */
-static bool ask_for_listeners(struct poll_pass *p)
+static bool ask_for_listeners(struct poll_pass *p, uint32_t kind)
 {
 	const struct walker *w = p->source->walker;
+	/* Not both: for bound sockets the kernel goes through all that have a port, connections too. */
+	uint32_t state = kind == WALK_LHASH ? STATE_LISTEN : STATE_BOUND_INACTIVE;
 	uint64_t last = 0;
 	bool asked = false;
 
@@ -117,7 +119,7 @@ static bool ask_for_listeners(struct poll_pass *p)
 		if (!name || !name->ns)
 			continue;
 		p->source->count[STAT_BPF_ASKED]++;
-		asked |= ask_all(name->ns, 1 << STATE_LISTEN | 1 << STATE_BOUND_INACTIVE) == 0;
+		asked |= ask_all(name->ns, UINT32_C(1) << state) == 0;
 	}
 	p->named_cookie = 0; /* the cache of names may have moved */
 	return asked;
@@ -139,7 +141,7 @@ static int read_table(struct poll_pass *p, const struct walk_request *request, b
 		int r = run_slice(p);
 		if (r < 0 || a->gone)
 			return r;
-		if (again && ask_for_listeners(p)) {
+		if (again && ask_for_listeners(p, request->kind)) {
 			again = false;
 			continue;
 		}

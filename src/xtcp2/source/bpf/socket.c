@@ -145,6 +145,7 @@ void pass_prefetch(const struct poll_pass *p, const struct walk_slot *slot)
 {
 	const struct attributor *a = p->source->config.attributor;
 
+	record_expect(p->sink, member_of(&p->source->walker->layout, slot->raw, M_COOKIE));
 	if (a && a->told && slot->kind == WALK_FULL)
 		owner_table_prefetch(a->told, inode_of(&p->source->walker->layout, slot));
 }

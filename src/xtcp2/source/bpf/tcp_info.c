@@ -13,6 +13,7 @@
  */
 #include "source/bpf/tcp_info.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -365,20 +366,38 @@ void skmeminfo_of(const struct layout *l, const struct walk_slot *slot, uint32_t
 	mem[8] = V(DROPS);
 }
 
-uint16_t sockopt_of(const struct layout *l, const struct walk_slot *slot)
+/* The options in the order of struct inet_diag_sockopt, option N in bit N. */
+static uint32_t options_of(const struct layout *l, const struct walk_slot *slot)
 {
 	uint64_t flags = V(INET_FLAGS);
+	uint32_t options = 0;
+
+	if (member_exists(l, M_INET_FLAGS)) {
+		for (unsigned i = 0; i < sizeof(l->inet_flag); i++)
+			options |= (uint32_t)(flags >> l->inet_flag[i] & 1) << i;
+		return options;
+	}
 	const uint64_t old[] = {V(OLD_RECVERR),		V(OLD_IS_ICSK),	     V(OLD_FREEBIND),
 				V(OLD_HDRINCL),		V(OLD_MC_LOOP),	     V(OLD_TRANSPARENT),
 				V(OLD_MC_ALL),		V(OLD_NODEFRAG),     V(OLD_BIND_ADDRESS_NO_PORT),
 				V(OLD_RECVERR_RFC4884), V(OLD_DEFER_CONNECT)};
-	uint8_t bytes[2] = {0};
+	static_assert(sizeof(old) / sizeof(*old) == sizeof(l->inet_flag), "one for each option");
+	for (unsigned i = 0; i < sizeof(l->inet_flag); i++)
+		options |= (uint32_t)(old[i] & 1) << i;
+	return options;
+}
+
+uint16_t sockopt_of(const struct layout *l, const struct walk_slot *slot)
+{
+	uint32_t options = options_of(l, slot);
+	uint8_t bytes[2] = {(uint8_t)options, (uint8_t)(options >> 8)};
 	uint16_t both;
 
-	for (unsigned i = 0; i < sizeof(l->inet_flag); i++) {
-		uint32_t bit = member_exists(l, M_INET_FLAGS) ? flags >> l->inet_flag[i] & 1 : old[i];
-		bytes[i / 8] |= bits_at(bit, i % 8, 1, 8);
-	}
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	bytes[0] = bytes[1] = 0;
+	for (unsigned i = 0; i < 16; i++)
+		bytes[i / 8] |= bits_at(options >> i, i % 8, 1, 8);
+#endif
 	memcpy(&both, bytes, sizeof(both));
 	return both;
 }
