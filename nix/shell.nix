@@ -41,6 +41,7 @@ pkgs.mkShell {
     python3Packages.prometheus-client
     python3Packages.pyflakes
     qemu_kvm
+    redis
     shellcheck
     socat
     statix

@@ -8,6 +8,7 @@
   callPackage,
   cmocka,
   curl,
+  hiredis,
   jansson,
   libbpf,
   libcap_ng,
@@ -54,6 +55,7 @@ stdenv.mkDerivation (finalAttrs: {
   ++ lib.optional (!stdenv.buildPlatform.canExecute stdenv.hostPlatform) mesonEmulatorHook;
   buildInputs = [
     curl
+    hiredis
     jansson
     libbpf
     libcap_ng

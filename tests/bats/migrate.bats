@@ -81,9 +81,11 @@ PROM_PATH=/m DEBUG_LEVEL=1111 GOMAXPROCS=4'
   grep -q -- '-dest: the subject -topic needs a stream of JetStream' said
   earlier -dest nsq:nsqd:4150 -topic t
   [ "$(value dest)" = 'http://nsqd:4151/pub?topic=t' ]
-  earlier -dest valkey:valkey:6379 -marshal humanize -nltimeout 0 -netlinkers 100 -deserializers= -kafkaCompression gzip
+  earlier -dest valkey:valkey:6379
+  [ "$(value dest) $(value valkeyCommand)" = 'valkey:valkey:6379 publish' ]
+  earlier -dest amqp:rabbit:5672 -marshal humanize -nltimeout 0 -netlinkers 100 -deserializers= -kafkaCompression gzip
   [ "$(value dest) $(value marshal) $(value nltimeout) $(value netlinkers) $(value deserializers)" = 'null text 1000 64 none' ]
-  grep -q -- '-dest: no counterpart: there is no destination valkey:' said
+  grep -q -- '-dest: no counterpart: there is no destination amqp:' said
   grep -q -- '-netlinkers: 100 is taken as 64' said
   grep -q -- '-kafkaCompression: gzip is not offered' said
   earlier --columns=hostname,tcpInfoRtt -marshal csv -ioUring -dest=null

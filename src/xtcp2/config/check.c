@@ -53,6 +53,25 @@ int config_settle(struct config *c, char *error, size_t size)
 	return 0;
 }
 
+/* Options of nats: and valkey:. */
+static int check_bus(const struct config *c, char *error, size_t size)
+{
+	bool nats = strncmp(c->dest, "nats:", 5) == 0, valkey = strncmp(c->dest, "valkey:", 7) == 0;
+
+	if (!nats && (c->dest_tls || *c->nats_credentials_file))
+		return config_error(error, size, "-%s: is for -dest nats:HOST:PORT",
+				    c->dest_tls ? "destTls" : "natsCredentialsFile");
+	if (!nats && !valkey && *c->dest_user)
+		return config_error(error, size,
+				    "-destUser: is for -dest nats:HOST:PORT and valkey:HOST:PORT");
+	if (*c->dest_user && !*c->dest_password_file)
+		return config_error(error, size, "-destUser: needs -destPasswordFile");
+	if (nats && !c->dest_tls && (*c->tls_ca || *c->tls_cert))
+		return config_error(error, size, "-%s: nats: uses it with -destTls",
+				    *c->tls_ca ? "tlsCa" : "tlsCert");
+	return 0;
+}
+
 /* The files of TLS come together, and with a destination that reads them. */
 static int check_tls(const struct config *c, char *error, size_t size)
 {
@@ -61,17 +80,6 @@ static int check_tls(const struct config *c, char *error, size_t size)
 
 	if (!*c->tls_cert != !*c->tls_key)
 		return config_error(error, size, "-tlsCert and -tlsKey: give both or none");
-	bool nats = strncmp(c->dest, "nats:", 5) == 0;
-	if (!nats && (c->dest_tls || *c->dest_user || *c->nats_credentials_file))
-		return config_error(error, size, "-%s: is for -dest nats:HOST:PORT",
-				    c->dest_tls	    ? "destTls"
-				    : *c->dest_user ? "destUser"
-						    : "natsCredentialsFile");
-	if (nats && *c->dest_user && !*c->dest_password_file)
-		return config_error(error, size, "-destUser: needs -destPasswordFile");
-	if (nats && !c->dest_tls && (*c->tls_ca || *c->tls_cert))
-		return config_error(error, size, "-%s: nats: uses it with -destTls",
-				    *c->tls_ca ? "tlsCa" : "tlsCert");
 	if (strncmp(c->dest, "kafka:", 6) != 0 || !(*c->tls_ca || *c->tls_cert) || *c->kafka_config_file)
 		return 0;
 	properties_add_text(&p, c->kafka_config, why, sizeof(why));
@@ -199,6 +207,8 @@ int config_check(const struct config *c, char *error, size_t size)
 	if (!*c->dest)
 		return config_error(error, size, "-dest: must not be empty; null discards records");
 	int r = check_files(c, error, size);
+	if (r == 0)
+		r = check_bus(c, error, size);
 	if (r == 0)
 		r = check_tls(c, error, size);
 	return r < 0 ? r : check_grpc(c, error, size);

@@ -111,13 +111,14 @@ static int dest_password(struct config *c, char *error, size_t size)
 	char password[PASSWORD_MAX + 1];
 	_cleanup_(forget) struct buf url = {0};
 
-	/* nats: reads the file itself, as -tlsKey is read. */
-	if (!*c->dest_password_file || strncmp(c->dest, "nats:", 5) == 0)
+	/* These read the file themselves, as -tlsKey is read. */
+	if (!*c->dest_password_file || strncmp(c->dest, "nats:", 5) == 0 ||
+	    strncmp(c->dest, "valkey:", 7) == 0)
 		return 0;
 	const char *authority = strncmp(c->dest, "http", 4) == 0 ? strstr(c->dest, "://") : NULL;
 	size_t user = authority ? strcspn(authority + 3, "@/?#") : 0;
 	if (!authority || authority[3 + user] != '@' || user == 0)
-		return refuse(&s, "-dest must be http://USER@HOST..., https://USER@HOST... or nats:HOST:PORT",
+		return refuse(&s, "-dest must be http://USER@HOST..., https://USER@HOST..., nats: or valkey:",
 			      error, size);
 	if (memchr(authority + 3, ':', user))
 		return refuse(&s, "-dest has a password already", error, size);

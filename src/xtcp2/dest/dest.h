@@ -79,6 +79,8 @@ struct dest_config {
 	/* NATS and Valkey; NULL or "" for none. */
 	const char *dest_user, *dest_password_file, *nats_credentials_file;
 	bool dest_tls;
+	const char *valkey_command; /* "xadd", "lpush", "publish"; NULL for "xadd" */
+	uint64_t valkey_max_length; /* of the stream; 0 for no limit */
 };
 
 /*

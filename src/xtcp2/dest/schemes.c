@@ -23,6 +23,8 @@ const struct dest_scheme dest_table[] = {
     {"s3", "s3://BUCKET[/PREFIX]", "objects of an S3 store, from a spool on disk", &dest_s3_ops},
     {"nats", "nats:HOST:PORT[,HOST:PORT...]",
      "one message per envelope on the subject -topic of a JetStream stream", &dest_nats_ops},
+    {"valkey", "valkey:HOST:PORT", "one command per envelope on the key -topic, of Redis as well",
+     &dest_valkey_ops},
     {NULL},
 };
 

@@ -182,6 +182,10 @@ static void take_dest(struct migration *m, size_t i, const char *value)
 	}
 	if (has_scheme(value)) {
 		take(m, i, "dest", value);
+		if (strncmp(value, "valkey:", strlen("valkey:")) == 0) {
+			take(m, i, "valkeyCommand", "publish");
+			note(m, i, "publishes, as before; -valkeyCommand xadd makes entries that are kept");
+		}
 		if (strncmp(value, "nats:", strlen("nats:")) == 0)
 			note(m, i, "the subject -topic needs a stream of JetStream, which confirms messages");
 		if (credentials_present(value))

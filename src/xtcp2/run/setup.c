@@ -106,6 +106,8 @@ struct dest *setup_dest(const struct config *config)
 	    .dest_password_file = config->dest_password_file,
 	    .nats_credentials_file = config->nats_credentials_file,
 	    .dest_tls = config->dest_tls,
+	    .valkey_command = config->valkey_command,
+	    .valkey_max_length = config->valkey_max_length,
 	    .tls_ca = config->tls_ca,
 	    .tls_cert = config->tls_cert,
 	    .tls_key = config->tls_key,
