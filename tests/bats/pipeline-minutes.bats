@@ -131,7 +131,7 @@ both_closed() { [ "$(sql "SELECT uniqExact(inet_diag_msg_socket_cookie) FROM xtc
   start_daemon -hostname known -closeEvents -marshal protobufList -destPasswordFile "$PASSWORD_FILE" -filter 'sport = :7007 or dport = :7007' \
     -dest "http://default@127.0.0.1:18123/?query=INSERT+INTO+xtcp.xtcp_flat_records_in+FORMAT+ProtobufList"
   start receiver nc -l 127.0.0.1 7007
-  wait_for 20 inside sh -c 'ss -Hltn "sport = :7007" | grep -q .'
+  wait_for 20 inside sh -c 'ss -Hltn "sport = :7007" | grep . >/dev/null'
   head -c 3000000 /dev/zero >"$PIPE/zeros"
   inside nc -N 127.0.0.1 7007 <"$PIPE/zeros"
   wait_for 30 both_closed 'tcp_info_bytes_sent + tcp_info_bytes_received > 0'
