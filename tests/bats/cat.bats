@@ -105,7 +105,7 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
   [[ $stderr == *'is a capture, which `xtcp2 -replay` reads' ]]
   printf 'PAR1 and more' >some.parquet
   run -1 --separate-stderr "$XTCP2" cat some.parquet
-  [[ $stderr == *'is Parquet, which DuckDB, pyarrow and ClickHouse read' ]]
+  [[ $stderr == *'is Parquet, which this program only writes: read it with DuckDB, pyarrow or ClickHouse' ]]
   record jsonl >good
   run -1 --separate-stderr "$XTCP2" cat missing good
   [ "$stderr" = 'xtcp2 cat: missing: No such file or directory' ]
@@ -115,9 +115,25 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
   [ -z "$output" ]
   run -2 "$XTCP2" cat -from nothing good
   [[ $output == *'possible: auto protobufList protoJson protoText jsonl csv tsv text msgpack' ]]
-  run -2 "$XTCP2" cat -marshal parquet good
   run -2 "$XTCP2" cat -columns pid good
   run -2 "$XTCP2" cat -filter 'rtt >' good
+}
+
+@test "Parquet: a file of its own, also without records; a full disk is told" {
+  # What readers make of it: pipeline-parquet.bats.
+  record jsonl >good
+  : >none
+  for input in good none; do
+    "$XTCP2" cat -marshal parquet $input >out.parquet
+    [ "$(head -c 4 out.parquet)$(tail -c 4 out.parquet)" = PAR1PAR1 ]
+  done
+  run -1 bash -c '"$1" cat -marshal parquet good >/dev/full' bash "$XTCP2"
+  [ "$output" = 'xtcp2 cat: stdout: No space left on device' ]
+  # What was read before the damage is in the file.
+  head -n 3 good >cut
+  printf '{"hostname"' >>cut
+  run -1 bash -c '"$1" cat -marshal parquet cut >out.parquet' bash "$XTCP2"
+  [ "$(tail -c 4 out.parquet)" = PAR1 ]
 }
 
 @test "memory does not grow with the recording" {

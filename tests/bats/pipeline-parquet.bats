@@ -98,3 +98,20 @@ PY
   [ "$(sql "SELECT sum(record_counter), count(tcp_info_rtt) FROM file('$PIPE/shared/many.parquet', Parquet) FORMAT CSV")" = "$sum,$rtts" ]
   "${CHECK[@]}" statistics many.parquet many.jsonl
 }
+
+@test "xtcp2 cat writes it, too: the values of jsonl, in several row groups" {
+  # Fields that are absent stay so on the way from jsonl.
+  capture=$BATS_TEST_DIRNAME/../data/equals-kernel-6.18.pcap
+  "$XTCP2" -replay "$capture" -dest "file:$PIPE/shared/one.jsonl" -marshal jsonl 2>log
+  "$XTCP2" cat -marshal parquet one.jsonl >one.parquet
+  values=$("${CHECK[@]}" pyarrow one.parquet one.jsonl)
+  [ "$values" -gt 900 ]
+  [ "$("${CHECK[@]}" duckdb one.parquet one.jsonl)" = "$values" ]
+  "${CHECK[@]}" statistics one.parquet one.jsonl
+  # More rows than a row group has.
+  n=$(wc -l <one.jsonl)
+  for _ in {1..1000}; do cat one.jsonl; done | "$XTCP2" cat -marshal parquet >cat.parquet
+  "$READERS/bin/python" -c 'import duckdb, pyarrow.parquet as pq
+print(pq.ParquetFile("cat.parquet").metadata.num_row_groups, duckdb.sql("SELECT count(*) FROM \"cat.parquet\"").fetchone()[0])' >counted
+  [ "$(cat counted)" = "$(((n * 1000 + 39999) / 40000)) $((n * 1000))" ]
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * xtcp2 cat: recordings in any format to any other. Exit status: 0 all read and written, 1 a file was not, or not to its end,
- * 2 bad usage. Memory is that of the longest record and one envelope.
+ * 2 bad usage. Memory is that of the longest record and one envelope; for Parquet see parquet_out.h.
  */
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 #include "base/input.h"
 #include "filter/filter.h"
 #include "look/look.h"
+#include "look/parquet_out.h"
 #include "look/snapshot.h"
 #include "record/encoder.h"
 #include "record/read.h"
@@ -34,7 +35,8 @@ static bool full;
 
 static const struct flag flags[] = {
     {"marshal", FLAG_STRING, &marshal, "format to write, as the daemon's -marshal"},
-    {"columns", FLAG_STRING, &columns, "fields of csv, tsv and text, comma-separated; empty for all"},
+    {"columns", FLAG_STRING, &columns,
+     "fields of csv, tsv, text and parquet, comma-separated; empty for all"},
     {"names", FLAG_CHOICE, &names, "names of fields, as the daemon's -names", "snake|json"},
     {"filter", FLAG_STRING, &filter_text, "records to write, as in xtcp2 ss: 'dport = :443 and rtt > 50ms'"},
     {"full", FLAG_BOOL, &full, "make the polls of a daemon with -changed whole: every socket in every poll"},
@@ -45,11 +47,13 @@ static const struct flag flags[] = {
 struct cat {
 	struct encoder encoder;
 	struct filter *filter;
-	struct snapshot *snapshot; /* -full; NULL without it */
-	bool incomplete;	   /* a snapshot is not whole */
+	struct snapshot *snapshot;   /* -full; NULL without it */
+	struct parquet_out *parquet; /* of that format only */
+	bool incomplete;	     /* a snapshot is not whole */
 	struct buf out;
 	uint32_t rows;	     /* in out */
 	bool failed, closed; /* stdout: closed is a reader that has enough, which is no failure */
+	bool over;	     /* a Parquet file takes no more */
 };
 
 /* One file being read. */
@@ -90,6 +94,26 @@ static void write_out(struct cat *c)
 	c->rows = 0;
 }
 
+/* Nothing more is to be read. */
+static bool stopped(const struct cat *c)
+{
+	return c->failed || c->closed || c->over;
+}
+
+static void take_parquet(struct cat *c, const struct record *record)
+{
+	int r = stopped(c) ? 0 : parquet_out_add(c->parquet, record, &c->out);
+
+	if (r == -EFBIG)
+		fprintf(stderr,
+			PROGRAM ": the Parquet file ends after %d records, its most; read less at a time\n",
+			PARQUET_OUT_ROWS * PARQUET_OUT_GROUPS);
+	else if (r)
+		fprintf(stderr, PROGRAM ": no memory for a row group; the file ends before it\n");
+	c->over |= r != 0;
+	write_out(c);
+}
+
 static void take(void *data, const struct record *record)
 {
 	struct cat *c = data;
@@ -97,6 +121,10 @@ static void take(void *data, const struct record *record)
 
 	if (!filter_match(c->filter, record))
 		return;
+	if (c->parquet) {
+		take_parquet(c, record);
+		return;
+	}
 	if (c->rows == 0)
 		c->encoder.ops->begin(&c->encoder, &c->out);
 	c->encoder.ops->row(&c->encoder, &c->out, record);
@@ -149,7 +177,7 @@ static const char *foreign(struct str head)
 					   "\xa1\xb2\x3c\x4d"};
 
 	if (head.len >= 4 && memcmp(head.p, "PAR1", 4) == 0)
-		return "Parquet, which DuckDB, pyarrow and ClickHouse read";
+		return "Parquet, which this program only writes: read it with DuckDB, pyarrow or ClickHouse";
 	for (size_t i = 0; i < ARRAY_SIZE(pcap) && head.len >= 4; i++) {
 		if (memcmp(head.p, pcap[i], 4) == 0)
 			return "a capture, which `xtcp2 -replay` reads";
@@ -190,7 +218,7 @@ static int read_records(struct cat *c, struct input *in)
 	char what[80];
 	struct record record;
 
-	while (!c->failed && !c->closed) {
+	while (!stopped(c)) {
 		size_t used;
 		enum read_result r = record_reader_next(&in->reader, rest_of(in), in->end, &used, &record);
 		if (r == READ_MORE)
@@ -211,7 +239,7 @@ static int read_file(struct cat *c, struct input *in)
 {
 	int r = recognise(in);
 
-	while (r == 0 && !c->failed && !c->closed) {
+	while (r == 0 && !stopped(c)) {
 		r = read_records(c, in);
 		if (r || in->end)
 			break;
@@ -221,8 +249,7 @@ static int read_file(struct cat *c, struct input *in)
 		if (r == -EBADMSG)
 			return damaged(in, in->data.len, "the compressed bytes are damaged or cut");
 	}
-	if (r == 0 && !c->closed && !c->failed &&
-	    (in->pos < in->data.len || !record_reader_complete(&in->reader)))
+	if (r == 0 && !stopped(c) && (in->pos < in->data.len || !record_reader_complete(&in->reader)))
 		return damaged(in, in->pos, "cut short: the last record begins, and does not end,");
 	return r;
 }
@@ -260,12 +287,11 @@ static bool prepare(struct cat *c)
 		fprintf(stderr, PROGRAM ": -%s\n", error);
 		return false;
 	}
-	if (c->encoder.ops->rows) {
-		fprintf(stderr, PROGRAM ": -marshal %s: only the daemon's -dest file: writes it\n",
-			c->encoder.ops->name);
+	c->encoder.json_names = strcmp(names, "json") == 0;
+	if (c->encoder.ops->rows && !(c->parquet = parquet_out_new(&c->encoder))) {
+		fprintf(stderr, PROGRAM ": no memory\n");
 		return false;
 	}
-	c->encoder.json_names = strcmp(names, "json") == 0;
 	c->filter = filter_new(filter_text, error, sizeof(error));
 	if (*error) {
 		fprintf(stderr, PROGRAM ": -filter: %s\n", error);
@@ -312,13 +338,16 @@ int look_cat(int argc, char **argv)
 	if (count == 0)
 		files[count++] = "-";
 	int status = prepare(&c) ? 0 : 2;
-	for (size_t i = 0; i < count && status == 0 && !c.failed && !c.closed; i++)
+	for (size_t i = 0; i < count && status == 0 && !stopped(&c); i++)
 		all &= cat_file(&c, files[i]);
+	if (c.parquet && status == 0 && parquet_out_end(c.parquet, &c.out) < 0)
+		c.over = true;
 	write_out(&c);
 	all &= snapshots_whole(&c);
 	snapshot_free(c.snapshot);
+	parquet_out_free(c.parquet);
 	encoder_free(&c.encoder);
 	filter_free(c.filter);
 	buf_free(&c.out);
-	return status ? status : !all || c.failed;
+	return status ? status : !all || c.failed || c.over;
 }
