@@ -10,10 +10,10 @@ let
   inherit (lib.importJSON ./flavors.json) flavors;
   arch = pkgs.stdenv.hostPlatform.parsed.cpu.name;
 
-  # MinIO is marked insecure (its upstream has stopped); only the machine that has it takes it.
+  # MinIO, the store here, is marked insecure (its upstream has stopped); only the machines that have it take it.
   pkgsFor =
     flavor:
-    if lib.elem "minio" flavor.contents then
+    if lib.elem "minio" flavor.contents || lib.elem "store" flavor.contents then
       import pkgs.path {
         inherit (pkgs.stdenv.hostPlatform) system;
         overlays = [ (import ../../pkgs) ];

@@ -23,6 +23,7 @@ let
     coverage = [ (modules + "/coverage.nix") ];
     coverage-iouring = [ (modules + "/coverage.nix") ];
     vector = [ (modules + "/vector.nix") ];
+    s3parquet = [ (modules + "/s3parquet.nix") ];
     soak = [ (modules + "/soak.nix") ];
     tcp-stress = [ (modules + "/tcp-stress.nix") ];
     clickhouse-pipeline = [ (modules + "/clickhouse-pipeline.nix") ];

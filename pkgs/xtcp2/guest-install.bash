@@ -5,7 +5,7 @@
 lib=$out/lib/xtcp2 units=$out/lib/systemd/system
 
 mkdir -p "$lib" "$units"
-cp -r "$src"/{self-test,soak,tcp-stress,pipeline,vector,guest-setup,guest-selftest} "$lib/"
+cp -r "$src"/{self-test,soak,tcp-stress,pipeline,guest-setup,guest-selftest,store} "$lib/"
 cp -r "$src"/systemd/. "$units/"
 chmod -R u+w "$out"
 cp "$monitor" "$lib/pipeline/monitor.sql"

@@ -130,9 +130,9 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
   run -1 bash -c '"$1" cat -marshal parquet good >/dev/full' bash "$XTCP2"
   [ "$output" = 'xtcp2 cat: stdout: No space left on device' ]
   # What was read before the damage is in the file.
-  head -n 3 good >cut
-  printf '{"hostname"' >>cut
-  run -1 bash -c '"$1" cat -marshal parquet cut >out.parquet' bash "$XTCP2"
+  head -n 3 good >damaged
+  printf '{"hostname"' >>damaged
+  run -1 bash -c '"$1" cat -marshal parquet damaged >out.parquet' bash "$XTCP2"
   [ "$(tail -c 4 out.parquet)" = PAR1 ]
 }
 

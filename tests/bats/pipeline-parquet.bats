@@ -112,6 +112,6 @@ PY
   n=$(wc -l <one.jsonl)
   for _ in {1..1000}; do cat one.jsonl; done | "$XTCP2" cat -marshal parquet >cat.parquet
   "$READERS/bin/python" -c 'import duckdb, pyarrow.parquet as pq
-print(pq.ParquetFile("cat.parquet").metadata.num_row_groups, duckdb.sql("SELECT count(*) FROM \"cat.parquet\"").fetchone()[0])' >counted
+print(pq.ParquetFile("cat.parquet").metadata.num_row_groups, duckdb.sql("SELECT count(*) FROM \"cat.parquet\"").fetchall()[0][0])' >counted
   [ "$(cat counted)" = "$(((n * 1000 + 39999) / 40000)) $((n * 1000))" ]
 }
