@@ -106,6 +106,7 @@ in
         ExecStart = map (file: "${clickhouse} --multiquery --queries-file ${sql}/${file}") [
           "10-records.sql"
           "20-views.sql"
+          "25-minutes.sql"
           "30-kafka.sql"
         ];
       };
