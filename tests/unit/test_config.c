@@ -141,72 +141,71 @@ static void flags_come_in_all_spellings(void **state)
 	config_free(&c);
 }
 
+static const struct {
+	const char *flags[4];
+	const char *message;
+} bad_flags[] = {
+    {{"-frequency", "0s"}, "-frequency 0s: must be between 1ms and 168h"},
+    {{"--frequency=169h"}, "-frequency 169h: must be between 1ms and 168h"},
+    {{"-frequency", "10"},
+     "-frequency 10: must be a duration such as 10s, 250ms or 1h30m, between 1ms and 168h"},
+    {{"-frequency", "-1s"},
+     "-frequency -1s: must be a duration such as 10s, 250ms or 1h30m, between 1ms and 168h"},
+    {{"-frequency", "99999999999h"}, "-frequency 99999999999h: must be between 1ms and 168h"},
+    {{"-frequency", ""}, "-frequency : must be a duration such as 10s, 250ms or 1h30m, between 1ms and 168h"},
+    {{"-frequency", "5s"}, "-frequency 5s: must be longer than -timeout, which is 5s"},
+    {{"-netlinkers", "0"}, "-netlinkers 0: must be between 1 and 64"},
+    {{"-netlinkers", "4x"}, "-netlinkers 4x: must be a whole number between 1 and 64"},
+    {{"-netlinkers", " 4"}, "-netlinkers  4: must be a whole number between 1 and 64"},
+    {{"-netlinkers", "+4"}, "-netlinkers +4: must be a whole number between 1 and 64"},
+    {{"-netlinkers", "-4"}, "-netlinkers -4: must be a whole number between 1 and 64"},
+    {{"-netlinkers", "4294967300"}, "-netlinkers 4294967300: must be between 1 and 64"},
+    {{"-nlmsgSeq", "4294967296"}, "-nlmsgSeq 4294967296: must be between 0 and 4294967295"},
+    {{"-maxLoops", "18446744073709551616"},
+     "-maxLoops 18446744073709551616: must be between 0 and 18446744073709551615"},
+    {{"-maxLoops", "1\n2"}, "-maxLoops 1?2: must be a whole number between 0 and 18446744073709551615"},
+    {{"-d", "1001"}, "-d 1001: must be between 0 and 1000"},
+    {{"-d", "debg"},
+     "-d debg: must be error, warning, notice, info or debug, or a number between 0 and 1000; did you "
+     "mean debug?"},
+    {{"-owners", "of"}, "-owners of: must be on, auto or off; did you mean off?"},
+    {{"-source", "ebpf"}, "-source ebpf: must be netlink, bpf or auto; did you mean bpf?"},
+    {{"-seccomp", "maybe"}, "-seccomp maybe: must be on, log or off"},
+    {{"-ioUring=maybe"}, "-ioUring maybe: must be true or false"},
+    {{"-frequancy", "1s"}, "-frequancy: no such flag; did you mean -frequency? (see -help)"},
+    {{"-MARSHAL=csv"}, "-MARSHAL: no such flag; did you mean -marshal? (see -help)"},
+    {{"-prom", ":1"}, "-prom: no such flag; did you mean -promListen? (see -help)"},
+    {{"-xyzzy"}, "-xyzzy: no such flag (see -help)"},
+    {{"---dest", "null"}, "--dest: no such flag; did you mean -dest? (see -help)"},
+    {{"-=x"}, "-: no such flag (see -help)"},
+    {{"-dest"}, "-dest: needs a value (text)"},
+    {{"-dest", "-marshal", "csv"}, "-dest: needs a value (text)"},
+    {{"stdout"},
+     "stdout: not a flag; flags begin with a dash and are followed by their value, true or false "
+     "after = (see -help)"},
+    {{"-ioUring", "true"},
+     "true: not a flag; flags begin with a dash and are followed by their value, true or false after "
+     "= (see -help)"},
+    {{"--", "x"},
+     "x: not a flag; flags begin with a dash and are followed by their value, true or false after = "
+     "(see -help)"},
+    {{"-packetSize", "512"}, "-packetSize 512: must be 0 or at least 4096"},
+    {{"-promPath", "metrics"}, "-promPath metrics: must begin with /"},
+    {{"-promPath", "/readyz"}, "-promPath /readyz: is taken by the health check"},
+    {{"-promListen=", "-healthcheck"}, "-healthcheck: needs -promListen, which is empty"},
+    {{"-destQueueBytes", "65536", "-envelopeFlushBytes=65537"},
+     "-destQueueBytes 65536: must hold one envelope of -envelopeFlushBytes 65537"},
+    {{"-writeFiles=1", "-capturePath="},
+     "-capturePath: must name a directory for -writeFiles and -destWriteFiles"},
+    {{"-dest", ""}, "-dest: must not be empty; null discards records"},
+    {{"-config", "/nonexistent/x.json"}, "-config /nonexistent/x.json: No such file or directory"},
+    {{"-config", "/"}, "-config /: Is a directory"},
+};
+
 static void bad_flags_are_refused_in_one_line(void **state)
 {
-	static const struct {
-		const char *flags[4];
-		const char *message;
-	} rows[] = {
-	    {{"-frequency", "0s"}, "-frequency 0s: must be between 1ms and 168h"},
-	    {{"--frequency=169h"}, "-frequency 169h: must be between 1ms and 168h"},
-	    {{"-frequency", "10"},
-	     "-frequency 10: must be a duration such as 10s, 250ms or 1h30m, between 1ms and 168h"},
-	    {{"-frequency", "-1s"},
-	     "-frequency -1s: must be a duration such as 10s, 250ms or 1h30m, between 1ms and 168h"},
-	    {{"-frequency", "99999999999h"}, "-frequency 99999999999h: must be between 1ms and 168h"},
-	    {{"-frequency", ""},
-	     "-frequency : must be a duration such as 10s, 250ms or 1h30m, between 1ms and 168h"},
-	    {{"-frequency", "5s"}, "-frequency 5s: must be longer than -timeout, which is 5s"},
-	    {{"-netlinkers", "0"}, "-netlinkers 0: must be between 1 and 64"},
-	    {{"-netlinkers", "4x"}, "-netlinkers 4x: must be a whole number between 1 and 64"},
-	    {{"-netlinkers", " 4"}, "-netlinkers  4: must be a whole number between 1 and 64"},
-	    {{"-netlinkers", "+4"}, "-netlinkers +4: must be a whole number between 1 and 64"},
-	    {{"-netlinkers", "-4"}, "-netlinkers -4: must be a whole number between 1 and 64"},
-	    {{"-netlinkers", "4294967300"}, "-netlinkers 4294967300: must be between 1 and 64"},
-	    {{"-nlmsgSeq", "4294967296"}, "-nlmsgSeq 4294967296: must be between 0 and 4294967295"},
-	    {{"-maxLoops", "18446744073709551616"},
-	     "-maxLoops 18446744073709551616: must be between 0 and 18446744073709551615"},
-	    {{"-maxLoops", "1\n2"},
-	     "-maxLoops 1?2: must be a whole number between 0 and 18446744073709551615"},
-	    {{"-d", "1001"}, "-d 1001: must be between 0 and 1000"},
-	    {{"-d", "debg"},
-	     "-d debg: must be error, warning, notice, info or debug, or a number between 0 and 1000; did you "
-	     "mean debug?"},
-	    {{"-owners", "of"}, "-owners of: must be on, auto or off; did you mean off?"},
-	    {{"-source", "ebpf"}, "-source ebpf: must be netlink, bpf or auto; did you mean bpf?"},
-	    {{"-seccomp", "maybe"}, "-seccomp maybe: must be on, log or off"},
-	    {{"-ioUring=maybe"}, "-ioUring maybe: must be true or false"},
-	    {{"-frequancy", "1s"}, "-frequancy: no such flag; did you mean -frequency? (see -help)"},
-	    {{"-MARSHAL=csv"}, "-MARSHAL: no such flag; did you mean -marshal? (see -help)"},
-	    {{"-prom", ":1"}, "-prom: no such flag; did you mean -promListen? (see -help)"},
-	    {{"-xyzzy"}, "-xyzzy: no such flag (see -help)"},
-	    {{"---dest", "null"}, "--dest: no such flag; did you mean -dest? (see -help)"},
-	    {{"-=x"}, "-: no such flag (see -help)"},
-	    {{"-dest"}, "-dest: needs a value (text)"},
-	    {{"-dest", "-marshal", "csv"}, "-dest: needs a value (text)"},
-	    {{"stdout"},
-	     "stdout: not a flag; flags begin with a dash and are followed by their value, true or false "
-	     "after = (see -help)"},
-	    {{"-ioUring", "true"},
-	     "true: not a flag; flags begin with a dash and are followed by their value, true or false after "
-	     "= (see -help)"},
-	    {{"--", "x"},
-	     "x: not a flag; flags begin with a dash and are followed by their value, true or false after = "
-	     "(see -help)"},
-	    {{"-packetSize", "512"}, "-packetSize 512: must be 0 or at least 4096"},
-	    {{"-promPath", "metrics"}, "-promPath metrics: must begin with /"},
-	    {{"-promPath", "/readyz"}, "-promPath /readyz: is taken by the health check"},
-	    {{"-promListen=", "-healthcheck"}, "-healthcheck: needs -promListen, which is empty"},
-	    {{"-destQueueBytes", "65536", "-envelopeFlushBytes=65537"},
-	     "-destQueueBytes 65536: must hold one envelope of -envelopeFlushBytes 65537"},
-	    {{"-writeFiles=1", "-capturePath="},
-	     "-capturePath: must name a directory for -writeFiles and -destWriteFiles"},
-	    {{"-dest", ""}, "-dest: must not be empty; null discards records"},
-	    {{"-config", "/nonexistent/x.json"}, "-config /nonexistent/x.json: No such file or directory"},
-	    {{"-config", "/"}, "-config /: Is a directory"},
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_refused(rows[i].flags, rows[i].message);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_flags); i++)
+		assert_refused(bad_flags[i].flags, bad_flags[i].message);
 }
 
 /* A file of the given content; the path lives in path[]. Returns its fd. */

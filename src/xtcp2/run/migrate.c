@@ -239,6 +239,22 @@ static void take_marshal(struct migration *m, size_t i, const char *value)
 	note(m, i, "not taken over: not a format of the earlier xtcp2");
 }
 
+static void take_codec(struct migration *m, size_t i, const char *value)
+{
+	if (strcmp(value, "gzip") == 0)
+		note(m, i, "gzip is not offered: auto chooses among zstd, lz4, snappy and none");
+	else
+		take(m, i, table[i].option, *value ? value : "auto");
+}
+
+static void take_store(struct migration *m, size_t i, const char *value)
+{
+	if (strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
+		note(m, i, "not taken over: must begin with http:// or https://");
+	else if (take(m, i, table[i].option, value))
+		take(m, i, "s3PathStyle", "true");
+}
+
 static void take_one(struct migration *m, size_t i)
 {
 	const struct earlier *e = &table[i];
@@ -269,16 +285,10 @@ static void take_one(struct migration *m, size_t i)
 		take_marshal(m, i, value);
 		return;
 	case CODEC:
-		if (strcmp(value, "gzip") == 0)
-			note(m, i, "gzip is not offered: auto chooses among zstd, lz4, snappy and none");
-		else
-			take(m, i, e->option, *value ? value : "auto");
+		take_codec(m, i, value);
 		return;
 	case S3_STORE:
-		if (strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
-			note(m, i, "not taken over: must begin with http:// or https://");
-		else if (take(m, i, e->option, value))
-			take(m, i, "s3PathStyle", "true");
+		take_store(m, i, value);
 		return;
 	case NOTED:
 		note(m, i, e->note);

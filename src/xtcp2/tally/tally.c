@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tally/tally.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -12,15 +11,12 @@
 #include "base/cleanup.h"
 #include "record/record.h"
 #include "stats/stats.h"
+#include "tally/labels.h"
 #include "tally/sums.h"
 #include "tally/traffic.h"
 
 /* A group leaves when this many polls have found neither a socket nor a final record of it. */
 #define ABSENT_POLLS 3
-
-/* One length byte and the value, per label. */
-#define KEY_MAX (TALLY_LABELS_MAX * (1 + TALLY_VALUE_MAX))
-_Static_assert(TALLY_VALUE_MAX <= UINT8_MAX, "the length is one byte");
 
 #define FILL_SCALE 1000000
 
@@ -34,53 +30,6 @@ const struct tally_family tally_families[] = {
 #undef FIGURE
     {NULL},
 };
-
-static struct str netns_of(const struct record *r)
-{
-	return r->netns;
-}
-
-static struct str container_of(const struct record *r)
-{
-	return r->container_name.len ? r->container_name : r->container_id;
-}
-
-static struct str owner_text(const struct record *r, struct str text)
-{
-	return r->sections & RECORD_HAS(OWNER) ? text : (struct str){"", 0};
-}
-
-static struct str pod_of(const struct record *r)
-{
-	return owner_text(r, r->pod_name);
-}
-
-static struct str pod_namespace_of(const struct record *r)
-{
-	return owner_text(r, r->pod_namespace);
-}
-
-static struct str unit_of(const struct record *r)
-{
-	return owner_text(r, r->unit);
-}
-
-static struct str process_of(const struct record *r)
-{
-	return owner_text(r, r->comm);
-}
-
-/* The labels of -promLabels. */
-static const struct label {
-	const char *name;
-	struct str (*value)(const struct record *r);
-	enum tally_need need;
-} labels[] = {
-    {"netns", netns_of, TALLY_NEEDS_NOTHING}, {"container", container_of, TALLY_NEEDS_CONTAINERS},
-    {"pod", pod_of, TALLY_NEEDS_CONTAINERS},  {"pod_namespace", pod_namespace_of, TALLY_NEEDS_CONTAINERS},
-    {"unit", unit_of, TALLY_NEEDS_PLACES},    {"process", process_of, TALLY_NEEDS_OWNERS},
-};
-static_assert(ARRAY_SIZE(labels) == TALLY_LABELS_MAX, "each label at most once");
 
 struct group {
 	struct tally_group shown; /* first: tally_next() returns it */
@@ -97,7 +46,7 @@ struct tally_part {
 	struct sums sums;
 	uint64_t untracked;
 	/* The group of the last socket: the next one is often of the same. */
-	uint8_t last_key[KEY_MAX];
+	uint8_t last_key[LABELS_KEY_MAX];
 	size_t last_len, last_row;
 };
 
@@ -109,18 +58,9 @@ struct tally {
 	struct sums merged;
 	size_t top;
 	struct group *groups; /* top + 1 places; 0 is "other" */
-	uint8_t other_key[KEY_MAX];
+	uint8_t other_key[LABELS_KEY_MAX];
 	size_t other_len;
 };
-
-/* Return the label of this name, NULL for none. */
-static const struct label *label_find(const char *name, size_t len)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
-		if (strlen(labels[i].name) == len && memcmp(labels[i].name, name, len) == 0)
-			return &labels[i];
-	return NULL;
-}
 
 /* Set t->labels. false for an unknown name and for one that comes twice. */
 static bool labels_parse(struct tally *t, const char *text)
@@ -139,19 +79,6 @@ static bool labels_parse(struct tally *t, const char *text)
 		if (!text[len])
 			return true;
 	}
-}
-
-/* Append a value to a key; one that is too long is cut between two characters. */
-static size_t key_append(uint8_t *key, size_t at, struct str value)
-{
-	size_t len = value.len < TALLY_VALUE_MAX ? value.len : TALLY_VALUE_MAX;
-
-	while (len < value.len && len > 0 && ((unsigned char)value.p[len] & 0xc0) == 0x80)
-		len--;
-	key[at] = (uint8_t)len;
-	if (len)
-		memcpy(key + at + 1, value.p, len);
-	return at + 1 + len;
 }
 
 static void values_of_key(const struct tally *t, const uint8_t *key, struct str *values)
@@ -186,7 +113,7 @@ struct tally *tally_new(const struct tally_options *options, char *error, size_t
 		return NULL;
 	}
 	for (size_t i = 0; i < t->label_count; i++)
-		t->other_len = key_append(t->other_key, t->other_len, str_of(TALLY_OTHER));
+		t->other_len = label_append(t->other_key, t->other_len, str_of(TALLY_OTHER));
 	values_of_key(t, t->other_key, t->groups[0].shown.values);
 	return t;
 }
@@ -226,12 +153,12 @@ struct tally_part *tally_part_new(struct tally *t)
 static struct sum *row_of(struct tally_part *p, const struct record *r)
 {
 	const struct tally *t = p->tally;
-	uint8_t key[KEY_MAX];
+	uint8_t key[LABELS_KEY_MAX];
 	size_t len = 0;
 
 	key[0] = 0;
 	for (size_t i = 0; i < t->label_count; i++)
-		len = key_append(key, len, t->labels[i]->value(r));
+		len = label_append(key, len, t->labels[i]->value(r));
 	if (p->sums.count > 0 && len == p->last_len && memcmp(key, p->last_key, len) == 0)
 		return &p->sums.rows[p->last_row];
 	struct sum *row = sums_row(&p->sums, key, len);
