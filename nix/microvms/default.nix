@@ -7,7 +7,7 @@
   pkgs,
 }:
 let
-  inherit (lib.importJSON ./flavors.json) flavors;
+  flavors = lib.filter (flavor: flavor.only or "nix" == "nix") (lib.importJSON ./flavors.json).flavors;
   arch = pkgs.stdenv.hostPlatform.parsed.cpu.name;
 
   # MinIO, the store here, is marked insecure (its upstream has stopped); only the machines that have it take it.
