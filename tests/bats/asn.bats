@@ -5,7 +5,10 @@
 load lib
 
 setup() {
-  client_setup
+  XTCP2=$(bin xtcp2)
+  export XTCP2
+  cd "$BATS_TEST_TMPDIR" || return 1
+  chmod 777 . # for the user that the daemon becomes
   reachable
   MAKE_MMDB=$(bin make_mmdb)
   export MAKE_MMDB

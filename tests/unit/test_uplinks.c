@@ -349,7 +349,7 @@ static void a_mute_lldpd(void **state)
 	struct impostor s = {.fd = -1};
 
 	if (!lldp_built())
-		return;
+		skip();
 	impostor_open(&s);
 	int64_t begin = clock_mono_ns();
 	assert_int_equal(read_of(s.path, 50 * NS_PER_MS, false), -ETIMEDOUT);
@@ -377,9 +377,11 @@ static void a_lldpd_that_sends_garbage(void **state)
 		    {&large, sizeof(large)},
 		    {&empty, sizeof(empty)}};
 
+	if (!lldp_built())
+		skip();
 	for (size_t i = 0; i < sizeof(random); i++)
 		random[i] = (uint8_t)(i * 2654435761u >> 13);
-	for (size_t i = 0; lldp_built() && i < ARRAY_SIZE(rows); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct impostor s = {.bytes = rows[i].bytes, .len = rows[i].len};
 		impostor_open(&s);
 		assert_int_equal(pthread_create(&s.thread, NULL, impostor_main, &s), 0);

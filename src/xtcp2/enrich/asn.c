@@ -108,7 +108,7 @@ static void tick(void *data)
 {
 	struct asn *a = data;
 	char text[ASN_DB_TEXT_MAX] = "";
-	struct stat st, after;
+	struct stat st = {0}, after;
 	struct identity id;
 	struct asn_db *db = NULL;
 	int error = 0;

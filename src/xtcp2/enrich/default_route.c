@@ -163,7 +163,7 @@ static int read_family(struct default_routes *routes, unsigned char family)
 	_cleanup_free_ uint8_t *batch = malloc(ROUTES_BATCH);
 	int r = batch ? ask(fd, family) : -ENOMEM;
 	for (size_t total = 0; r == 0 && total < ROUTES_BYTES_MAX;) {
-		struct sockaddr_nl from;
+		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof(from);
 		ssize_t n = recvfrom(fd, batch, ROUTES_BATCH, 0, (struct sockaddr *)&from, &from_len);
 		if (n < 0)

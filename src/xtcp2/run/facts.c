@@ -22,12 +22,19 @@ static int64_t facts_every(const struct config *c)
 						      : c->frequency_ns;
 }
 
+int facts_check(const struct config *c)
+{
+	if (c->enrich_lldp && !lldp_built())
+		return refuse("enrichLldp", ": this build has no liblldpctl");
+	if (*c->asn_file && !asn_db_built())
+		return refuse("asnFile", ": this build has no libmaxminddb");
+	return 0;
+}
+
 int daemon_uplinks_start(struct daemon *d)
 {
 	const struct config *c = d->config;
 
-	if (c->enrich_lldp && !lldp_built())
-		return refuse("enrichLldp", ": this build has no liblldpctl");
 	if ((!c->enrich_nic && !c->enrich_lldp) || d->trial_only)
 		return 0;
 	const struct uplinks_options options = {
@@ -52,8 +59,6 @@ int facts_asn_open(const struct config *c, struct asn **asn)
 	*asn = NULL;
 	if (!*c->asn_file)
 		return 0;
-	if (!asn_db_built())
-		return refuse("asnFile", ": this build has no libmaxminddb");
 	*asn = asn_new(c->asn_file, facts_every(c));
 	return *asn ? 0 : refuse("asnFile", ": %s", strerror(errno));
 }

@@ -81,6 +81,8 @@ static int start_settings(struct daemon *d)
 	int r = setup_source(d->config, &d->source);
 
 	if (r == 0)
+		r = facts_check(d->config);
+	if (r == 0)
 		r = setup_user(d->config, &d->user);
 	if (r == 0)
 		limits_raise_files(); /* one per namespace is needed */

@@ -97,7 +97,7 @@ int replay_run(const struct config *config)
 	struct source_config source = {0};
 	struct privilege_user user;
 
-	if (setup_source(config, &source) < 0 || setup_user(config, &user) < 0)
+	if (setup_source(config, &source) < 0 || facts_check(config) < 0 || setup_user(config, &user) < 0)
 		return 2;
 	struct dest *dest = setup_dest(config);
 	if (!dest)
