@@ -7,7 +7,8 @@
   pkgs,
 }:
 let
-  flavors = lib.filter (flavor: flavor.only or "nix" == "nix") (lib.importJSON ./flavors.json).flavors;
+  inherit (lib.importJSON ./flavors.json) flavors;
+  nixFlavors = lib.filter (flavor: flavor.only or "nix" == "nix") flavors;
   arch = pkgs.stdenv.hostPlatform.parsed.cpu.name;
 
   # MinIO, the store here, is marked insecure (its upstream has stopped); only the machines that have it take it.
@@ -57,5 +58,5 @@ lib.listToAttrs (
       runner = (machine flavor false).microvm.declaredRunner;
       app = judged flavor;
     }
-  ) flavors
+  ) nixFlavors
 )
