@@ -318,6 +318,22 @@ static void a_burst_runs_its_count(void **state)
 	assert_int_equal(poll_burst(rig->poll, 1, 5 * NS_PER_MS), 0);
 }
 
+/* Each cycle lasts until its deadline, 20 intervals of the burst. */
+static void a_burst_waits_for_slow_cycles(void **state)
+{
+	struct rig *rig = *state;
+
+	set(rig, "frequency", "1h");
+	set(rig, "timeout", "20ms");
+	fake.until_deadline = true;
+	rig_run(rig, 1);
+	rig->wanted = 4;
+	assert_int_equal(poll_burst(rig->poll, 3, NS_PER_MS), 0);
+	assert_int_equal(loop_run(rig->loop), 0);
+	assert_int_equal(rig->cycles, 4);
+	assert_true(stat_get(STAT_POLL_LATE) > 0);
+}
+
 /* Of hosts that start together, each polls at a time of its own, from the first poll on. */
 static void delays_at_random_cover_their_range(void **state)
 {
@@ -441,6 +457,7 @@ int main(void)
 	    RIG_TEST(a_slow_cycle_is_cut_and_the_next_starts_clean),
 	    RIG_TEST(triggers_run_beside_the_timer),
 	    RIG_TEST(a_burst_runs_its_count),
+	    RIG_TEST(a_burst_waits_for_slow_cycles),
 	    cmocka_unit_test(delays_at_random_cover_their_range),
 	    RIG_TEST(a_tap_reads_small_envelopes),
 	    RIG_TEST(a_tap_reads_large_envelopes),

@@ -149,9 +149,10 @@ static void on_burst(struct loop_watch *w, uint32_t events)
 	struct poll *p = w->data;
 
 	loop_timer_read(w);
+	/* One that meets a running cycle is made an interval later: the burst has its count. */
 	if (cycle_begin(p) == -EBUSY)
 		stat_add(STAT_POLL_LATE, 1);
-	if (p->burst_left > 0)
+	else if (p->burst_left > 0)
 		p->burst_left--;
 	if (p->burst_left > 0)
 		loop_timer_set(w, p->burst_interval_ns, 0);

@@ -87,7 +87,10 @@ int64_t poll_delay_ns(int64_t frequency_ns, uint32_t jitter_pct, bool first);
 /* Run one cycle now, in addition to the timer's. -EBUSY while one runs: the new cycle then follows it. */
 int poll_trigger(struct poll *p);
 
-/* Run `count` cycles, one every interval_ns, starting now. -EBUSY while another burst has cycles left. */
+/*
+ * Run `count` cycles, one every interval_ns, starting now; one that meets a running cycle is made an interval later. -EBUSY while
+ * another burst has cycles left.
+ */
 int poll_burst(struct poll *p, uint32_t count, int64_t interval_ns);
 
 /* Change frequency and time-out from the next tick on. */
