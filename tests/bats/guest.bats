@@ -239,17 +239,22 @@ members() {
   [[ ${lines[-1]} == "overall FAIL" ]]
 }
 
+# A copy of the self-test without checks, which reports to its standard output.
+copy_self_test() {
+  mkdir -p "$BATS_TEST_TMPDIR/bin" "$BATS_TEST_TMPDIR/ran" && printf '#!/bin/sh\necho "$@"\n' >"$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  chmod +x "$BATS_TEST_TMPDIR/bin/xtcp2-report"
+  cp -r guest/self-test "$BATS_TEST_TMPDIR/st" && rm "$BATS_TEST_TMPDIR"/st/checks.d/*
+}
+
 # check NAME HEADER BODY: a check of the copy; it fails when its body does. Files in $ran tell which have begun and ended.
 check() {
-  printf '#!/bin/bash\n# timeout: 20\n%s\n: >%q\n%s\nstatus=$?\n: >%q\nexit $status\n' "$2" "$ran/$1.began" "$3" "$ran/$1.ended" >"$BATS_TEST_TMPDIR/st/checks.d/$1"
+  local ran=$BATS_TEST_TMPDIR/ran
+  printf '#!/bin/bash\n# timeout: 20\nran=%q\n%s\n: >"$ran/%s.began"\n%s\nstatus=$?\n: >"$ran/%s.ended"\nexit $status\n' "$ran" "$2" "$1" "$3" "$1" >"$BATS_TEST_TMPDIR/st/checks.d/$1"
   chmod +x "$BATS_TEST_TMPDIR/st/checks.d/$1"
 }
 
 @test "checks run side by side, but for what their headers say they must have alone" {
-  export ran=$BATS_TEST_TMPDIR/ran
-  mkdir -p "$BATS_TEST_TMPDIR/bin" "$ran" && printf '#!/bin/sh\necho "$@"\n' >"$BATS_TEST_TMPDIR/bin/xtcp2-report"
-  chmod +x "$BATS_TEST_TMPDIR/bin/xtcp2-report"
-  cp -r guest/self-test "$BATS_TEST_TMPDIR/st" && rm "$BATS_TEST_TMPDIR"/st/checks.d/*
+  copy_self_test
   # Each waits for the other: one after the other would end neither.
   check A '# alone: namespaces' 'until [ -e $ran/C.began ]; do :; done'
   check B '# alone: polls namespaces' '[ -e $ran/A.ended ] && [ ! -e $ran/D.began ]'
@@ -265,10 +270,7 @@ check() {
 }
 
 @test "checks that need a word run side by side, beside none that has it alone or takes it" {
-  export ran=$BATS_TEST_TMPDIR/ran
-  mkdir -p "$BATS_TEST_TMPDIR/bin" "$ran" && printf '#!/bin/sh\necho "$@"\n' >"$BATS_TEST_TMPDIR/bin/xtcp2-report"
-  chmod +x "$BATS_TEST_TMPDIR/bin/xtcp2-report"
-  cp -r guest/self-test "$BATS_TEST_TMPDIR/st" && rm "$BATS_TEST_TMPDIR"/st/checks.d/*
+  copy_self_test
   check A $'# alone: nothing\n# needs: daemon' 'until [ -e $ran/B.began ]; do :; done'
   check B $'# alone: polls\n# needs: daemon timer' 'until [ -e $ran/A.ended ] && [ -e $ran/D.began ]; do :; done'
   check C '# alone: timer daemon' '[ -e $ran/A.ended ] && [ -e $ran/B.ended ]'

@@ -52,8 +52,8 @@ ready() { metric xtcp2_destination_up 1; }
 why() { curl -s http://127.0.0.1:9088/readyz | grep "$1"; }
 # What the daemon's last line says of records: produced, sent, lost.
 ended() { sed -n 's/.* polls, \([0-9]*\) records, \([0-9]*\) sent to .*, \([0-9]*\) lost.*/\1 \2 \3/p' log | tail -n 1; }
-# The records in the stream, which are in the file `read` then.
-rows() { ask 4222 -read XT >read && wc -l <read; }
+# The records in the stream, which are in the file `messages` then.
+rows() { ask 4222 -read XT >messages && wc -l <messages; }
 # stored N: the stream has at least so many messages.
 stored() { [ "$(ask 4222 '$JS.API.STREAM.INFO.XT' | jq .state.messages)" -ge "$1" ]; }
 
@@ -72,7 +72,7 @@ stored() { [ "$(ask 4222 '$JS.API.STREAM.INFO.XT' | jq .state.messages)" -ge "$1
     read -r produced sent lost < <(ended)
     [ "$produced" -eq "$sent" ] && [ "$lost" -eq 0 ]
     [ "$(rows)" -eq "$sent" ]
-    jq -es 'length > 0 and all(.hostname != "")' <read >/dev/null
+    jq -es 'length > 0 and all(.hostname != "")' <messages >/dev/null
 E
 }
 
@@ -164,7 +164,7 @@ E
     daemon_stop
     read -r produced sent lost < <(ended)
     [ "$produced" -eq "$sent" ] && [ "$(rows)" -eq "$sent" ]
-    jq -es 'length > 0' <read >/dev/null
+    jq -es 'length > 0' <messages >/dev/null
 E
 }
 

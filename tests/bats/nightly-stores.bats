@@ -49,7 +49,7 @@ bucket_there() { s3 '?list-type=2' >/dev/null 2>&1 || { s3 '' -X PUT >/dev/null 
 daemon_start() {
   "$XTCP2" -dest s3://xtcp2/records -s3Endpoint http://127.0.0.1:9000 -s3PathStyle -s3Spool "$PWD/spool" -s3MaxAge 1s -hostname web.1 \
     -marshal parquet -source netlink -frequency 200ms -timeout 190ms -promListen 127.0.0.1:9088 -grpcPort 0 -grpcSocket "$PWD/grpc.sock" "$@" 2>>log &
-  DAEMON=$!
+  export DAEMON=$!
   wait_for 20 curl -sf -o /dev/null http://127.0.0.1:9088/metrics
 }
 metric() { [ "$(curl -s http://127.0.0.1:9088/metrics | awk -v name="$1" '$1 == name { print $2 }')" -ge "$2" ]; }

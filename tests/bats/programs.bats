@@ -43,8 +43,8 @@ refuses() {
 }
 
 full_disk() {
-  run --separate-stderr bash -c '"$0" "$1" >/dev/full' "$2" "$1"
-  [ "$status" -eq 1 ] && [ "$stderr" = "${2##*/}: stdout: No space left on device" ]
+  run -1 --separate-stderr bash -c '"$0" "$1" >/dev/full' "$2" "$1"
+  [ "$stderr" = "${2##*/}: stdout: No space left on device" ]
 }
 
 @test "help and version that cannot be written are one line and status 1" {
@@ -53,7 +53,7 @@ full_disk() {
 }
 
 @test "an engine that does not close is left behind: a line, and status 1" {
-  local program engine log=$BATS_TEST_TMPDIR/log status=0
+  local program engine log=$BATS_TEST_TMPDIR/log ended=0
   program=$(bin xtcp2-clickhouse)
   unshare -n bash -c 'ip link set lo up && exec "$@"' bash "$program" -data "$BATS_TEST_TMPDIR/data" -listen 127.0.0.1:18123 \
     -lib "$BUILD/tests/tools/libstuck_engine.so" -runAs root 2>"$log" 3>&- &
@@ -63,7 +63,7 @@ full_disk() {
   wait_for 30 grep -q 'engine: does not close' "$log"
   # The minute is over.
   kill -ALRM $engine
-  wait $engine || status=$?
-  [ "$status" -eq 1 ]
+  wait $engine || ended=$?
+  [ "$ended" -eq 1 ]
   [ "$(grep -c 'the engine does not close within a minute' "$log")" -eq 1 ]
 }
