@@ -237,6 +237,9 @@ static const ProtobufCFieldDescriptor *field_of_key(const char *key)
 		return protobuf_c_message_descriptor_get_field(descriptor, o->proto_field);
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
+		/* An option may have the name of a repeated field, which does not carry it. */
+		if (o && f->label == PROTOBUF_C_LABEL_REPEATED)
+			continue;
 		if (strcmp(f->name, key) == 0 || camel_equal(f->name, key))
 			return f;
 	}
