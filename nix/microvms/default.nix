@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Every row of flavors.json as { flavor, runner, app }: the row, the machine to be run
+# Every row of flavors.nix as { flavor, runner, app }: the row, the machine to be run
 # alone, and the machine under xtcp2-vmrun, which judges it.
 {
   lib,
@@ -7,8 +7,7 @@
   pkgs,
 }:
 let
-  inherit (lib.importJSON ./flavors.json) flavors;
-  nixFlavors = lib.filter (flavor: flavor.only or "nix" == "nix") flavors;
+  flavors = import ./flavors.nix { inherit lib; };
   arch = pkgs.stdenv.hostPlatform.parsed.cpu.name;
 
   # MinIO, the store here, is marked insecure (its upstream has stopped); only the machines that have it take it.
@@ -58,5 +57,5 @@ lib.listToAttrs (
       runner = (machine flavor false).microvm.declaredRunner;
       app = judged flavor;
     }
-  ) nixFlavors
+  ) flavors
 )

@@ -29,7 +29,7 @@ let
         true
         false
       ]
-    ) (lib.importJSON ../../nix/microvms/flavors.json).flavors
+    ) (import ../../nix/microvms/flavors.nix { inherit lib; })
     ++ map (modules: lib.nixosSystem { inherit modules; }) [
       [
         ../../nix/modules/xtcp2-service.nix
