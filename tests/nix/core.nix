@@ -13,9 +13,12 @@ let
     localSystem = { inherit system; };
     crossSystem = if host == system then null else { system = host; };
     overlays = [
-      # It has no librdkafka and no emulator of processors, and a cross build of its protobuf wants the compiler by this name.
+      # It has none of these libraries and no emulator of processors, and a cross build of its protobuf wants the compiler by this name.
       (final: prev: {
         rdkafka = final.zlib;
+        nats-c = final.zlib;
+        lldpd = final.zlib;
+        libmaxminddb = final.zlib;
         qemu-user = final.zlib;
         protobuf_35 = prev.protobuf;
         lib = prev.lib.extend (import ./stub/fileset.nix);

@@ -121,14 +121,13 @@ static ssize_t send_bytes(lldpctl_conn_t *conn, const uint8_t *data, size_t leng
 	return failed(r, error);
 }
 
-static ssize_t receive_bytes(lldpctl_conn_t *conn, const uint8_t *data, size_t length, void *user_data)
+static ssize_t receive_bytes(lldpctl_conn_t *conn, uint8_t *data, size_t length, void *user_data)
 {
 	struct reading *r = user_data;
 	int error = connect_to(r);
 
 	while (error == 0) {
-		/* The library's type is that of sending. */
-		ssize_t n = recv(r->fd, (void *)data, length, 0);
+		ssize_t n = recv(r->fd, data, length, 0);
 		if (n == 0)
 			error = -ECONNRESET;
 		else if (n > 0 && (r->received += (size_t)n) > LLDP_BYTES_MAX)
@@ -242,7 +241,9 @@ int lldp_read(const struct ticker *ticker, const char *socket, int64_t until_ns,
 		snprintf(reason, LLDP_REASON_MAX, "%s", strerror(-error));
 		return error;
 	}
-	lldpctl_conn_t *conn = lib.lldpctl_new_name(socket, send_bytes, receive_bytes, &r);
+	/* In the type of older releases the bytes are const. */
+	lldpctl_recv_callback receive = (lldpctl_recv_callback)receive_bytes;
+	lldpctl_conn_t *conn = lib.lldpctl_new_name(socket, send_bytes, receive, &r);
 	if (!conn) {
 		close(r.fd);
 		return -ENOMEM;
