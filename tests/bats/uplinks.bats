@@ -18,8 +18,10 @@ setup() {
 # inside: a sandbox with these verbs, a sysfs of its own, and one listener.
 inside() {
   sandbox < <(
-    declare -f cable lldpd_start on_switch daemon_start daemon_stop described now metric
-    echo 'set -E; trap "echo \"failed: line \$LINENO of the sandbox: \$BASH_COMMAND\" >&2; cat /run/log >&2" ERR'
+    declare -f cable lldpd_start on_switch daemon_start daemon_stop described heard now metric tell
+    echo 'set -E; trap "echo \"failed: line \$LINENO of the sandbox: \$BASH_COMMAND\" >&2; tell >&2" ERR'
+    # lldpd asks for its host's name by the resolver, which would wait for servers that are not there.
+    printf '%s\n' 'for name in localhost host leaf7; do echo "127.0.0.1 $name"; done >/run/hosts; mount --bind /run/hosts /etc/hosts'
     echo 'mount -t sysfs sys /sys; "$SERVER" -count 1 >/run/ready & wait_for 20 grep -q READY /run/ready'
     cat
   )
@@ -45,17 +47,26 @@ lldpd_start() {
   # shellcheck disable=SC2034  # read by the tests
   LLDPD=$!
   wait_for 20 test -S "$1"
-  wait_for 20 lldpcli -u "$1" configure lldp tx-interval 1 >/dev/null 2>&1
+  wait_for 20 lldpcli -u "$1" show configuration >/dev/null 2>&1
 }
 
 daemon_start() {
   "$XTCP2" -dest file:/run/out -marshal jsonl -grpcPort 0 -frequency 200ms -timeout 190ms "$@" 2>/run/log &
   DAEMON=$!
 }
+# What is known when a test fails.
+tell() {
+  cat /run/log
+  tail -n 1 /run/out | jq -c 'with_entries(select(.key | startswith("uplink")))'
+  tail -n 5 /run/*.socket.log
+  lldpcli -u /run/lldpd.socket show neighbors
+}
 daemon_stop() { kill "$DAEMON" && wait "$DAEMON"; }
 
 # described FILTER: some record matches. now FILTER: the last one does.
 described() { jq -n -e "first(inputs | select($1)) | true" /run/out >/dev/null 2>&1; }
+# heard FILTER: as now, after another frame of the switch: what it sent before somebody listened is lost, and the next is due in 30 s.
+heard() { lldpcli -u /run/switch.socket update >/dev/null 2>&1 && now "$1"; }
 now() { tail -n 1 /run/out | jq -e "$1" >/dev/null 2>&1; }
 metric() { [ "0$(curl -s http://127.0.0.1:9088/metrics | sed -n "s/^$1 //p")" -ge "$2" ]; }
 
@@ -66,16 +77,17 @@ metric() { [ "0$(curl -s http://127.0.0.1:9088/metrics | sed -n "s/^$1 //p")" -g
     on_switch bash -c "$(declare -f lldpd_start wait_for); lldpd_start /run/switch.socket leaf7 198.51.100.7"
     lldpcli -u /run/switch.socket configure ports sw0 lldp portdescription 'rack 3' >/dev/null
     daemon_start -enrichNic -enrichLldp -closeEvents
-    wait_for 30 now '.uplink1_ifname == "up0" and .uplink1_nic_driver == "veth" and .uplink1_nic_speed_mbps == 10000
+    wait_for 30 heard '.uplink1_ifname == "up0" and .uplink1_nic_driver == "veth" and .uplink1_nic_speed_mbps == 10000
       and .uplink1_lldp_chassis_name == "leaf7" and .uplink1_lldp_mgmt_ip == "198.51.100.7"
       and .uplink1_lldp_port_descr == "rack 3" and .uplink2_ifname == null'
     mac=$(on_switch cat /sys/class/net/sw0/address 2>/dev/null || on_switch ip -j link show sw0 | jq -r '.[0].address')
-    now ".uplink1_lldp_chassis_id == \"$mac\" and .uplink1_lldp_port_id == \"$mac\""
+    wait_for 30 heard ".uplink1_lldp_chassis_id == \"$mac\" and .uplink1_lldp_port_id == \"$mac\""
     lldpcli -u /run/switch.socket configure ports sw0 lldp portdescription 'rack 4' >/dev/null
-    wait_for 30 now '.uplink1_lldp_port_descr == "rack 4"'
-    # A final record has them as well.
-    kill %1
-    wait_for 30 described '.event == 1 and .uplink1_lldp_chassis_name == "leaf7"'
+    wait_for 30 heard '.uplink1_lldp_port_descr == "rack 4"'
+    # A final record has them as well, of a connection that ends while the switch is known.
+    port=$(ss -Htnl | awk '{ sub(/.*:/, "", $4); print $4; exit }')
+    closed() { heard '.uplink1_lldp_chassis_name == "leaf7"' && : <"/dev/tcp/127.0.0.1/$port" && described '.event == 1 and .uplink1_lldp_chassis_name == "leaf7"'; }
+    wait_for 30 closed
     metric xtcp2_uplinks 1
     metric 'xtcp2_lldp_readings_total{result="ok"}' 2
     # The user is in the group of lldpd's socket, and the filter of system calls knows what a card is asked with.
