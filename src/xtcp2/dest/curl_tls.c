@@ -42,6 +42,8 @@ const char *curl_tls_hint(CURLcode code)
 {
 	if (code == CURLE_SSL_CONNECT_ERROR)
 		return "; does it speak TLS? http: is without";
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return "; install ca-certificates, or name the authorities to trust by -tlsCa";
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return "; trusted is the authority of -tlsCa, or those of the system";
 	return "";
