@@ -142,6 +142,46 @@ static size_t characters(const char *text, size_t len)
 	return n;
 }
 
+/* What is shown after keys that come in pieces of this many bytes; the caller frees it. */
+static struct buf screen_after(const char *typed, size_t piece)
+{
+	const struct top_options options = {
+	    .usual = top_columns, .usual_order = top_order, .sort = "rtt", .what = "test"};
+	char error[200];
+	struct top *t = top_new(&options, error, sizeof(error));
+	struct keys keys = {0};
+	struct buf screen = {0};
+
+	assert_non_null(t);
+	for (size_t at = 0, n = strlen(typed); at < n; at += piece)
+		assert_true(keys_take(&keys, t, typed + at, n - at < piece ? n - at : piece));
+	keys_screen(&keys, t, 100, 10, false, &screen);
+	top_free(t);
+	return screen;
+}
+
+/* A slow terminal sends an arrow in three pieces. */
+static void arrows_may_come_in_pieces(void **state)
+{
+	static const char *const typed[] = {"\033[C", "\033OC\033[D\033[C", "g\033[C\033[5~\033[Ap",
+					    "\033\033[C", "/\033s"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(typed); i++) {
+		struct buf whole = screen_after(typed[i], 64);
+		for (size_t piece = 1; piece < 4; piece++) {
+			struct buf parts = screen_after(typed[i], piece);
+			/* The title begins with the time. */
+			assert_string_equal(strchr(buf_cstr(&parts), ' '), strchr(buf_cstr(&whole), ' '));
+			buf_free(&parts);
+		}
+		buf_free(&whole);
+	}
+	struct buf before = screen_after("", 1), after = screen_after("\033[C", 1);
+	assert_string_not_equal(strchr(buf_cstr(&before), ' '), strchr(buf_cstr(&after), ' '));
+	buf_free(&before);
+	buf_free(&after);
+}
+
 /* At every size and after every key no line is longer than the screen, none is too many, and nothing is obeyed. */
 static void every_screen_fits(void **state)
 {
@@ -191,6 +231,7 @@ int main(void)
 	    cmocka_unit_test(time_wait_has_no_rate),
 	    cmocka_unit_test(counters_that_go_back_give_no_rate),
 	    cmocka_unit_test(every_screen_fits),
+	    cmocka_unit_test(arrows_may_come_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,38 +103,50 @@ static void prompt_key(struct keys *k, struct top *t, char key)
 	k->input[k->input_len] = '\0';
 }
 
-/* Length of an escape sequence such as that of an arrow; 1 for the key Escape itself. */
-static size_t sequence(const char *bytes, size_t n)
+/* One key, whatever is shown. false to end. */
+static bool take_key(struct keys *k, struct top *t, char key)
 {
-	size_t len = 2;
+	k->message[0] = '\0';
+	if (k->prompt) {
+		prompt_key(k, t, key);
+		return true;
+	}
+	if (!k->help)
+		return command(k, t, key);
+	k->help = false;
+	return key != 'q';
+}
 
-	if (n < 2 || (bytes[1] != '[' && bytes[1] != 'O'))
-		return 1;
-	while (len < n && !isalpha((unsigned char)bytes[len]) && bytes[len] != '~')
-		len++;
-	return len < n ? len + 1 : n;
+static bool begins_sequence(char c)
+{
+	return c == '[' || c == 'O';
+}
+
+/* The last byte of an escape sequence: right and left sort, other keys do nothing. */
+static void end_sequence(struct keys *k, struct top *t, char c)
+{
+	k->escape = KEYS_PLAIN;
+	if (!k->prompt && (c == 'C' || c == 'D'))
+		take_key(k, t, c == 'C' ? '>' : '<');
 }
 
 bool keys_take(struct keys *k, struct top *t, const char *bytes, size_t n)
 {
-	for (size_t i = 0, len; i < n; i += len) {
-		char key = bytes[i];
+	for (size_t i = 0; i < n; i++) {
+		char c = bytes[i];
 
-		len = key == ESCAPE ? sequence(bytes + i, n - i) : 1;
-		if (len > 1) { /* right and left sort, the others do nothing */
-			key = bytes[i + len - 1] == 'C' ? '>' : bytes[i + len - 1] == 'D' ? '<' : '\0';
-			if (k->prompt || !key)
+		if (k->escape == KEYS_ESCAPE && begins_sequence(c)) {
+			k->escape = KEYS_SEQUENCE;
+		} else if (k->escape == KEYS_SEQUENCE) {
+			if (isalpha((unsigned char)c) || c == '~')
+				end_sequence(k, t, c);
+		} else {
+			k->escape = c == ESCAPE ? KEYS_ESCAPE : KEYS_PLAIN;
+			/* The key Escape itself, unless the rest of a sequence is there: a slow terminal sends it later. */
+			if (c == ESCAPE && i + 1 < n && begins_sequence(bytes[i + 1]))
 				continue;
-		}
-		k->message[0] = '\0';
-		if (k->prompt) {
-			prompt_key(k, t, key);
-		} else if (k->help) {
-			k->help = false;
-			if (key == 'q')
+			if (!take_key(k, t, c))
 				return false;
-		} else if (key && !command(k, t, key)) {
-			return false;
 		}
 	}
 	return true;

@@ -11,6 +11,11 @@
 
 struct keys {
 	bool prompt, help;
+	enum {
+		KEYS_PLAIN,
+		KEYS_ESCAPE,   /* the byte Escape was the last one */
+		KEYS_SEQUENCE, /* in an escape sequence, such as that of an arrow */
+	} escape;
 	char input[FILTER_TEXT_MAX]; /* of the prompt */
 	size_t input_len;
 	char message[512]; /* on the last line until the next key; "" for none */
