@@ -43,6 +43,23 @@ static inline int accept_one(int listener)
 	return fd;
 }
 
+/* A destination that is refused, and words of the reason. */
+struct bad_spec {
+	const char *spec;
+	struct dest_config config;
+	const char *says;
+};
+
+static inline void assert_refused(const struct bad_spec *bad, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char error[512] = "";
+		assert_null(dest_new(bad[i].spec, &bad[i].config, error, sizeof(error)));
+		if (!strstr(error, bad[i].says))
+			fail_msg("%s: \"%s\" does not say \"%s\"", bad[i].spec, error, bad[i].says);
+	}
+}
+
 static inline void stats_reset(void)
 {
 	for (int i = 0; i < STAT_MAX_; i++)

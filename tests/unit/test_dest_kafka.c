@@ -99,11 +99,7 @@ static void consume(struct cluster *c, unsigned int *seen, unsigned int whole, s
 
 static void a_bad_spec_gets_a_sentence(void **state)
 {
-	static const struct {
-		const char *spec;
-		struct dest_config config;
-		const char *says;
-	} bad[] = {
+	static const struct bad_spec bad[] = {
 	    {"kafka:", {.topic = "t"}, "has no port; expected kafka:HOST:PORT"},
 	    {"kafka:a:9092,b", {.topic = "t"}, "has no port"},
 	    {"kafka:a:9092,", {.topic = "t"}, "has no port"},
@@ -117,12 +113,7 @@ static void a_bad_spec_gets_a_sentence(void **state)
 	     "no property for setting 2"},
 	    {"kafka:a:9092", {.topic = "t", .kafka_config = "linger.ms=5;acks=often"}, "acks"},
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		char error[512] = "";
-		assert_null(dest_new(bad[i].spec, &bad[i].config, error, sizeof(error)));
-		if (!strstr(error, bad[i].says))
-			fail_msg("%s: \"%s\" does not say \"%s\"", bad[i].spec, error, bad[i].says);
-	}
+	assert_refused(bad, ARRAY_SIZE(bad));
 }
 
 static void messages_are_envelopes(void **state)

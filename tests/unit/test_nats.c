@@ -9,11 +9,7 @@
 
 static void a_bad_spec_gets_a_sentence(void **state)
 {
-	static const struct {
-		const char *spec;
-		struct dest_config config;
-		const char *says;
-	} bad[] = {
+	static const struct bad_spec bad[] = {
 	    {"nats:", {.topic = "t"}, "has no port; expected nats:HOST:PORT"},
 	    {"nats:a:4222,b", {.topic = "t"}, "has no port"},
 	    {"nats:a:4222,", {.topic = "t"}, "has no port"},
@@ -34,12 +30,7 @@ static void a_bad_spec_gets_a_sentence(void **state)
 	     "cannot use -natsCredentialsFile /nonexistent"},
 	    {"nats:a:4222", {.topic = "t", .tls_ca = "/nonexistent"}, "cannot use -tlsCa /nonexistent"},
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		char error[512] = "";
-		assert_null(dest_new(bad[i].spec, &bad[i].config, error, sizeof(error)));
-		if (!strstr(error, bad[i].says))
-			fail_msg("%s: \"%s\" does not say \"%s\"", bad[i].spec, error, bad[i].says);
-	}
+	assert_refused(bad, ARRAY_SIZE(bad));
 }
 
 static void good_specs_start_nothing(void **state)

@@ -4,11 +4,7 @@
 
 static void a_bad_spec_gets_a_sentence(void **state)
 {
-	static const struct {
-		const char *spec;
-		struct dest_config config;
-		const char *says;
-	} bad[] = {
+	static const struct bad_spec bad[] = {
 	    {"valkey:", {.topic = "t"}, "has no port; expected valkey:HOST:PORT"},
 	    {"valkey:a:0", {.topic = "t"}, "has a bad port"},
 	    {"valkey:a:6379", {.topic = ""}, "has no -topic, which names the key"},
@@ -16,12 +12,7 @@ static void a_bad_spec_gets_a_sentence(void **state)
 	     {.topic = "t", .dest_password_file = "/nonexistent"},
 	     "cannot use -destPasswordFile /nonexistent"},
 	};
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		char error[512] = "";
-		assert_null(dest_new(bad[i].spec, &bad[i].config, error, sizeof(error)));
-		if (!strstr(error, bad[i].says))
-			fail_msg("%s: \"%s\" does not say \"%s\"", bad[i].spec, error, bad[i].says);
-	}
+	assert_refused(bad, ARRAY_SIZE(bad));
 }
 
 /* A server that is not there: nothing is sent, and all is counted at the end. */
