@@ -19,9 +19,9 @@ setup() {
 # Runs the shell text of standard input with network and processes of its own, so that no other's namespaces are read, and
 # with these verbs.
 inside() {
-  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'
+  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/bus.bash'
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :; [ ! -e log ] || cat log >&2' EXIT
-    $(declare -f store store_stop answers cli daemon_start daemon_stop ended metric why ready entries)
+    $(declare -f store store_stop answers cli daemon_start entries)
     $(cat)" 3>&-
 }
 
@@ -35,23 +35,7 @@ store() {
 store_stop() { kill -"${1:-TERM}" "$STORE"; wait "$STORE" || :; }
 answers() { redis-cli ping 2>&1 | grep 'PONG\|NOAUTH' >/dev/null; }
 cli() { redis-cli "$@"; }
-daemon_start() {
-  "$XTCP2" -dest valkey:127.0.0.1:6379 -topic records -marshal jsonl -source netlink -frequency 200ms -timeout 190ms \
-    -promListen 127.0.0.1:9088 -grpcPort 0 -grpcSocket "$PWD/grpc.sock" "$@" 2>>log &
-  DAEMON=$!
-  wait_for 20 curl -sf -o /dev/null http://127.0.0.1:9088/metrics
-}
-# daemon_stop [STATUS]
-daemon_stop() {
-  local status=0
-  kill "$DAEMON" && wait "$DAEMON" || status=$?
-  [ "$status" -eq "${1:-0}" ]
-}
-metric() { [ "$(curl -s http://127.0.0.1:9088/metrics | awk -v name="$1" '$1 == name { print $2 }')" -ge "$2" ]; }
-ready() { metric xtcp2_destination_up 1; }
-why() { curl -s http://127.0.0.1:9088/readyz | grep "$1"; }
-# What the daemon's last line says of records: produced, sent, lost.
-ended() { sed -n 's/.* polls, \([0-9]*\) records, \([0-9]*\) sent to .*, \([0-9]*\) lost.*/\1 \2 \3/p' log | tail -n 1; }
+daemon_start() { bus_daemon valkey:127.0.0.1:6379 records "$@"; }
 # entries COMMAND N: the key has at least so many.
 entries() { [ "$(cli "$1" records)" -ge "$2" ]; }
 
