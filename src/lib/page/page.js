@@ -85,6 +85,9 @@ const page = (() => {
     return span < 86400e3 ? time : `${two(t.getMonth() + 1)}-${two(t.getDate())} ${time}`;
   }
 
+  // Steps of a y axis: 1, 2 and 5 times a power of ten, so that a label with two decimals says the value of its line.
+  const steps = Array.from({ length: 20 }, (_, i) => [1, 2, 5].map((n) => Number(`${n}e${i - 2}`))).flat();
+
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
   const charts = new Set();
 
@@ -109,7 +112,7 @@ const page = (() => {
           hooks: { ready: [legend] },
           scales: { y: { range: (u, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
           legend: { markers: { fill: (u, i) => u.series[i].stroke(u, i) } },
-          axes: [{ ...axis, space: 80, values: (u, values) => values.map((t) => clock(t, span)) }, { ...axis, size: 56, values: (u, values) => values.map((v) => options.format(v)) }],
+          axes: [{ ...axis, space: 80, values: (u, values) => values.map((t) => clock(t, span)) }, { ...axis, size: 56, incrs: steps, values: (u, values) => values.map((v) => options.format(v)) }],
           series: [
             { label: "time", value: (u, v) => (v === null ? none : clock(v, span)) },
             ...last.series.map((s, i) => ({
