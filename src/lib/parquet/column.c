@@ -6,10 +6,12 @@
  * with too many different values becomes a plain column and stays one until the row
  * group ends. Numbers are kept as they are, and whether a dictionary is smaller is
  * found out when the chunk is encoded. Pages are of version 1: the levels (one bit
- * per row), then the values, compressed together.
+ * per row), then the values, compressed together. Values, and lengths of strings, are
+ * little-endian from the moment they are kept.
  */
 #include "parquet/column.h"
 
+#include <endian.h>
 #include <zlib.h>
 
 #include "base/utf8.h"
@@ -77,7 +79,8 @@ void column_null(struct column *c)
 
 void column_number(struct column *c, uint64_t v)
 {
-	uint32_t v32 = (uint32_t)v;
+	uint32_t v32 = htole32((uint32_t)v);
+	uint64_t v64 = htole64(v);
 
 	c->rows++;
 	c->values++;
@@ -85,15 +88,15 @@ void column_number(struct column *c, uint64_t v)
 	if (c->type == COLUMN_INT32)
 		buf_append(&c->numbers, &v32, sizeof(v32));
 	else
-		buf_append(&c->numbers, &v, sizeof(v));
+		buf_append(&c->numbers, &v64, sizeof(v64));
 }
 
 static void add_plain(struct column *c, struct str s)
 {
-	uint32_t at = (uint32_t)c->strings.len;
+	uint32_t at = (uint32_t)c->strings.len, len = htole32(s.len);
 
 	buf_append(&c->string_at, &at, sizeof(at));
-	buf_append(&c->strings, &s.len, sizeof(s.len));
+	buf_append(&c->strings, &len, sizeof(len));
 	buf_append(&c->strings, s.p, s.len);
 }
 
@@ -232,7 +235,7 @@ static uint32_t put_levels(const struct column *c, struct column_scratch *s, uin
 		s->page.failed = true;
 	if (!buf_ok(&s->page))
 		return values;
-	len = (uint32_t)(s->page.len - at - sizeof(len));
+	len = htole32((uint32_t)(s->page.len - at - sizeof(len)));
 	memcpy(s->page.data + at, &len, sizeof(len));
 	return values;
 }
@@ -259,6 +262,7 @@ static struct str string_of(const struct column *c, uint32_t value)
 		return dictionary_value(&c->dictionary, index_at(&c->indexes, value), 0);
 	const uint8_t *p = c->strings.data + index_at(&c->string_at, value);
 	memcpy(&v.len, p, sizeof(v.len));
+	v.len = le32toh(v.len);
 	v.p = (const char *)p + sizeof(v.len);
 	return v;
 }
@@ -274,9 +278,10 @@ static struct range range_of(const struct column *c, uint32_t value, uint32_t va
 			range_bytes(&r, string_of(c, i));
 		} else if (c->type == COLUMN_INT32) {
 			memcpy(&v32, c->numbers.data + (size_t)i * sizeof(v32), sizeof(v32));
-			range_number(&r, v32);
+			range_number(&r, le32toh(v32));
 		} else {
 			memcpy(&v64, c->numbers.data + (size_t)i * sizeof(v64), sizeof(v64));
+			v64 = le64toh(v64);
 			range_number(&r, c->is_signed ? v64 ^ SIGN : v64);
 		}
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "parquet/dictionary.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -44,6 +45,7 @@ struct str dictionary_value(const struct dictionary *d, uint32_t index, uint32_t
 	if (size)
 		return s;
 	memcpy(&s.len, p, LENGTH);
+	s.len = le32toh(s.len);
 	s.p += LENGTH;
 	return s;
 }
@@ -80,11 +82,11 @@ static bool make_room(struct dictionary *d, uint32_t size)
 
 static uint32_t add(struct dictionary *d, struct str s, uint32_t size, uint64_t slot)
 {
-	uint32_t at = (uint32_t)d->plain.len;
+	uint32_t at = (uint32_t)d->plain.len, len = htole32(s.len);
 
 	buf_append(&d->at, &at, sizeof(at));
 	if (!size)
-		buf_append(&d->plain, &s.len, LENGTH);
+		buf_append(&d->plain, &len, LENGTH);
 	buf_append(&d->plain, s.p, s.len);
 	if (!buf_ok(&d->at) || !buf_ok(&d->plain))
 		return DICTIONARY_NONE;

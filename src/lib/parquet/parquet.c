@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "parquet/parquet.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -234,7 +235,7 @@ static void put_footer(struct parquet *p, struct buf *footer)
 	thrift_binary(&t, 6, str_of(p->application));
 	schema_orders(&t, p->count);
 	thrift_end(&t);
-	uint32_t length = (uint32_t)(footer->len - begin);
+	uint32_t length = htole32((uint32_t)(footer->len - begin));
 	buf_append(footer, &length, sizeof(length));
 	buf_str(footer, MAGIC);
 }
