@@ -119,6 +119,69 @@ E
 E
 }
 
+@test "objects that are refused, and a file that cannot be read, hold up no others; they arrive when the cause is mended" {
+  inside <<'E'
+    # old NAME RECORDS: a file that waits in the spool since long.
+    old() {
+      mkdir -p spool/date=2026-01-01/hour=00
+      for i in $(seq "$2"); do printf '{"record_counter":%d}\n' "$i"; done >"spool/date=2026-01-01/hour=00/web.1_20260101T000000Z-$1.jsonl+$2"
+    }
+    aside() { [ "$(find spool -name '*.refused' | wc -l)" -eq "$1" ]; }
+    for n in 1 2 3 4; do old "refused$n" 5; done
+    old unreadable 7
+    chmod -R go+rwX spool
+    chmod 000 spool/*/*/*unreadable*
+    store
+    echo 'deny refused' >fault
+    daemon_start
+    wait_for 60 aside 5
+    wait_for 20 metric xtcp2_s3_refused_objects 5
+    before=$(find objects -type f | wc -l)
+    wait_for 20 objects $((before + 2))
+    wait_for 20 ready
+    daemon_stop
+    for n in 1 2 3 4; do
+      [ "$(grep -c "s3: .*refused$n.jsonl+5 cannot be sent while other objects arrive: HTTP status 403: AccessDenied: .*mend the cause: .*+5.refused is tried again" log)" -eq 1 ]
+    done
+    [ "$(grep -c 's3: .*unreadable.jsonl+7 cannot be sent .*: Permission denied; mend' log)" -eq 1 ]
+    grep -q 'bytes stay in .*: the next start sends them' log
+    sent=$(sed -n 's/.* polls, [0-9]* records, \([0-9]*\) sent to .*, 0 lost$/\1/p' log)
+    [ "$(records)" -eq $((sent + 27)) ]
+    aside 5
+    # The next start tries them at once.
+    echo 'bad refused4' >fault
+    chmod 644 spool/*/*/*unreadable*
+    daemon_start
+    wait_for 30 aside 1
+    rm fault
+    daemon_stop
+    daemon_start
+    wait_for 30 aside 0
+    daemon_stop
+    grep -q 's3: .*refused4.jsonl+5.refused has arrived' log
+    [ "$(find objects -name 'web.1_20260101T000000Z-*.jsonl' | wc -l)" -eq 5 ]
+    [ -z "$(find spool -type f)" ]
+E
+}
+
+@test "refused objects fill half of the spool at most: the oldest are dropped, and counted with their records" {
+  inside <<'E'
+    store
+    echo 'deny old' >fault
+    mkdir -p spool/date=2026-01-01/hour=00
+    for n in 1 2 3; do head -c 300000 /dev/zero >"spool/date=2026-01-01/hour=00/web.1_20260101T00000${n}Z-old.jsonl+10$n.refused"; done
+    chmod -R go+rwX spool
+    daemon_start -s3SpoolBytes 1048576
+    wait_for 30 metric xtcp2_s3_dropped_objects_total 2
+    wait_for 20 objects 2
+    kill "$DAEMON"; wait "$DAEMON" || status=$?
+    [ "$status" -eq 3 ]
+    grep -q '20260101T000001Z-old.jsonl+101.refused is dropped with 101 records: refused objects hold more than 524288 bytes, half of -s3SpoolBytes' log
+    grep -q ' 0 lost, 203 dropped from the spool; exit status 3: objects that the store refused were dropped' log
+    [ "$(find spool -type f -printf '%f\n')" = web.1_20260101T000003Z-old.jsonl+103.refused ]
+E
+}
+
 @test "a daemon that is killed: the next one finishes and sends what is in the spool, each record once" {
   inside <<'E'
     daemon_start -s3MaxAge 1h

@@ -7,7 +7,7 @@ s3_store.py PORT DIRECTORY [CERTIFICATE KEY]
     host BUCKET.localhost. With a certificate it speaks TLS. Parts of an upload are in DIRECTORY/uploads/ID until they are joined
     or dropped. What DIRECTORY/fault holds happens to each PUT: "503", "404", "skew", or "cut", which closes the connection after
     the first bytes; "part" is "503" for all parts after the first, "once" for one of them, and "join" fails late: an error in an
-    answer that begins well. "drop" denies a DELETE.
+    answer that begins well. "drop" denies a DELETE. "deny TEXT" and "bad TEXT" refuse what has the text in its path, with 403 and 400.
     DIRECTORY/requests has a line for each request: method, status, path, and the headers that tests look at.
 """
 import hashlib
@@ -25,6 +25,8 @@ ACCESS, SECRET = "key", "secret"
 FAULTS = {
     "503": (503, "SlowDown", "Please reduce your request rate."),
     "404": (404, "NoSuchBucket", "The specified bucket does not exist"),
+    "deny": (403, "AccessDenied", "Access Denied"),
+    "bad": (400, "InvalidRequest", "This object is not taken."),
     "skew": (403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
 }
 
@@ -115,6 +117,9 @@ class Store(BaseHTTPRequestHandler):
             fault = "503" if int(query.get("partNumber", 0)) > 1 else ""
         elif fault in ("join", "drop"):
             fault = ""
+        elif " " in fault:
+            fault, text = fault.split(" ", 1)
+            fault = fault if text in self.path else ""
         length = int(self.headers["Content-Length"])
         if fault == "cut":
             self.rfile.read(min(length, 100))

@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "dest/s3_credentials.h"
-#include "dest/s3_upload.h"
+#include "dest/s3_doubts.h"
+#include "dest/s3_request.h"
+#include "dest/s3_spool.h"
 
 static void the_file_of_credentials(void **state)
 {
@@ -192,6 +194,8 @@ static void a_key_has_prefix_partitions_and_host(void **state)
 	     "date=2026-11-26/hour=15/host=web-1/web-1_20261126T155904Z-0.jsonl"},
 	    {"a/b", "date=1/hour=2/w_3.csv", "a/b/date=1/hour=2/host=w/w_3.csv"},
 	    {"p", "w_3.csv", "p/host=w/w_3.csv"},
+	    {"p", "w_3.csv+17", "p/host=w/w_3.csv"},
+	    {"p", "d/w_3.csv+17.refused", "p/d/host=w/w_3.csv"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -212,10 +216,81 @@ static void the_content_type_is_that_of_the_suffix(void **state)
 	    {"w_1.pb.zst", "application/zstd"},
 	    {"w_1.dat", "application/octet-stream"},
 	    {"w_1", "application/octet-stream"},
+	    {"w_1.csv+2", "text/csv; charset=utf-8"},
+	    {"w_1.csv.gz+2.refused", "application/gzip"},
+	    {"w_1.refused", "application/octet-stream"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		assert_string_equal(s3_content_type(rows[i][0]), rows[i][1]);
+}
+
+static void a_file_says_its_records_and_that_it_was_refused(void **state)
+{
+	static const struct {
+		const char *file, *object;
+		uint64_t records;
+		bool refused;
+	} rows[] = {
+	    {"w_1.csv", "w_1.csv", 0, false},
+	    {"w_1.csv+0", "w_1.csv", 0, false},
+	    {"w_1.csv+12", "w_1.csv", 12, false},
+	    {"w_1.csv+12.refused", "w_1.csv", 12, true},
+	    {"w_1.csv.refused", "w_1.csv", 0, true},
+	    {"w_1.csv+18446744073709551615", "w_1.csv", UINT64_MAX, false},
+	    {"w_1.csv+", "w_1.csv+", 0, false},
+	    {"w_1.csv+1x", "w_1.csv+1x", 0, false},
+	    {"w+1.csv", "w+1.csv", 0, false},
+	    {".refused", ".refused", 0, false},
+	    {"", "", 0, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct s3_file_name n = s3_file_name(rows[i].file);
+		if (n.object != strlen(rows[i].object) || n.records != rows[i].records ||
+		    n.refused != rows[i].refused)
+			fail_msg("%s", rows[i].file);
+	}
+}
+
+static void an_object_is_to_blame_when_others_arrive_between_its_failures(void **state)
+{
+	struct s3_doubts d = {0};
+
+	/* The store takes nothing. */
+	for (int i = 0; i < 5; i++)
+		assert_false(s3_doubts_fail(&d, "a", 2));
+	/* It is back. */
+	s3_doubts_confirm(&d, "b");
+	s3_doubts_confirm(&d, "a");
+	assert_false(s3_doubts_fail(&d, "a", 2));
+	/* Only "a" fails. */
+	s3_doubts_confirm(&d, "b");
+	assert_false(s3_doubts_fail(&d, "c", 2));
+	assert_true(s3_doubts_fail(&d, "a", 2));
+	/* It is forgotten; "c" is not. */
+	s3_doubts_confirm(&d, "b");
+	assert_false(s3_doubts_fail(&d, "a", 2));
+	assert_false(s3_doubts_fail(&d, "c", 3));
+	assert_false(s3_doubts_fail(&d, "c", 3));
+	s3_doubts_confirm(&d, "b");
+	assert_true(s3_doubts_fail(&d, "c", 3));
+	s3_doubts_free(&d);
+}
+
+static void doubts_are_bounded(void **state)
+{
+	struct s3_doubts d = {0};
+	char path[16];
+
+	for (int i = 0; i < 3 * S3_DOUBTS_MAX; i++) {
+		snprintf(path, sizeof(path), "%d", i);
+		assert_false(s3_doubts_fail(&d, path, 2));
+	}
+	s3_doubts_confirm(&d, "b");
+	assert_true(s3_doubts_fail(&d, path, 2));
+	assert_false(s3_doubts_fail(&d, "0", 2)); /* forgotten: it begins anew */
+	s3_doubts_free(&d);
 }
 
 int main(void)
@@ -230,6 +305,9 @@ int main(void)
 	    cmocka_unit_test(an_error_says_code_and_message),
 	    cmocka_unit_test(a_key_has_prefix_partitions_and_host),
 	    cmocka_unit_test(the_content_type_is_that_of_the_suffix),
+	    cmocka_unit_test(a_file_says_its_records_and_that_it_was_refused),
+	    cmocka_unit_test(an_object_is_to_blame_when_others_arrive_between_its_failures),
+	    cmocka_unit_test(doubts_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

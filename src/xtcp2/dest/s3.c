@@ -9,7 +9,8 @@
  * last request was confirmed.
  *
  * When the spool holds -s3SpoolBytes, envelopes wait in the queue, whose bound drops the oldest
- * and counts them: nothing that was delivered to the spool is ever deleted unsent.
+ * and counts them. What was delivered to the spool is deleted unsent only when the store refuses
+ * it while it takes other objects, and such objects fill half of the spool: see s3_spool.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 #include "dest/maker.h"
 #include "dest/password.h"
 #include "dest/s3_credentials.h"
+#include "dest/s3_spool.h"
 #include "dest/s3_upload.h"
 #include "record/encoder.h"
 
@@ -50,9 +52,10 @@ struct s3_dest {
 };
 
 /* A file without the host in its name is whole, but has no name of its own yet: two in one second would be the same object. */
-static bool give_name(struct s3_dest *s, const char *directory, const char *name, uint64_t *bytes)
+static bool give_name(struct s3_dest *s, const char *directory, const char *name, uint64_t records,
+		      uint64_t *bytes)
 {
-	char from[2 * FILE_PATH_MAX], to[2 * FILE_PATH_MAX];
+	char from[2 * FILE_PATH_MAX], to[2 * FILE_PATH_MAX], number[24] = "";
 	size_t stem = strcspn(name, ".");
 	uint64_t unique = 0;
 	struct stat st;
@@ -60,8 +63,10 @@ static bool give_name(struct s3_dest *s, const char *directory, const char *name
 	if (getrandom(&unique, sizeof(unique), 0) != sizeof(unique))
 		unique = (uint64_t)clock_real_ns();
 	snprintf(from, sizeof(from), "%s/%s", directory, name);
-	snprintf(to, sizeof(to), "%s/%s%c%.*s-%016llx%s", directory, s->host, S3_HOST_END, (int)stem, name,
-		 (unsigned long long)unique, name + stem);
+	if (records)
+		snprintf(number, sizeof(number), "+%llu", (unsigned long long)records);
+	snprintf(to, sizeof(to), "%s/%s%c%.*s-%016llx%s%s", directory, s->host, S3_HOST_END, (int)stem, name,
+		 (unsigned long long)unique, name + stem, number);
 	if (stat(from, &st) < 0 || renameat2(AT_FDCWD, from, AT_FDCWD, to, 0) < 0) {
 		log_warn("s3", "%s stays in the spool until the next start: %s", from, strerror(errno));
 		return false;
@@ -74,7 +79,7 @@ static void on_done(void *data, const char *directory, const char *name, uint64_
 {
 	struct s3_dest *s = data;
 
-	if (give_name(s, directory, name, &bytes))
+	if (give_name(s, directory, name, records, &bytes))
 		s3_upload_wake(s->upload, bytes);
 }
 
@@ -180,6 +185,7 @@ static int s3_parse(struct dest_io *io, const char *address)
 	    .access_key = text(c->s3_access_key),
 	    .secret_key = s->secret,
 	    .spool = maker_file_name(s->maker),
+	    .spool_bytes = c->s3_spool_bytes,
 	    .wake_fd = dest_wake_fd(io),
 	};
 	s->upload = s3_upload_new(io, &options);

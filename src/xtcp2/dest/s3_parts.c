@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "dest/file_name.h"
+#include "dest/s3_spool.h"
 
 /* Attempts to send a part. */
 #define ATTEMPTS 3
@@ -26,8 +27,8 @@ struct parts {
 static int set_note(struct parts *p)
 {
 	const char *slash = strrchr(p->file->path, '/'), *name = slash ? slash + 1 : p->file->path;
-	int n = snprintf(p->note, sizeof(p->note), "%.*s.%s.upload", (int)(name - p->file->path),
-			 p->file->path, name);
+	int n = snprintf(p->note, sizeof(p->note), "%.*s.%.*s.upload", (int)(name - p->file->path),
+			 p->file->path, (int)s3_file_name(name).object, name);
 
 	return n < 0 || (size_t)n >= sizeof(p->note) ? -ENAMETOOLONG : 0;
 }

@@ -190,6 +190,24 @@ static void add(struct curl_slist **list, const char *name, const char *value)
 		*list = more;
 }
 
+/* The errno of a status; -EBADMSG when the same request will be answered like that again. */
+static int refusal(long status)
+{
+	switch (status) {
+	case 404:
+		return -ENOENT;
+	case 403:
+		return -EACCES;
+	case 408: /* slow */
+	case 409: /* two requests at once */
+	case 425:
+	case 429:
+		return -EIO;
+	default:
+		return status >= 400 && status < 500 ? -EBADMSG : -EIO;
+	}
+}
+
 /* The answer in words. Return 0 or -errno. */
 static int judge(struct s3_request *r, CURLcode code, char why[static S3_WHY_MAX])
 {
@@ -208,7 +226,7 @@ static int judge(struct s3_request *r, CURLcode code, char why[static S3_WHY_MAX
 	s3_explain(xml ? xml : "", said, sizeof(said));
 	snprintf(why, S3_WHY_MAX, "HTTP status %ld%s%s%s", status, said[0] ? ": " : "", said,
 		 strstr(said, "RequestTimeTooSkewed") ? " (set this host's clock right)" : "");
-	return status == 404 ? -ENOENT : status == 403 ? -EACCES : -EIO;
+	return refusal(status);
 }
 
 static int perform(struct s3_request *r, const struct s3_credentials *c, const char *key, const char *query,
@@ -272,7 +290,7 @@ static int hash_window(const struct window *w, char text[static TEXT_HASH_MAX])
 	EVP_MD_CTX_free(context);
 	for (unsigned i = 0; i < len && i < HASH_BYTES; i++)
 		sprintf(text + 2 * i, "%02x", hash[i]);
-	return len == HASH_BYTES ? 0 : -EIO;
+	return len == HASH_BYTES ? 0 : -EBADMSG;
 }
 
 static size_t on_read(char *to, size_t size, size_t count, void *data)
@@ -308,7 +326,7 @@ static int put(struct s3_request *r, const struct s3_credentials *c, const char 
 	if (hash_window(w, hash) < 0) {
 		curl_slist_free_all(headers);
 		snprintf(why, S3_WHY_MAX, "the file of %.100s cannot be read", key);
-		return -EIO;
+		return -EBADMSG;
 	}
 	add(&headers, "x-amz-content-sha256", hash);
 	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
@@ -335,7 +353,7 @@ int s3_request_put(struct s3_request *r, const struct s3_credentials *c, const c
 
 	if (fstat(fd, &st) < 0) {
 		snprintf(why, S3_WHY_MAX, "the file of %.100s cannot be read", key);
-		return -EIO;
+		return -EBADMSG;
 	}
 	add_kind(r, &headers, content_type);
 	return put(r, c, key, "", &(struct window){.fd = fd, .size = st.st_size}, headers, why);

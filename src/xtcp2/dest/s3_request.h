@@ -51,7 +51,10 @@ void s3_explain(const char *xml, char *why, size_t size);
  */
 int s3_request_probe(struct s3_request *r, const struct s3_credentials *c, char why[static S3_WHY_MAX]);
 
-/* Make the open file the object `key`; blocks. 0, or -errno with why. */
+/*
+ * Make the open file the object `key`; blocks. 0, or -errno with why: -EACCES and -EBADMSG when the store
+ * refuses it, or the file cannot be read.
+ */
 int s3_request_put(struct s3_request *r, const struct s3_credentials *c, const char *key, int fd,
 		   const char *content_type, char why[static S3_WHY_MAX]);
 

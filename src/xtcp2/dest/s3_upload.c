@@ -15,17 +15,24 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "dest/s3_credentials.h"
+#include "dest/s3_doubts.h"
 #include "dest/s3_parts.h"
-#include "record/encoder.h"
+#include "dest/s3_spool.h"
 #include "stats/stats.h"
 
-#define SUBSYSTEM "s3"
-/* Files that are listed in one go; the rest is found when these are sent. */
-#define LIST_MAX  4096
+#define SUBSYSTEM    "s3"
 /* Keys that expire are asked for anew so long before. */
-#define RENEW_NS  (120 * NS_PER_SEC)
-/* Interval between two looks for directories that have become empty. */
-#define TIDY_NS	  (3600 * NS_PER_SEC)
+#define RENEW_NS     (120 * NS_PER_SEC)
+/*
+ * Failures, with others confirmed in between, until an object is set aside: the store refuses it or its file
+ * cannot be read; or it fails otherwise (a busy store, a connection that breaks), which may be chance.
+ */
+#define REFUSALS     2
+#define FAILURES     5
+/* Refused objects that are tried in one go, and the time between two goes without success. */
+#define BATCH	     16
+#define AGAIN_NS     (10 * NS_PER_SEC)
+#define AGAIN_MAX_NS (600 * NS_PER_SEC)
 
 struct s3_upload {
 	struct s3_upload_options options;
@@ -37,14 +44,17 @@ struct s3_upload {
 	/* The thread's alone. */
 	struct s3_request *request;
 	struct s3_credentials keys;
-	char *paths[LIST_MAX];
-	size_t count;
-	uint64_t listed; /* bytes of them, and of those beyond LIST_MAX */
-	int64_t tidied_ns;
+	struct s3_spool spool;
+	struct s3_doubts doubts;
+	/* The objects that failed last: the next go begins behind them. */
+	char failed[2 * FILE_PATH_MAX], refused[2 * FILE_PATH_MAX];
+	int64_t again_ns, again_pause_ns; /* when refused ones are tried again */
 
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t changed;
-	bool more, idle; /* files were added; all are sent */
+	bool more, idle; /* files were added; all are sent, but for refused ones */
+	bool at_work;	 /* rather than at rest */
+	bool refusing;	 /* the last failure may be of that object alone */
 	uint64_t waiting, requests;
 	enum s3_health health;
 	char why[S3_WHY_MAX];
@@ -53,69 +63,6 @@ struct s3_upload {
 static bool stopping(struct s3_upload *u)
 {
 	return __atomic_load_n(&u->stop, __ATOMIC_RELAXED);
-}
-
-void s3_key(struct buf *key, const char *prefix, const char *path)
-{
-	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
-
-	if (*prefix)
-		buf_printf(key, "%s/", prefix);
-	buf_append(key, path, (size_t)(file - path));
-	buf_printf(key, "host=%.*s/%s", (int)strcspn(file, (char[]){S3_HOST_END, '\0'}), file, file);
-}
-
-const char *s3_content_type(const char *path)
-{
-	const char *dot = strrchr(path, '.'), *suffix = dot ? dot + 1 : "";
-
-	if (strcmp(suffix, "gz") == 0)
-		return "application/gzip";
-	if (strcmp(suffix, "zst") == 0)
-		return "application/zstd";
-	for (const struct encoder_ops *ops = encoder_table; ops->name; ops++)
-		if (strcmp(suffix, ops->suffix) == 0)
-			return ops->content_type;
-	return "application/octet-stream";
-}
-
-/* Unfinished files begin with a dot, finished ones without a host have not got their name yet. */
-static void list_one(void *data, int dir, const char *directory, const char *name)
-{
-	struct s3_upload *u = data;
-	struct stat st;
-
-	if (name[0] == '.' || !strchr(name, S3_HOST_END) ||
-	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-		return;
-	u->listed += (uint64_t)st.st_size;
-	if (u->count < LIST_MAX && asprintf(&u->paths[u->count], "%s/%s", directory, name) > 0)
-		u->count++;
-}
-
-/* By date and hour; within an hour by host and time. */
-static int by_path(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void list(struct s3_upload *u)
-{
-	int64_t now = clock_mono_ns();
-	bool tidy = now - u->tidied_ns >= TIDY_NS;
-
-	u->count = 0;
-	u->listed = 0;
-	if (tidy)
-		u->tidied_ns = now;
-	file_name_walk(u->options.spool, tidy, list_one, u);
-	qsort(u->paths, u->count, sizeof(*u->paths), by_path);
-}
-
-static void forget_list(struct s3_upload *u)
-{
-	while (u->count > 0)
-		free(u->paths[--u->count]);
 }
 
 /* Tell the others the result of a request. */
@@ -151,20 +98,42 @@ static int put_file(struct s3_upload *u, const char *path, const char *key, int 
 				    : s3_request_put(u->request, &u->keys, key, fd, file.content_type, why);
 }
 
-/* Send a file and remove it. 0 or -errno, with why. */
+/* The store, or the disk, does not have this object; it may take others. */
+static bool is_refusal(int result)
+{
+	return result == -EACCES || result == -EBADMSG;
+}
+
+/* The store has the object. */
+static void confirmed(struct s3_upload *u, const char *path, uint64_t bytes)
+{
+	s3_doubts_confirm(&u->doubts, path);
+	stat_add(STAT_S3_OBJECTS, 1);
+	stat_add(STAT_S3_BYTES, bytes);
+	if (unlinkat(AT_FDCWD, path, 0) < 0)
+		log_warn(SUBSYSTEM, "%s is sent but cannot be removed, so it will be sent again: %s", path,
+			 strerror(errno));
+	pthread_mutex_lock(&u->lock);
+	u->waiting -= u->waiting < bytes ? u->waiting : bytes;
+	stat_set(STAT_S3_SPOOL_BYTES, u->waiting);
+	pthread_mutex_unlock(&u->lock);
+	set_health(u, S3_GOOD, "");
+}
+
+/* Send a file and remove it. Return 0, 1 when there is nothing left to send, or -errno, with why. */
 static int send_file(struct s3_upload *u, const char *path, char why[static S3_WHY_MAX])
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	_cleanup_buf_ struct buf key = {0};
 	struct stat st;
 
-	/* Removed by somebody else: nothing is left to send. */
+	/* Removed by somebody else. */
 	if (fd < 0 && errno == ENOENT)
-		return 0;
+		return 1;
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		int err = errno;
-		snprintf(why, S3_WHY_MAX, "%.150s: %s", path, strerror(err));
-		return -err;
+		snprintf(why, S3_WHY_MAX, "%.150s: %s", path, strerror(errno));
+		stat_add(STAT_S3_ERRORS, 1);
+		return -EBADMSG;
 	}
 	s3_key(&key, u->options.prefix, path + strlen(u->directory) + 1);
 	int r = renew(u, why);
@@ -172,40 +141,83 @@ static int send_file(struct s3_upload *u, const char *path, char why[static S3_W
 		r = -ENOMEM;
 	if (r == 0)
 		r = put_file(u, path, buf_cstr(&key), fd, st.st_size, why);
-	if (r == -EACCES)
+	if (is_refusal(r))
 		u->keys.access_key[0] = '\0'; /* others may be there by now */
-	if (r < 0)
-		return r;
-	stat_add(STAT_S3_OBJECTS, 1);
-	stat_add(STAT_S3_BYTES, (uint64_t)st.st_size);
-	if (unlinkat(AT_FDCWD, path, 0) < 0)
-		log_warn(SUBSYSTEM, "%s is sent but cannot be removed, so it will be sent again: %s", path,
-			 strerror(errno));
-	pthread_mutex_lock(&u->lock);
-	u->waiting -= u->waiting < (uint64_t)st.st_size ? u->waiting : (uint64_t)st.st_size;
-	stat_set(STAT_S3_SPOOL_BYTES, u->waiting);
-	pthread_mutex_unlock(&u->lock);
-	return 0;
+	if (r < 0 && r != -ECANCELED)
+		stat_add(STAT_S3_ERRORS, 1);
+	if (r == 0)
+		confirmed(u, path, (uint64_t)st.st_size);
+	return r;
 }
 
-/* Send what is in the spool. 0 or -errno, with why. */
-static int send_all(struct s3_upload *u, char why[static S3_WHY_MAX])
+/* A file that becomes whole meanwhile counts twice, until the next list, rather than not at all. */
+static void list(struct s3_upload *u)
 {
-	int r = 0;
-
-	/* A file that becomes whole meanwhile counts twice, until the next list, rather than not at all. */
 	pthread_mutex_lock(&u->lock);
-	list(u);
-	u->waiting = u->listed;
+	s3_spool_list(&u->spool);
+	u->waiting = u->spool.waiting.bytes + u->spool.refused.bytes;
 	stat_set(STAT_S3_SPOOL_BYTES, u->waiting);
 	pthread_mutex_unlock(&u->lock);
-	for (size_t i = 0; r == 0 && i < u->count && !stopping(u); i++) {
-		r = send_file(u, u->paths[i], why);
-		if (r == 0)
-			set_health(u, S3_GOOD, "");
+}
+
+/*
+ * Send what waits. An object that fails ends this, and the next time begins behind it. When it was refused, the
+ * next object is tried first, whose result tells whether the store takes any. Return 0; -EAGAIN when objects have
+ * failed but the store took later ones; or -errno of the last failure, with why.
+ */
+static int send_waiting(struct s3_upload *u, char why[static S3_WHY_MAX])
+{
+	const struct s3_files *files = &u->spool.waiting;
+	size_t begin = s3_files_after(files, u->failed);
+	int failure = 0;
+	bool doubtful = false; /* whether the store takes any */
+
+	for (size_t i = 0; i < files->count && !stopping(u); i++) {
+		const char *path = files->paths[(begin + i) % files->count];
+		int r = send_file(u, path, why);
+		if (r == -ECANCELED)
+			return r;
+		doubtful &= r != 0;
+		if (r >= 0)
+			continue;
+		snprintf(u->failed, sizeof(u->failed), "%s", path);
+		if (s3_doubts_fail(&u->doubts, path, is_refusal(r) ? REFUSALS : FAILURES)) {
+			s3_spool_refuse(&u->spool, path, why);
+			continue;
+		}
+		failure = r;
+		if (doubtful || !is_refusal(r))
+			return r;
+		doubtful = true;
 	}
-	forget_list(u);
-	return r;
+	return doubtful || !failure ? failure : -EAGAIN;
+}
+
+/* Try some of the refused objects. They say nothing about the health of the store but when one arrives. */
+static void send_refused(struct s3_upload *u)
+{
+	const struct s3_files *files = &u->spool.refused;
+	size_t begin = s3_files_after(files, u->refused);
+	char why[S3_WHY_MAX];
+	bool arrived = false;
+	int r = 0;
+
+	if (clock_mono_ns() < u->again_ns)
+		return;
+	for (size_t i = 0; i < files->count && i < BATCH && !stopping(u) && (r >= 0 || is_refusal(r)); i++) {
+		const char *path = files->paths[(begin + i) % files->count];
+		r = send_file(u, path, why);
+		snprintf(u->refused, sizeof(u->refused), "%s", path);
+		if (r == 0) {
+			log_notice(SUBSYSTEM, "%s has arrived", path);
+			arrived = true;
+		}
+	}
+	if (arrived || files->count == 0)
+		u->again_pause_ns = AGAIN_NS;
+	u->again_ns = clock_mono_ns() + (arrived ? 0 : u->again_pause_ns);
+	if (files->count > 0 && !arrived && 2 * u->again_pause_ns <= AGAIN_MAX_NS)
+		u->again_pause_ns *= 2;
 }
 
 static int64_t with_jitter(int64_t ns)
@@ -222,21 +234,25 @@ static struct timespec at(int64_t ns)
 	return (struct timespec){.tv_sec = ns / NS_PER_SEC, .tv_nsec = ns % NS_PER_SEC};
 }
 
-/* Wait for a file, or after a failure for the end of the pause. */
+/*
+ * Wait for a file, or for the time of the refused ones; after a failure for the end of the pause, which a new file
+ * ends when the store may take that one.
+ */
 static void rest(struct s3_upload *u, int64_t pause_ns)
 {
-	struct timespec until = at(clock_mono_ns() + with_jitter(pause_ns));
+	struct timespec until = at(pause_ns		     ? clock_mono_ns() + with_jitter(pause_ns)
+				   : u->spool.refused.number ? u->again_ns
+							     : INT64_MAX);
 
 	pthread_mutex_lock(&u->lock);
 	u->idle = pause_ns == 0 && !u->more;
+	u->at_work = false;
 	pthread_cond_broadcast(&u->changed);
-	if (pause_ns)
-		while (!stopping(u) && pthread_cond_timedwait(&u->changed, &u->lock, &until) == 0)
-			;
-	else
-		while (!stopping(u) && !u->more)
-			pthread_cond_wait(&u->changed, &u->lock);
+	while (!stopping(u) && !(u->more && (pause_ns == 0 || u->refusing)) &&
+	       pthread_cond_timedwait(&u->changed, &u->lock, &until) == 0)
+		;
 	u->more = false;
+	u->at_work = true;
 	pthread_mutex_unlock(&u->lock);
 }
 
@@ -247,11 +263,22 @@ static int probe(struct s3_upload *u, char why[static S3_WHY_MAX])
 
 	if (r == 0)
 		r = s3_request_probe(u->request, &u->keys, why);
-	if (r == -EACCES) /* these keys may still be able to write */
+	if (is_refusal(r)) /* these keys may still be able to write */
 		return 0;
 	if (r == 0)
 		set_health(u, S3_GOOD, "");
+	else if (r != -ECANCELED)
+		stat_add(STAT_S3_ERRORS, 1);
 	return r;
+}
+
+/* The store takes nothing. */
+static void set_bad(struct s3_upload *u, int result, const char *why)
+{
+	pthread_mutex_lock(&u->lock);
+	u->refusing = is_refusal(result);
+	pthread_mutex_unlock(&u->lock);
+	set_health(u, S3_BAD, why);
 }
 
 static void *upload_main(void *data)
@@ -262,21 +289,23 @@ static void *upload_main(void *data)
 	bool probed = false;
 
 	while (!stopping(u)) {
+		uint64_t before = u->doubts.confirmed;
 		int r = probed ? 0 : probe(u, why);
 		if (r == 0) {
 			probed = true;
-			r = send_all(u, why);
-		}
-		if (r < 0 && r != -ECANCELED) {
-			stat_add(STAT_S3_ERRORS, 1);
-			set_health(u, S3_BAD, why);
+			list(u);
+			r = send_waiting(u, why);
 		}
 		if (r == 0)
+			send_refused(u);
+		else if (r != -EAGAIN && r != -ECANCELED)
+			set_bad(u, r, why);
+		if (r == 0)
 			pause_ns = 0;
+		else if (!pause_ns || u->doubts.confirmed > before)
+			pause_ns = S3_PAUSE_NS;
 		else
-			pause_ns = !pause_ns			    ? S3_PAUSE_NS
-				   : 2 * pause_ns > S3_PAUSE_MAX_NS ? S3_PAUSE_MAX_NS
-								    : 2 * pause_ns;
+			pause_ns = 2 * pause_ns > S3_PAUSE_MAX_NS ? S3_PAUSE_MAX_NS : 2 * pause_ns;
 		rest(u, pause_ns);
 	}
 	explicit_bzero(&u->keys, sizeof(u->keys));
@@ -293,6 +322,8 @@ struct s3_upload *s3_upload_new(struct dest_io *io, const struct s3_upload_optio
 		return NULL;
 	}
 	u->options = *options;
+	u->spool.names = options->spool;
+	u->spool.refused_max = options->spool_bytes / 2;
 	file_name_fixed(options->spool, u->directory);
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -330,7 +361,7 @@ void s3_upload_flush(struct s3_upload *u, int64_t deadline_ns)
 	struct timespec until = at(deadline_ns);
 
 	pthread_mutex_lock(&u->lock);
-	while (u->started && !u->idle && u->health != S3_BAD &&
+	while (u->started && !u->idle && (u->health != S3_BAD || (u->refusing && (u->more || u->at_work))) &&
 	       pthread_cond_timedwait(&u->changed, &u->lock, &until) == 0)
 		;
 	pthread_mutex_unlock(&u->lock);
@@ -348,6 +379,8 @@ void s3_upload_free(struct s3_upload *u)
 		pthread_join(u->thread, NULL);
 	}
 	s3_request_free(u->request);
+	s3_spool_forget(&u->spool);
+	s3_doubts_free(&u->doubts);
 	pthread_cond_destroy(&u->changed);
 	pthread_mutex_destroy(&u->lock);
 	free(u);

@@ -7,10 +7,11 @@
  * A thread sends the whole files of the spool to the store, oldest first, and removes
  * each that the store has confirmed. What the store refuses or cannot be reached for stays
  * and is tried again, after a pause that doubles from S3_PAUSE_NS to S3_PAUSE_MAX_NS, with
- * jitter. The spool is the queue: what a crash or an end leaves there is sent by the next
- * process, under the same key, so that an object that was sent twice is there once.
- *
- * A file of the spool is DATE/HOUR/HOST_NAME; its key is PREFIX/DATE/HOUR/host=HOST/HOST_NAME.
+ * jitter, and begins with the next file: one that cannot be sent holds up no other. Such a
+ * file is set aside (s3_doubts.h tells it from a store that takes nothing) and tried again
+ * behind the others, less and less often. The spool is the queue: what a crash or an end
+ * leaves there is sent by the next process, under the same key, so that an object that was
+ * sent twice is there once.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,9 +24,6 @@
 #define S3_PAUSE_NS	(500 * NS_PER_MS)
 #define S3_PAUSE_MAX_NS (30 * NS_PER_SEC)
 
-/* Between the host and the rest of a name; no host name has one. */
-#define S3_HOST_END '_'
-
 struct s3_upload;
 
 /* Borrowed; they live as long as the uploads. */
@@ -34,6 +32,7 @@ struct s3_upload_options {
 	const char *prefix; /* of keys, without slashes at its ends; "" for none */
 	const char *access_key, *secret_key;
 	const struct file_name *spool; /* its directories */
+	uint64_t spool_bytes;	       /* half of them for refused files */
 	int wake_fd;		       /* written when the state has changed */
 };
 
@@ -43,12 +42,12 @@ struct s3_upload *s3_upload_new(struct dest_io *io, const struct s3_upload_optio
 int s3_upload_start(struct s3_upload *u);
 /* A file has been added to the spool. */
 void s3_upload_wake(struct s3_upload *u, uint64_t bytes);
-/* Wait until the spool is empty, the store fails, or the deadline (CLOCK_MONOTONIC). */
+/* Wait until the spool is empty but for refused files, the store fails, or the deadline (CLOCK_MONOTONIC). */
 void s3_upload_flush(struct s3_upload *u, int64_t deadline_ns);
 /* End the thread; a running request is cut off. NULL is fine. */
 void s3_upload_free(struct s3_upload *u);
 
-/* The bytes in the spool. */
+/* The bytes in the spool, those of refused files among them. */
 uint64_t s3_upload_waiting(struct s3_upload *u);
 
 enum s3_health {
@@ -58,11 +57,5 @@ enum s3_health {
 };
 /* The state, and the number of requests that led to it. */
 enum s3_health s3_upload_health(struct s3_upload *u, char why[static S3_WHY_MAX], uint64_t *requests);
-
-/* Write the key of a file of the spool: its path below the spool and the prefix. Pure. */
-void s3_key(struct buf *key, const char *prefix, const char *path);
-
-/* Return the content type of a file by its suffix: the spool may hold files of an earlier -marshal. Pure. */
-const char *s3_content_type(const char *path);
 
 #endif

@@ -34,16 +34,19 @@
 
 void daemon_log_ledger(const struct daemon *d, const char *verdict)
 {
-	char unchanged[64] = "";
+	char unchanged[64] = "", dropped[80] = "";
 
 	if (stat_get(STAT_RECORDS_UNCHANGED))
 		snprintf(unchanged, sizeof(unchanged), ", %llu unchanged and left out",
 			 (unsigned long long)stat_get(STAT_RECORDS_UNCHANGED));
+	if (stat_get(STAT_S3_DROPPED))
+		snprintf(dropped, sizeof(dropped), ", %llu dropped from the spool",
+			 (unsigned long long)stat_get(STAT_S3_DROPPED_RECORDS));
 	log_at(verdict[0] ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "xtcp2",
-	       "source %s: %llu polls, %llu records, %llu sent to %s, %llu lost%s%s", d->source_name,
+	       "source %s: %llu polls, %llu records, %llu sent to %s, %llu lost%s%s%s", d->source_name,
 	       (unsigned long long)stat_get(STAT_POLLS), (unsigned long long)stat_get(STAT_RECORDS),
 	       (unsigned long long)stat_get(STAT_DEST_SENT_RECORDS), dest_public_name(d->dest),
-	       (unsigned long long)ledger_lost(), unchanged, verdict);
+	       (unsigned long long)ledger_lost(), unchanged, dropped, verdict);
 }
 
 static void on_signal(struct loop_watch *w, uint32_t events)

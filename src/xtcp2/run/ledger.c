@@ -26,6 +26,8 @@ const char *ledger_verdict(const struct dest *d)
 			   : "";
 	if (ledger_lost() > 0)
 		return "; exit status 3: records were lost";
+	if (stat_get(STAT_S3_DROPPED) > 0)
+		return "; exit status 3: objects that the store refused were dropped";
 	return dest_failing(d) ? "; exit status 3: the destination was not reached" : "";
 }
 
