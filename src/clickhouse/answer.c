@@ -44,9 +44,22 @@ static enum MHD_Result queue(struct exchange *x, unsigned status, struct MHD_Res
 	return r;
 }
 
+/* Say what to do with a recording that file() or INFILE cannot read. */
+static void add_remedy(struct buf *error)
+{
+	const char *text = buf_cstr(error);
+
+	if (text && strstr(text, "Unexpected end of ProtobufList message: (in file/uri "))
+		buf_str(
+		    error,
+		    ". In ProtobufList the engine reads files of one envelope, and recordings have many: insert it "
+		    "(xtcp2-clickhouse query -insert), or convert it (xtcp2 cat -marshal jsonl)");
+}
+
 /* "text (version V)\n", as ClickHouse ends an exception. */
 static void finish_error_text(struct exchange *x)
 {
+	add_remedy(&x->error);
 	const char *text = buf_cstr(&x->error);
 
 	if (text && !strstr(text, "(version ") && x->context->version.len)

@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "clickhouse/exchange_internal.h"
 #include "clickhouse/password.h"
-#include "clickhouse/recording.h"
 #include "clickhouse/server.h"
 #include "clickhouse/sql.h"
 
@@ -202,11 +201,6 @@ static int check_statement(struct exchange *x, struct str statement)
 		deny(x,
 		     "Files are out of reach: file(), INFILE and OUTFILE need -allowFiles. (With a comment "
 		     "in the statement these words are refused inside of literals as well.)");
-		return -EIO;
-	}
-	_cleanup_buf_ struct buf why = {0};
-	if (files && recording_is_read(statement, &why)) {
-		buf_printf(&x->error, "Code: 36. DB::Exception: %s (BAD_ARGUMENTS)", buf_cstr(&why));
 		return -EIO;
 	}
 	if (!engine_analyse(x->session, statement, &analysis)) {

@@ -44,10 +44,4 @@ bool sql_next_statement(const char *text, size_t len, size_t *pos, struct str *s
  */
 bool sql_names_files(const char *text, size_t len);
 
-/*
- * Get the next file('PATH', FORMAT) of a text, FORMAT a name or a literal, and advance *pos past it. A call with
- * other arguments, or with a backslash in a literal, is passed over. Return false at the end.
- */
-bool sql_next_file(const char *text, size_t len, size_t *pos, struct str *path, struct str *format);
-
 #endif

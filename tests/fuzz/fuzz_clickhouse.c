@@ -73,11 +73,6 @@ static void check_statement(const struct exchange *x)
 	for (size_t before = 0; sql_next_statement(text, x->statement.len, &pos, &statement); before = pos)
 		assert(pos > before && pos <= x->statement.len && statement.p >= text &&
 		       statement.p + statement.len <= text + x->statement.len);
-	struct str path, argument;
-	pos = 0;
-	for (size_t before = 0; sql_next_file(text, x->statement.len, &pos, &path, &argument); before = pos)
-		assert(pos > before && pos <= x->statement.len && path.p >= text &&
-		       argument.p + argument.len < text + pos);
 	struct str format = sql_output_format(text, x->statement.len);
 	status_content_type(format);
 	/* Check that a quoted text is one token: nothing in it ends the statement. */

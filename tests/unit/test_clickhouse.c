@@ -294,30 +294,6 @@ static void files_are_found_by_name(void **state)
 			fail_msg("seen: %s", free_of_them[i]);
 }
 
-static bool is(struct str value, const char *text)
-{
-	return value.len == strlen(text) && !memcmp(value.p, text, value.len);
-}
-
-static void calls_of_file_are_found(void **state)
-{
-	static const char text[] =
-	    "SELECT 'file(''no'', CSV)' FROM file('/a.pb', ProtobufList) JOIN FILE ( '/b' , 'CSV', 'a Int8') "
-	    "JOIN file('/c\\'', CSV) JOIN file('/d') JOIN file(x, CSV) JOIN profile('/e', CSV) -- file('/f', CSV)";
-	struct str path, format;
-	size_t pos = 0;
-
-	assert_true(sql_next_file(text, strlen(text), &pos, &path, &format));
-	assert_true(is(path, "/a.pb"));
-	assert_true(is(format, "ProtobufList"));
-	assert_true(sql_next_file(text, strlen(text), &pos, &path, &format));
-	assert_true(is(path, "/b"));
-	assert_true(is(format, "CSV"));
-	assert_false(sql_next_file(text, strlen(text), &pos, &path, &format));
-	pos = 0;
-	assert_false(sql_next_file(NULL, 0, &pos, &path, &format));
-}
-
 static void pages_of_other_sites_are_refused(void **state)
 {
 	static const struct {
@@ -395,7 +371,6 @@ int main(void)
 	    cmocka_unit_test(envelopes_become_rows),
 	    cmocka_unit_test(what_is_no_envelope_is_refused),
 	    cmocka_unit_test(files_are_found_by_name),
-	    cmocka_unit_test(calls_of_file_are_found),
 	    cmocka_unit_test(pages_of_other_sites_are_refused),
 	    cmocka_unit_test(passwords_are_compared_whole),
 	    cmocka_unit_test(a_made_password_is_kept),
