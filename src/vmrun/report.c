@@ -273,7 +273,7 @@ void report_summary(FILE *to, const struct judge *j, bool all)
 
 	for (i = 0; i < j->checks_count; i++) {
 		const struct judge_check *c = &j->checks[i];
-		if (all || !passed(c))
+		if (all || !(passed(c) || c->told))
 			summary_row(to, passed(c), c->name, judge_check_ms(c), passed(c) ? NULL : why(c));
 	}
 	for (i = 0; i < j->findings_count; i++)

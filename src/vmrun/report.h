@@ -11,7 +11,10 @@ struct judge;
  * failure. */
 int report_write(const char *dir, const struct judge *j);
 
-/* Print the table at the end of a run; with `all`, include the checks that passed. */
+/*
+ * Print the table at the end of a run: findings, and the checks that failed and were not shown when they ended;
+ * with `all`, every check.
+ */
 void report_summary(FILE *to, const struct judge *j, bool all);
 
 #endif

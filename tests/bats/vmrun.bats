@@ -116,6 +116,7 @@ run_image() {
 
 @test "vmrun: a failed check fails the run, at once with --fail-fast" {
   ended 1 fail 'FAIL TWO'
+  [ "$(grep -c 'FAIL TWO' "$CHAOS/fail.out")" -eq 1 ]
   grep -q '"reason":"fail-fast"' "$CHAOS/fail/events.jsonl"
   grep -q '^not ok 3 - TWO' "$CHAOS/fail/results.tap"
   grep -q 'failures="1"' "$CHAOS/fail/junit.xml"
