@@ -113,7 +113,7 @@ static void obey(const char *s)
 	} else if (s[strlen(s) - 1] == 'm') {
 		attributes(s + 1);
 	} else if (!*t.unknown) {
-		snprintf(t.unknown, sizeof(t.unknown), "%s", s);
+		snprintf(t.unknown, sizeof(t.unknown), "%.*s", (int)sizeof(t.unknown) - 1, s);
 	}
 }
 

@@ -7,7 +7,6 @@
 #include "unit.h"
 
 #include <errno.h>
-#include <liburing.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <stdbool.h>
@@ -189,7 +188,9 @@ static int take(struct record_sink *sink, struct record *r)
 	return taken.count == taken.stop_at ? -ENOSPC : 0;
 }
 
-/* io_uring is unavailable here: the source must read without it. */
+/* io_uring is unavailable here: the source must read without it. Of liburing, which a build may lack. */
+struct io_uring;
+struct io_uring_params;
 int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
 				      struct io_uring_params *params);
 

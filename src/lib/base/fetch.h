@@ -46,6 +46,16 @@ static inline CURL *fetch_new(struct fetch_answer *answer, long timeout_ms)
 	return curl;
 }
 
+/* Refuse every scheme but http and https. */
+static inline CURLcode fetch_only_http(CURL *curl)
+{
+#if LIBCURL_VERSION_NUM >= 0x075500
+	return curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	return curl_easy_setopt(curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+}
+
 /* Return the header fields of a POST, for curl_slist_free_all(): its content type, and no wait for "100 Continue". */
 static inline struct curl_slist *fetch_post_headers(const char *content_type)
 {

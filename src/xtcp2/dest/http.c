@@ -108,12 +108,14 @@ static CURLcode set_options(struct http_dest *h, const char *url)
 	if (r == CURLE_OK)
 		r = curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
 	if (r == CURLE_OK)
-		r = curl_easy_setopt(h->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+		r = fetch_only_http(h->easy);
 	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
 	curl_easy_setopt(h->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, h->error);
+#if LIBCURL_VERSION_NUM >= 0x075700
 	/* A hanging name look-up must not delay the end of the thread. */
 	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	return r;
 }
 

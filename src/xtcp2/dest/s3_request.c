@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "dest/s3_request.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fetch.h"
+#include "base/str.h"
 #include "base/utf8.h"
 #include "dest/curl_tls.h"
 #include "dest/s3_credentials.h"
@@ -27,6 +30,8 @@
 #define EMPTY_HASH    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define AMAZON	      "https://s3.%s.amazonaws.com"
 #define TEXT_HASH_MAX (2 * HASH_BYTES + 1)
+/* The first libcurl whose signatures cover the hash of a body, as S3 wants. */
+#define SIGNS_BODIES  0x075800
 
 struct s3_request {
 	CURL *easy;
@@ -35,12 +40,33 @@ struct s3_request {
 	const bool *stop;
 	char error[CURL_ERROR_SIZE];
 	char signer[160];
+	char tag[S3_TAG_MAX]; /* the last answer's ETag; "" without one, or with one that is too long */
 	struct buf url;
 };
 
 static int on_progress(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	return __atomic_load_n(((struct s3_request *)data)->stop, __ATOMIC_RELAXED);
+}
+
+/* Keep the ETag, of the last answer if there are several. */
+static size_t on_header(char *line, size_t size, size_t count, void *data)
+{
+	static const char name[] = "etag:";
+	const size_t n = size * count, named = sizeof(name) - 1;
+	struct s3_request *r = data;
+	struct str value = {line + named, (uint32_t)(n - named)};
+
+	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
+		*r->tag = '\0';
+	if (n < named || strncasecmp(line, name, named) != 0)
+		return n;
+	while (value.len && isspace((unsigned char)value.p[value.len - 1]))
+		value.len--;
+	for (; value.len && isspace((unsigned char)*value.p); value.p++)
+		value.len--;
+	snprintf(r->tag, sizeof(r->tag), "%.*s", value.len < S3_TAG_MAX ? (int)value.len : 0, value.p);
+	return n;
 }
 
 struct s3_request *s3_request_new(struct dest_io *io, const struct s3_place *place, const bool *stop)
@@ -54,8 +80,11 @@ struct s3_request *s3_request_new(struct dest_io *io, const struct s3_place *pla
 	r->answer.max = ANSWER_MAX;
 	snprintf(r->signer, sizeof(r->signer), "aws:amz:%.100s:s3", place->region);
 	r->easy = fetch_new(&r->answer, 0);
-	if (!r->easy || curl_easy_setopt(r->easy, CURLOPT_AWS_SIGV4, r->signer) != CURLE_OK ||
-	    curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
+	const curl_version_info_data *libcurl = curl_version_info(CURLVERSION_NOW);
+	if (libcurl->version_num < SIGNS_BODIES) {
+		dest_why(io, 0, "needs libcurl 7.88 to sign requests; this is %s", libcurl->version);
+	} else if (!r->easy || curl_easy_setopt(r->easy, CURLOPT_AWS_SIGV4, r->signer) != CURLE_OK ||
+		   fetch_only_http(r->easy) != CURLE_OK) {
 		dest_why(io, 0, "cannot be used: libcurl refuses, or there is no memory");
 	} else if (curl_tls_set(io, r->easy) == 0) {
 		curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
@@ -64,6 +93,8 @@ struct s3_request *s3_request_new(struct dest_io *io, const struct s3_place *pla
 		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
 		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
 		curl_easy_setopt(r->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+		curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, on_header);
+		curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, r);
 		curl_easy_setopt(r->easy, CURLOPT_NOPROGRESS, 0L);
 		curl_easy_setopt(r->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 		curl_easy_setopt(r->easy, CURLOPT_XFERINFODATA, r);
@@ -363,18 +394,16 @@ int s3_request_put_part(struct s3_request *r, const struct s3_credentials *c, co
 			const char *query, int fd, off_t begin, off_t size, char tag[static S3_TAG_MAX],
 			char why[static S3_WHY_MAX])
 {
-	struct curl_header *header = NULL;
 	struct window w = {.fd = fd, .begin = begin, .size = size};
 	int result = put(r, c, key, query, &w, NULL, why);
 
 	if (result < 0)
 		return result;
-	if (curl_easy_header(r->easy, "ETag", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
-	    strlen(header->value) >= S3_TAG_MAX || strpbrk(header->value, "<&")) {
+	if (!*r->tag || strpbrk(r->tag, "<&")) {
 		snprintf(why, S3_WHY_MAX, "the store confirms a part without an ETag");
 		return -EIO;
 	}
-	strcpy(tag, header->value);
+	strcpy(tag, r->tag);
 	return 0;
 }
 

@@ -52,6 +52,7 @@
 #include "source/netlink.h"
 #include "source/netlink_lookup.h"
 #include "source/netlink_socket.h"
+#include "version.h"
 
 /* The largest batch of a dump that the kernel makes: a larger buffer has no use. */
 #define RECV_SIZE_DEFAULT (32 * 1024)
@@ -93,6 +94,16 @@ static void set_filter(struct source *s)
 	filter_free(f);
 }
 
+#if !XTCP2_URING
+static int no_ring(struct source *s)
+{
+	return -ENOSYS;
+}
+
+/* In the place of netlink_uring.c's reader. */
+const struct netlink_reader netlink_uring = {.open = no_ring};
+#endif
+
 static struct source *create_with(const struct netlink_reader *reader, const struct source_config *config,
 				  unsigned worker)
 {
@@ -109,7 +120,11 @@ static struct source *create_with(const struct netlink_reader *reader, const str
 	s->config.lookups = s->config.lookups && netlink_lookups_fit(s);
 	int r = reader->open(s);
 	if (r < 0 && reader != &netlink_plain) {
-		if (worker == 0)
+		if (worker == 0 && !XTCP2_URING)
+			log_notice(
+			    "netlink",
+			    "-ioUring: this program was built without liburing 2.3: reading without it");
+		else if (worker == 0)
 			log_notice(
 			    "netlink",
 			    "-ioUring: the kernel refuses a ring of %u buffers (%s): reading without it",
