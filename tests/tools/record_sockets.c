@@ -27,6 +27,7 @@
 #include "../../src/tools/population.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "record/kernel_abi.h"
 #include "record/nl.h"
 #include "source/bpf/walker.h"
 
@@ -288,7 +289,7 @@ static uint64_t cookie_of(const struct message *m)
 	struct inet_diag_msg msg;
 
 	memcpy(&msg, m->bytes + NLMSG_HDRLEN, sizeof(msg));
-	return msg.id.idiag_cookie[0] | (uint64_t)msg.id.idiag_cookie[1] << 32;
+	return diag_cookie(msg.id.idiag_cookie);
 }
 
 static const struct message *find(const struct dump *dump, uint64_t cookie)

@@ -248,7 +248,7 @@ static inline void expand_base(struct record *r, struct abi_inet_diag_msg v, con
 	    address_of(p + offsetof(struct abi_inet_diag_msg, id.idiag_src), v.idiag_family);
 	r->inet_diag_msg_socket_destination =
 	    address_of(p + offsetof(struct abi_inet_diag_msg, id.idiag_dst), v.idiag_family);
-	r->inet_diag_msg_socket_cookie = v.id.idiag_cookie[0] | (uint64_t)v.id.idiag_cookie[1] << 32;
+	r->inet_diag_msg_socket_cookie = diag_cookie(v.id.idiag_cookie);
 	r->inet_diag_msg_socket_dest_asn = 0;
 	r->inet_diag_msg_socket_next_hop_asn = 0;
 	r->inet_diag_attributes = 0;

@@ -58,6 +58,12 @@ struct abi_inet_diag_msg {
 };
 static_assert(sizeof(struct abi_inet_diag_msg) == 72, "inet_diag_msg");
 
+/* Return a socket's cookie, which idiag_cookie has in halves. 0 for none. */
+static inline uint64_t diag_cookie(const uint32_t halves[static 2])
+{
+	return halves[0] | (uint64_t)halves[1] << 32;
+}
+
 /* The last attribute of Linux 6.18; higher numbers are unknown and counted. */
 #define ABI_INET_DIAG_MAX 22 /* INET_DIAG_SOCKOPT */
 

@@ -210,7 +210,7 @@ int netlink_take_socket(struct attempt *a, const struct nlmsghdr *h)
 	a->messages++;
 	if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg))) {
 		const struct inet_diag_msg *m = NLMSG_DATA(h);
-		uint64_t cookie = m->id.idiag_cookie[0] | (uint64_t)m->id.idiag_cookie[1] << 32;
+		uint64_t cookie = diag_cookie(m->id.idiag_cookie);
 
 		if (!cookie_set_add(&s->seen, cookie)) {
 			s->count[STAT_RECORDS_DUPLICATE]++;
@@ -273,7 +273,7 @@ static void expect_next(const struct attempt *a, const struct nl_walk *walk)
 	if (walk->left < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
 		return;
 	const struct inet_diag_msg *m = NLMSG_DATA(h);
-	record_expect(a->sink, m->id.idiag_cookie[0] | (uint64_t)m->id.idiag_cookie[1] << 32);
+	record_expect(a->sink, diag_cookie(m->id.idiag_cookie));
 }
 
 /* Handle one batch. 0 to go on, -errno of the dump, or the error of emit() with *stop set. */

@@ -278,9 +278,8 @@ static size_t take_listeners(const struct cookie_set *seen, struct known *known,
 	size_t kept = 0, found = 0;
 
 	for (size_t i = 0; i < *count; i++) {
-		const uint32_t *cookie = known[i].id.idiag_cookie;
 		if (known[i].listens)
-			found += cookie_set_has(seen, cookie[0] | (uint64_t)cookie[1] << 32);
+			found += cookie_set_has(seen, diag_cookie(known[i].id.idiag_cookie));
 		else
 			known[kept++] = known[i];
 	}

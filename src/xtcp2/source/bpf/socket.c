@@ -172,7 +172,7 @@ int pass_take_socket(struct poll_pass *p, const struct walk_slot *slot)
 	inet_diag_msg_of(l, slot, &msg);
 	if (!cookie) {
 		find_cookie(p, slot, &msg);
-		cookie = msg.id.idiag_cookie[0] | (uint64_t)msg.id.idiag_cookie[1] << 32;
+		cookie = diag_cookie(msg.id.idiag_cookie);
 		cookie_set_add(&s->seen, cookie);
 	}
 	decode_base(p->record, &msg);
