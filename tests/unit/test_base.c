@@ -77,7 +77,24 @@ static void buf_grows_consumes_and_fails_once(void **state)
 	buf_free(&b);
 }
 
-/* A line that comes again and again hides no other one. */
+/* Whatever a peer's words are, a message is one line, and tells a terminal nothing. */
+static void a_message_is_one_line(void **state)
+{
+	char line[256];
+	int ends[2], stderr_copy = dup(STDERR_FILENO);
+
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_write(LOG_LEVEL_ERR, "test", "%s", "one\nxtcp2: two\r\x1b[2J \x7f\xc3\xa9");
+	dup2(stderr_copy, STDERR_FILENO);
+	ssize_t n = read(ends[0], line, sizeof(line) - 1);
+	line[n] = '\0';
+	assert_string_equal(line, "test: one?xtcp2: two??[2J ?\xc3\xa9\n");
+	close(stderr_copy);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* Every day of the years that an int64_t of nanoseconds holds, at its first and last second. */
 static void times_are_those_of_the_calendar(void **state)
 {
@@ -168,6 +185,7 @@ static void choices_are_listed(void **state)
 	assert_null(choice_find("on|log|off", "on|log"));
 }
 
+/* A line that comes again and again hides no other one. */
 static void a_repeated_line_hides_no_other(void **state)
 {
 	struct log_repeat limit = {0};
@@ -224,6 +242,7 @@ int main(void)
 	    cmocka_unit_test(a_directory_that_is_there_keeps_its_owner),
 	    cmocka_unit_test(near_names_are_suggested),
 	    cmocka_unit_test(choices_are_listed),
+	    cmocka_unit_test(a_message_is_one_line),
 	    cmocka_unit_test(a_repeated_line_hides_no_other),
 	    cmocka_unit_test(a_time_in_a_line_makes_no_other_line),
 	    cmocka_unit_test(duration_reads_go_style),

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/str.h"
 
 /* The longest line written; longer lines are cut. */
 #define LOG_LINE_MAX 1024
@@ -133,6 +134,8 @@ void log_write(enum log_level level, const char *subsystem, const char *fmt, ...
 	va_start(ap, fmt);
 	int n = vsnprintf(line + len, room, fmt, ap);
 	va_end(ap);
+	if (n >= 0)
+		str_to_line(line + len);
 	len += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 	line[len++] = '\n';
 	/* A log line that cannot be written has nowhere else to be reported. */

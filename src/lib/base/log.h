@@ -2,7 +2,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 /*
- * Log lines go to stderr, one write(2) per line, as "subsystem: sentence". Where
+ * Log lines go to stderr, one write(2) per line, as "subsystem: sentence", in which control characters are '?': peers
+ * and containers write parts of it. Where
  * stderr is the journal's (JOURNAL_STREAM names it), each line carries the
  * sd-daemon(3) "<N>" prefix; elsewhere log_times() puts the time before it.
  * Five verbs; the level test lives in the macro, so a silent verb costs one

@@ -15,4 +15,13 @@ static inline struct str str_of(const char *s)
 	return (struct str){s, s ? (uint32_t)strlen(s) : 0};
 }
 
+/* Make a text, which a stranger may have written, fit one line: control characters become '?'. */
+static inline void str_to_line(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 #endif

@@ -81,7 +81,7 @@ extern const struct dest_ops dest_null_ops, dest_stdout_ops, dest_stderr_ops, de
 extern const struct dest_ops dest_udp_ops, dest_unixgram_ops, dest_tcp_ops, dest_unix_ops;
 extern const struct dest_ops dest_http_ops, dest_kafka_ops, dest_s3_ops, dest_nats_ops, dest_valkey_ops;
 
-/* Set the reason of a failure; append err (errno, or 0) as text. */
+/* Set the reason of a failure, in which control characters become '?'; append err (errno, or 0) as text. */
 void dest_why(struct dest_io *io, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*

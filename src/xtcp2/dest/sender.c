@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "dest/copy.h"
 #include "dest/state.h"
 
@@ -338,6 +339,7 @@ void dest_why(struct dest_io *io, int err, const char *fmt, ...)
 	va_end(ap);
 	if (err && n >= 0 && (size_t)n < sizeof(io->why))
 		snprintf(io->why + n, sizeof(io->why) - n, ": %s", strerror(err));
+	str_to_line(io->why);
 }
 
 int64_t dest_deadline(struct dest_io *io, int64_t deadline_ns)
