@@ -147,6 +147,15 @@ static bool accepted(struct valkey_dest *v, const char *name, const redisReply *
 	return false;
 }
 
+/*
+ * Tell whether a reply begins with this byte: a status, an error, a number or a string. A list is none of ours, and hiredis would
+ * make room for as many elements as the peer says.
+ */
+static bool may_begin(char first)
+{
+	return first == '+' || first == '-' || first == ':' || first == '$';
+}
+
 /* Write a command and wait for its reply, which the caller frees. NULL with why. */
 static redisReply *ask(struct valkey_dest *v, int words, const char *argv[], const size_t *lengths,
 		       int64_t deadline_ns)
@@ -158,6 +167,9 @@ static redisReply *ask(struct valkey_dest *v, int words, const char *argv[], con
 	if (write_command(v, words, argv, lengths, deadline_ns) < 0)
 		return NULL;
 	while (redisReaderGetReply(v->reader, &reply) == REDIS_OK && unread < REPLY_MAX) {
+		/* More than one reply: the next command would take the second for its own. */
+		if (reply && v->reader->pos < v->reader->len)
+			break;
 		if (reply)
 			return reply;
 		int r = dest_wait(&v->io, v->fd, POLLIN, deadline_ns);
@@ -168,6 +180,8 @@ static redisReply *ask(struct valkey_dest *v, int words, const char *argv[], con
 				 err == ETIMEDOUT ? "no reply within -produceTimeout" : "connection");
 			return NULL;
 		}
+		if (n > 0 && unread == 0 && !may_begin(data[0]))
+			break;
 		unread += n > 0 ? (size_t)n : 0;
 		if (n > 0 && redisReaderFeed(v->reader, data, (size_t)n) != REDIS_OK)
 			break;
