@@ -56,6 +56,18 @@ static void add_container(struct cri_list *l, char *id, char *pod, char *name, c
 	assert_int_equal(cri_list_add_containers(l, bytes, len), 0);
 }
 
+/* A runtime may send answer after answer: texts have a bound of their own. */
+static void texts_are_bounded(void **state)
+{
+	struct cri_list l = {0};
+
+	for (int i = 0; i < 200000; i++)
+		add_pod(&l, SECOND, "", "", "");
+	assert_int_equal(l.pod_count, 0);
+	assert_true(l.text.len <= CRI_TEXT_MAX);
+	cri_list_free(&l);
+}
+
 static struct place of_container(const char *id)
 {
 	struct place p = {.container.runtime = ""};
@@ -186,6 +198,7 @@ int main(void)
 	    cmocka_unit_test(other_bytes_are_refused),
 	    cmocka_unit_test(an_answer_of_empty_pods_takes_bounded_memory),
 	    cmocka_unit_test(pods_beyond_the_limit_have_no_names),
+	    cmocka_unit_test(texts_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

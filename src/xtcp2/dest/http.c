@@ -35,7 +35,9 @@
 #include "version.h"
 
 /* Bytes of an error answer that are kept for the log. */
-#define ANSWER_MAX 200
+#define ANSWER_MAX	200
+/* Seconds of Retry-After that are believed; the core bounds the pause further. */
+#define RETRY_AFTER_MAX 3600
 
 struct http_dest {
 	struct dest_io io;
@@ -186,7 +188,7 @@ static enum dest_result judge(struct http_dest *h, const struct envelope *e, CUR
 	if (status == 413)
 		return DEST_SPLIT;
 	if (curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &pause) == CURLE_OK)
-		h->io.pause_ns = pause * NS_PER_SEC;
+		h->io.pause_ns = (pause < RETRY_AFTER_MAX ? pause : RETRY_AFTER_MAX) * NS_PER_SEC;
 	return status == 408 || status == 429 || status >= 500 ? DEST_RETRY : DEST_LOST;
 }
 

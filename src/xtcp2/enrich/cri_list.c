@@ -46,7 +46,7 @@ void cri_list_free(struct cri_list *l)
 	*l = (struct cri_list){0};
 }
 
-/* Keep a text. Return its offset, 0 for "" and for one that is too long or not printable ASCII. */
+/* Keep a text. Return its offset, 0 for "", for one that is too long or not printable ASCII, and for one too many. */
 static uint32_t keep(struct cri_list *l, const char *text, size_t max)
 {
 	size_t len = strlen(text);
@@ -60,6 +60,8 @@ static uint32_t keep(struct cri_list *l, const char *text, size_t max)
 	if (l->text.len == 0)
 		buf_byte(&l->text, '\0');
 	size_t at = l->text.len;
+	if (at + len + 1 > CRI_TEXT_MAX)
+		return 0;
 	buf_append(&l->text, text, len + 1);
 	return buf_ok(&l->text) ? (uint32_t)at : 0;
 }

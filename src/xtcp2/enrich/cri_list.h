@@ -4,7 +4,7 @@
 /*
  * Pods and containers as the answers of the Kubernetes container runtime interface list
  * them. The bytes are foreign: texts that are no names of Kubernetes are left out, and
- * decoding takes no more memory than CRI_DECODE_MAX. Not thread-safe.
+ * decoding takes no more memory than CRI_DECODE_MAX, and a list no more than CRI_TEXT_MAX. Not thread-safe.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +17,8 @@
 #define CRI_LIST_MAX   8192
 /* Bytes that one decoded answer may take: labels and annotations are kept until it is read. */
 #define CRI_DECODE_MAX (48u << 20)
+/* Bytes of all texts; 9 MB if every pod and container has names of the greatest length. */
+#define CRI_TEXT_MAX   (16u << 20)
 
 /* Texts are offsets in cri_list.text; 0 is "". */
 struct cri_pod {

@@ -107,7 +107,8 @@ static void ask(struct docker *d, struct answer *a)
 	a->good = r == CURLE_OK && status == 200 &&
 		  docker_parse((const char *)d->reply.body.data, d->reply.body.len, a->name, a->image);
 	stat_add(a->good ? STAT_DOCKER_OK : STAT_DOCKER_FAILED, 1);
-	if (!a->good && !d->stop && log_limit_pass(&limit, DOCKER_LOG_NS, &suppressed))
+	if (!a->good && !__atomic_load_n(&d->stop, __ATOMIC_RELAXED) &&
+	    log_limit_pass(&limit, DOCKER_LOG_NS, &suppressed))
 		log_warn("docker", "%s: no description of container %.12s: %s, status %ld", d->socket_path,
 			 a->id, curl_easy_strerror(r), status);
 }
