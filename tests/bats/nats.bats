@@ -248,6 +248,28 @@ E
 E
 }
 
+@test "nats: the connection of a thread that hangs is not open in the process of a new configuration" {
+  inside <<'E'
+    nats
+    ask 4222 -stream XT
+    "$SERVER" -port 10000 -count 300 >server & wait_for 20 grep -q READY server
+    configure() { echo "{\"location\": \"$1\", \"label\": \"$(printf 'x%.0s' {1..2000})\"}" >c.json; }
+    unread() { [ "$(ss -Htn 'dport = 4222' | awk '{ sum += $3 } END { print sum + 0 }')" -gt 1000000 ]; }
+    restarted() { [ "$(grep -c 'xtcp2: version' log)" -eq 2 ]; }
+    configure old
+    daemon_start -config c.json -envelopeFlushRows 100 -produceTimeout 1h -flushTimeout 0s
+    wait_for 20 ready
+    kill -STOP "$NATS"
+    wait_for 60 unread
+    socket=$(ss -Htne 'dport = 4222' | grep -o 'ino:[0-9]*')
+    configure new
+    kill -HUP "$DAEMON"
+    wait_for 30 restarted
+    grep 'is abandoned' log
+    not grep -F "socket:[${socket#ino:}]" <<<"$(ls -l "/proc/$DAEMON/fd")"
+E
+}
+
 @test "nats: the next server of the list is taken" {
   inside <<'E'
     nats

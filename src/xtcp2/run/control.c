@@ -170,4 +170,6 @@ int control_start(struct daemon *d)
 void control_end(struct daemon *d)
 {
 	grpc_server_free(d->grpc, DRAIN_MS);
+	/* That of a client is gone with it; that of a signal is not. */
+	trial_end(d);
 }

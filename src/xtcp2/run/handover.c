@@ -10,10 +10,11 @@
  * "report" are reserved.
  *
  * Descriptors are close-on-exec until just before the exec, so that no other child
- * of this process inherits them.
+ * of this process inherits them. Those of libraries may not be: withhold_sockets().
  */
 #include "run/handover.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -166,6 +168,24 @@ static char **environment(char *variable, bool trial)
 	return env;
 }
 
+/*
+ * Make every socket close-on-exec: the connection of libnats is not. Its thread, abandoned when the server hangs, would
+ * leave it open in the next process for good.
+ */
+static void withhold_sockets(void)
+{
+	DIR *dir = opendir(FD_DIRECTORY);
+	struct stat st;
+
+	for (const struct dirent *e; dir && (e = readdir(dir));) {
+		int fd = atoi(e->d_name); /* 0 for a name that is no number */
+		if (fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static void parcel_add(struct parcel *p, int fd, const char *name)
 {
 	if (fd < 0)
@@ -190,6 +210,7 @@ static int parcel_pack(struct parcel *p, int config, int fallback, int report, c
 	*p = (struct parcel){.config = config, .fallback = fallback, .report = report};
 	if (config < 0)
 		return config;
+	withhold_sockets();
 	buf_str(&p->variable, VARIABLE "=");
 	parcel_add(p, config, NULL);
 	parcel_add(p, fallback, NAME_FALLBACK);
