@@ -3,8 +3,8 @@
 # shellcheck disable=SC2154 # releases is guest/debian/lib.bash's
 # Roots of other releases, for ci/fresh and ci/newest. Sourced after guest/debian/lib.bash.
 
-# Releases of Ubuntu whose archive has what pkgs/debian/control asks for. 22.04 has an older meson and an older libbpf.
-ubuntu_releases=(noble)
+# The long-term releases of Ubuntu in their standard support: 24.04 and 22.04.
+ubuntu_releases=(noble jammy)
 
 is_ubuntu() { [[ " ${ubuntu_releases[*]} " == *" $1 "* ]]; }
 

@@ -45,7 +45,7 @@ package_list() {
 
 @test "ci/fresh refuses an unknown release in one line that names the possible ones" {
   run -3 ci/fresh potato
-  [ "$output" = "fresh: unknown release 'potato': possible are bookworm trixie forky sid, and of Ubuntu noble" ]
+  [ "$output" = "fresh: unknown release 'potato': possible are bookworm trixie forky sid, and of Ubuntu noble jammy" ]
   run -3 ci/fresh trixie two words
   [ "$output" = "fresh: one COMMAND, in quotes" ]
 }
