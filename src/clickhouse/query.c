@@ -197,7 +197,7 @@ static bool insert(const struct query *for_this, const struct options *o, const 
 	_cleanup_close_ int fd = input_open(path);
 
 	if (fd < 0) {
-		fprintf(stderr, PROGRAM ": -insert %s: %s\n", path, input_strerror(errno));
+		fprintf(stderr, PROGRAM ": -insert %s: %s\n", path, input_strerror(-fd));
 		return false;
 	}
 	q.upload = expand_new(fd);

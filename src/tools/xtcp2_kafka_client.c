@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 	const char *marshal = marshal_of(format);
 	p.silent = !*marshal;
 	if (!p.silent && encoder_init(&p.encoder, marshal, columns, error, sizeof(error))) {
-		fprintf(stderr, "xtcp2_kafka_client: %s\n", error);
+		fprintf(stderr, "xtcp2_kafka_client: -columns: %s\n", error);
 		return 2;
 	}
 	const struct kafka_consume c = {broker, topic, group, offset, count, idle, print_message, &p};

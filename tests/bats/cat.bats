@@ -70,12 +70,17 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
   "$XTCP2" cat all.gz | cmp - all
   head -c -9 all.gz >cut.gz
   run -1 --separate-stderr "$XTCP2" cat cut.gz
+  [ "${#lines[@]}" -gt 5 ]
   [[ $stderr =~ ^xtcp2\ cat:\ cut.gz:\ the\ compressed\ bytes\ are\ damaged\ or\ cut\ at\ byte\ [0-9]+\ of\ the\ bytes\ in\ the\ gzip\ file$ ]]
   { head -n 5 all | zstd -q; tail -n +6 all | zstd -q; } >all.zst
   "$XTCP2" cat all.zst | cmp - all
   head -c -9 all.zst >cut.zst
   run -1 --separate-stderr "$XTCP2" cat cut.zst
   [[ $stderr == *'damaged or cut'*'zstd file' ]]
+  # As soon as it begins.
+  gzip <all | head -c 40 >cut.gz
+  run -1 --separate-stderr "$XTCP2" cat cut.gz
+  [[ $stderr =~ ^xtcp2\ cat:\ cut.gz:\ the\ compressed\ bytes\ are\ damaged\ or\ cut\ at\ byte\ [0-9]+\ of\ the\ bytes\ in\ the\ gzip\ file$ ]]
 }
 
 @test "a cut file gives its whole records, one line and status 1, in every format" {
@@ -115,7 +120,13 @@ nonzero() { jq -Sc 'with_entries(select(.value != 0 and .value != ""))'; }
   [ -z "$output" ]
   run -2 "$XTCP2" cat -from nothing good
   [[ $output == *'possible: auto protobufList protoJson protoText jsonl csv tsv text msgpack' ]]
+  mkdir folder
+  run -1 "$XTCP2" cat folder
+  [ "$output" = 'xtcp2 cat: folder: Is a directory' ]
+  run -2 "$XTCP2" cat -marshal json good
+  [[ $output == 'xtcp2 cat: -marshal: unknown format "json"; '*'did you mean jsonl?' ]]
   run -2 "$XTCP2" cat -columns pid good
+  [ "$output" = 'xtcp2 cat: -columns: only csv, tsv, text and parquet have columns, jsonl does not' ]
   run -2 "$XTCP2" cat -filter 'rtt >' good
 }
 

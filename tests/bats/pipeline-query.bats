@@ -35,6 +35,8 @@ used() { not unused; }
   [[ $output == 'xtcp2-clickhouse query: Code: 47. DB::Exception: '* ]]
   run -1 query -data "$DATA" -lib /nope 'SELECT 1'
   [ "$output" = 'clickhouse: /nope cannot be read: No such file or directory' ]
+  run -1 query -data "$DATA" -insert / 'SELECT 1'
+  [ "$output" = 'xtcp2-clickhouse query: -insert /: Is a directory' ]
   run -1 query -data "$DATA" -maxQuerySeconds 1 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)'
   [[ $output == *TIMEOUT_EXCEEDED* ]]
   unused

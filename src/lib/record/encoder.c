@@ -180,6 +180,11 @@ int encoder_init(struct encoder *e, const char *marshal, const char *columns, ch
 	return err;
 }
 
+const char *encoder_refused(const struct encoder *e)
+{
+	return e->ops && !e->ops->name ? "marshal" : "columns";
+}
+
 void encoder_free(struct encoder *e)
 {
 	free(e->columns);

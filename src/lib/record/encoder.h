@@ -63,6 +63,8 @@ extern const struct encoder_ops encoder_table[];
  * encoder_free() accepts a zeroed encoder.
  */
 int encoder_init(struct encoder *e, const char *marshal, const char *columns, char *error, size_t size);
+/* After a failure, return which of the two is wrong: "marshal" or "columns". */
+const char *encoder_refused(const struct encoder *e);
 void encoder_free(struct encoder *e);
 
 /* The bare wire bytes of one XtcpFlatRecord, appended to b (what gRPC streams). */

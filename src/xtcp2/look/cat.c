@@ -65,6 +65,7 @@ struct input {
 	size_t pos;	 /* of data: what comes next */
 	uint64_t offset; /* of data, in the file's uncompressed bytes */
 	bool end;
+	bool broken; /* it ends with compressed bytes that are damaged or cut */
 };
 
 static void write_out(struct cat *c)
@@ -157,10 +158,11 @@ static int fill(struct input *in)
 	if (!buf_reserve(&in->data, PIECE_BYTES))
 		return -ENOMEM;
 	ssize_t n = expand_read(in->expand, in->data.data + in->data.len, PIECE_BYTES);
-	if (n < 0)
+	in->broken = n == -EBADMSG;
+	if (n < 0 && !in->broken)
 		return (int)n;
-	in->data.len += (size_t)n;
-	in->end = n == 0;
+	in->data.len += n > 0 ? (size_t)n : 0;
+	in->end = n <= 0;
 	return 0;
 }
 
@@ -185,7 +187,21 @@ static const char *foreign(struct str head)
 	return "in no format that xtcp2 writes; -from names one of a file without a header";
 }
 
-/* Choose the reader. 0, or -EINVAL after a message. */
+static int damaged(const struct input *in, size_t at, const char *what)
+{
+	const char *kind = expand_kind(in->expand);
+
+	fprintf(stderr, PROGRAM ": %s: %s at byte %zu%s%s%s\n", in->name, what, in->offset + at,
+		*kind ? " of the bytes in the " : "", kind, *kind ? " file" : "");
+	return -EBADMSG;
+}
+
+static int broken(const struct input *in)
+{
+	return damaged(in, in->data.len, "the compressed bytes are damaged or cut");
+}
+
+/* Choose the reader. 0, or -EINVAL or -EBADMSG after a message. */
 static int recognise(struct input *in)
 {
 	const char *format = from;
@@ -199,17 +215,10 @@ static int recognise(struct input *in)
 		format = in->data.len ? read_recognise(rest_of(in)) : "jsonl";
 	if (format && record_reader_init(&in->reader, format))
 		return 0;
+	if (in->broken)
+		return broken(in);
 	fprintf(stderr, PROGRAM ": %s is %s\n", in->name, foreign(rest_of(in)));
 	return -EINVAL;
-}
-
-static int damaged(const struct input *in, size_t at, const char *what)
-{
-	const char *kind = expand_kind(in->expand);
-
-	fprintf(stderr, PROGRAM ": %s: %s at byte %zu%s%s%s\n", in->name, what, in->offset + at,
-		*kind ? " of the bytes in the " : "", kind, *kind ? " file" : "");
-	return -EBADMSG;
 }
 
 /* Read all records that are there in full. 0, or -EBADMSG after a message. */
@@ -220,7 +229,8 @@ static int read_records(struct cat *c, struct input *in)
 
 	while (!stopped(c)) {
 		size_t used;
-		enum read_result r = record_reader_next(&in->reader, rest_of(in), in->end, &used, &record);
+		enum read_result r =
+		    record_reader_next(&in->reader, rest_of(in), in->end && !in->broken, &used, &record);
 		if (r == READ_MORE)
 			return 0;
 		if (r == READ_BAD) {
@@ -246,9 +256,9 @@ static int read_file(struct cat *c, struct input *in)
 		if (c->encoder.ops->overhead == 0)
 			write_out(c);
 		r = fill(in);
-		if (r == -EBADMSG)
-			return damaged(in, in->data.len, "the compressed bytes are damaged or cut");
 	}
+	if (r == 0 && !stopped(c) && in->broken)
+		return broken(in);
 	if (r == 0 && !stopped(c) && (in->pos < in->data.len || !record_reader_complete(&in->reader)))
 		return damaged(in, in->pos, "cut short: the last record begins, and does not end,");
 	return r;
@@ -261,7 +271,7 @@ static bool cat_file(struct cat *c, const char *name)
 	_cleanup_close_ int fd = standard ? STDIN_FILENO : input_open(name);
 
 	if (fd < 0) {
-		fprintf(stderr, PROGRAM ": %s: %s\n", name, input_strerror(errno));
+		fprintf(stderr, PROGRAM ": %s: %s\n", name, input_strerror(-fd));
 		return false;
 	}
 	in.expand = expand_new(fd);
@@ -284,7 +294,7 @@ static bool prepare(struct cat *c)
 	_cleanup_buf_ struct buf known = {0};
 
 	if (encoder_init(&c->encoder, marshal, columns, error, sizeof(error)) < 0) {
-		fprintf(stderr, PROGRAM ": -%s\n", error);
+		fprintf(stderr, PROGRAM ": -%s: %s\n", encoder_refused(&c->encoder), error);
 		return false;
 	}
 	c->encoder.json_names = strcmp(names, "json") == 0;

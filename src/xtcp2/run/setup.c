@@ -78,8 +78,7 @@ struct dest *setup_dest(const struct config *config)
 
 	/* A bad -marshal or -columns ends the start-up here with one line, before each worker needs them. */
 	if (encoder_init(&encoder, config->marshal, config->columns, error, sizeof(error)) < 0) {
-		bool unknown = encoder.ops && !encoder.ops->name;
-		refuse(unknown ? "marshal" : "columns", ": %s", error);
+		refuse(encoder_refused(&encoder), ": %s", error);
 		return NULL;
 	}
 	const struct encoder_ops *ops = encoder.ops;
