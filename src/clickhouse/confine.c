@@ -61,6 +61,9 @@ int confine_identify(const char *user, const char *data, struct confine_identity
 	if (stat(data, &st)) {
 		if (!identity_of("xtcp2-clickhouse", who) || !identity_of("nobody", who))
 			return 0;
+	} else if (!S_ISDIR(st.st_mode)) {
+		buf_printf(error, "%s: %s", data, strerror(ENOTDIR));
+		return -ENOTDIR;
 	} else if (st.st_uid) {
 		who->change = true;
 		who->uid = st.st_uid;

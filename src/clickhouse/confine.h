@@ -21,8 +21,8 @@ struct confine_identity {
 
 /*
  * Find the user to become: `user` by name, or for NULL and "" the owner of the directory `data`; if that is
- * missing, xtcp2-clickhouse if the user exists, else nobody. Never root, unless it is named. 0, or -EPERM or
- * -ENOENT with a sentence in error.
+ * missing, xtcp2-clickhouse if the user exists, else nobody. Never root, unless it is named. 0, or -EPERM,
+ * -ENOTDIR or -ENOENT with a sentence in error.
  */
 int confine_identify(const char *user, const char *data, struct confine_identity *who, struct buf *error);
 

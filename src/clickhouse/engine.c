@@ -163,13 +163,20 @@ struct engine *engine_new(const char *library, struct buf *error)
 
 int engine_load(struct engine *engine, struct buf *error)
 {
-	char path[64];
+	char path[64], name[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", engine->library);
+	ssize_t len = readlink(path, name, sizeof(name));
 	/* Never closed: its threads and exit handlers exist until the end of the process. */
 	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle) {
-		buf_printf(error, "the engine cannot be loaded: %s", dlerror());
+		const char *why = dlerror();
+		size_t prefix = strlen(path);
+		bool named = why && !strncmp(why, path, prefix) && !strncmp(why + prefix, ": ", 2);
+		buf_printf(error, "%.*s cannot be loaded: %s", len > 0 ? (int)len : 0, name,
+			   named ? why + prefix + 2
+			   : why ? why
+				 : "no reason given");
 		return -ENOENT;
 	}
 #define X(type, name, params)                                                                       \

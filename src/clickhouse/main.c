@@ -16,23 +16,22 @@
 /* Exit status of bad usage. */
 #define EXIT_USAGE 2
 
-static bool listens_on_loopback(const char *listen)
+static bool listens_on_loopback(const char *host)
 {
-	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
-
-	if (listen_split(listen, host, port))
-		return true; /* not an address: the server reports it */
 	return !strncmp(host, "127.", 4) || !strcmp(host, "::1") || !strcmp(host, "localhost");
 }
 
 /* Conditions between options. */
 static const char *usage_error(const struct options *o)
 {
+	char host[LISTEN_HOST_MAX], port[LISTEN_PORT_MAX];
 	bool given = *o->password || *o->password_file || *o->reader_password || *o->reader_password_file;
 
+	if (listen_split(o->listen, host, port))
+		return "-listen: must be HOST:PORT, :PORT or [IPv6]:PORT with a port up to 65535";
 	if (o->insecure && given)
 		return "-insecure and a password exclude each other";
-	if (o->insecure && !listens_on_loopback(o->listen))
+	if (o->insecure && !listens_on_loopback(host))
 		return "-insecure: without a password it listens on loopback only, such as 127.0.0.1:18123";
 	if (!strcmp(o->user, SERVICE_READER))
 		return "-user: " SERVICE_READER " is the name of the user who only reads";

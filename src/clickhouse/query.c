@@ -176,10 +176,12 @@ static bool send_statement(struct query *q, const struct options *o)
 	CURLcode c = transfer(q, &headers);
 	curl_easy_getinfo(q->curl, CURLINFO_RESPONSE_CODE, &status);
 	bool done = q->closed || (c == CURLE_OK && status == 200);
-	/* Of a child that has ended itself, the message is on stderr. */
+	const char *why = NULL;
 	bool told = q->write_fails || c == CURLE_ABORTED_BY_CALLBACK ||
-		    (!done && !status && !query_server_close(q->server));
-	if (!done && !told)
+		    (!done && !status && query_server_lost(q->server, &why));
+	if (why)
+		fprintf(stderr, PROGRAM ": %s\n", why);
+	else if (!done && !told)
 		tell(q, c, o);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(q->curl);
@@ -211,7 +213,7 @@ static int ask(struct query *q, struct options *o, const char *recording)
 {
 	if (query_server_open(q->server, o, &q->error)) {
 		fprintf(stderr, PROGRAM ": %.*s\n", (int)text_length(&q->error), (const char *)q->error.data);
-		return EXIT_FAILURE;
+		return *o->data ? EXIT_FAILURE : EXIT_USAGE;
 	}
 	bool done = (!*recording || insert(q, o, recording)) && send_statement(q, o);
 	query_server_close(q->server);
@@ -298,15 +300,15 @@ int query_run(int argc, char **argv)
 	parse(&o, &format, &recording, &words, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	bool given = words.len > 0;
-	if (!given && isatty(STDIN_FILENO)) {
+	if ((!given && !isatty(STDIN_FILENO) && !read_statement(&words)) || !buf_ok(&words)) {
+		fprintf(stderr, PROGRAM ": the statement cannot be read: %s\n", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	if (!words.len) {
 		fprintf(stderr, PROGRAM
 			": a statement is needed, such as 'SELECT state, count() FROM xtcp.sockets_now "
 			"GROUP BY state'\n");
 		return EXIT_USAGE;
-	}
-	if ((!given && !read_statement(&words)) || !buf_ok(&words)) {
-		fprintf(stderr, PROGRAM ": the statement cannot be read: %s\n", strerror(errno));
-		return EXIT_FAILURE;
 	}
 	if (!o.max_query_seconds) {
 		fprintf(stderr, PROGRAM ": -maxQuerySeconds: must be at least 1\n");

@@ -29,6 +29,8 @@
 /* Longest wait for another process that has the directory open and does not say where it listens. */
 #define WAIT_NS	 (20 * NS_PER_SEC)
 #define RETRY_NS (100 * NS_PER_MS)
+/* Longest time from the end of a child's connections to its own. */
+#define LOST_NS	 (2 * NS_PER_SEC)
 
 /* Return whether another process has the directory open. */
 static bool is_open(const char *data)
@@ -181,17 +183,32 @@ int query_server_open(struct query_server *s, struct options *options, struct bu
 	return r;
 }
 
-bool query_server_close(struct query_server *s)
+bool query_server_lost(struct query_server *s, const char **why)
 {
-	int status;
+	int64_t until = clock_mono_ns() + LOST_NS;
+	int status = 0;
 
+	*why = NULL;
 	if (!s->child)
-		return true;
-	bool ended = waitpid(s->child, &status, WNOHANG) == s->child;
-	if (!ended) {
-		kill(s->child, SIGTERM);
-		waitpid(s->child, &status, 0);
+		return false;
+	while (waitpid(s->child, &status, WNOHANG) != s->child) {
+		if (clock_mono_ns() >= until)
+			return false;
+		pause_a_moment();
 	}
 	s->child = 0;
-	return !ended;
+	if (!WIFSIGNALED(status))
+		return true;
+	snprintf(s->end, sizeof(s->end), "the engine was ended by a signal: %s", strsignal(WTERMSIG(status)));
+	*why = s->end;
+	return false;
+}
+
+void query_server_close(struct query_server *s)
+{
+	if (!s->child)
+		return;
+	kill(s->child, SIGTERM);
+	waitpid(s->child, NULL, 0);
+	s->child = 0;
 }

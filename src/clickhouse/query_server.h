@@ -12,6 +12,7 @@ struct query_server {
 	char url[320];
 	char user[64], password[PASSWORD_MAX]; /* password: "" for none */
 	pid_t child;			       /* started for this query; 0 for none */
+	char end[96];			       /* of the child, for query_server_lost() */
 };
 
 /*
@@ -20,7 +21,13 @@ struct query_server {
  */
 int query_server_open(struct query_server *s, struct options *options, struct buf *error);
 
-/* End the child, and wait for it. Return false if it had ended itself, after a message of its own. */
-bool query_server_close(struct query_server *s);
+/*
+ * The connection has ended without an answer: wait for the end of the child, which causes that. Return whether it has ended
+ * after a message of its own; else *why is a sentence, or NULL if it is not the child.
+ */
+bool query_server_lost(struct query_server *s, const char **why);
+
+/* End the child, and wait for it. */
+void query_server_close(struct query_server *s);
 
 #endif

@@ -322,6 +322,11 @@ static int prepare(const struct options *o, struct secrets *secrets, char data[s
 		   char access[static ACCESS_PATH_MAX], struct buf *error)
 {
 	struct confine_identity who;
+	struct stat st;
+	if (*o->allow_files && (stat(o->allow_files, &st) || !S_ISDIR(st.st_mode))) {
+		buf_printf(error, "-allowFiles %s: must be a directory that is there", o->allow_files);
+		return -ENOTDIR;
+	}
 	int r = confine_identify(o->run_as, o->data, &who, error);
 
 	if (!r)

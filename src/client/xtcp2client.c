@@ -273,7 +273,12 @@ static int output_setup(struct app *app, char *error, size_t size)
 		if (app->output == OUTPUT_NULL)
 			return 0;
 		bool chosen = strcmp(format, "json") != 0;
-		return encoder_init(&app->encoder, formats[i].marshal, chosen ? columns : "", error, size);
+		char why[480];
+		int r =
+		    encoder_init(&app->encoder, formats[i].marshal, chosen ? columns : "", why, sizeof(why));
+		if (r < 0)
+			snprintf(error, size, "-%s: %s", encoder_refused(&app->encoder), why);
+		return r;
 	}
 	return -EINVAL; /* not reached: the flag's words are those of the table */
 }

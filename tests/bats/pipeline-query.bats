@@ -35,6 +35,12 @@ used() { not unused; }
   [[ $output == 'xtcp2-clickhouse query: Code: 47. DB::Exception: '* ]]
   run -1 query -data "$DATA" -lib /nope 'SELECT 1'
   [ "$output" = 'clickhouse: /nope cannot be read: No such file or directory' ]
+  run -1 query -data "$DATA" -lib /etc/passwd 'SELECT 1'
+  [ "$output" = 'clickhouse: /etc/passwd cannot be loaded: invalid ELF header' ]
+  run -1 query -data /etc/passwd 'SELECT 1'
+  [ "$output" = 'clickhouse: /etc/passwd: Not a directory' ]
+  run -1 query -data "$DATA" -allowFiles /nope 'SELECT 1'
+  [ "$output" = 'clickhouse: -allowFiles /nope: must be a directory that is there' ]
   run -1 query -data "$DATA" -insert / 'SELECT 1'
   [ "$output" = 'xtcp2-clickhouse query: -insert /: Is a directory' ]
   run -1 query -data "$DATA" -maxQuerySeconds 1 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)'
@@ -58,6 +64,12 @@ used() { not unused; }
   [ ! -e "$DATA/address" ]
   run -2 query </dev/null -format
   run -2 query -maxQuerySeconds 0 'SELECT 1'
+  run -2 query </dev/null
+  [[ $output == 'xtcp2-clickhouse query: a statement is needed, such as '* ]]
+  run -2 query -server nowhere 'SELECT 1'
+  [ "$output" = 'xtcp2-clickhouse query: -server nowhere: must be HOST:PORT' ]
+  run -2 "$(bin xtcp2-clickhouse)" -data "$DATA" -listen nowhere
+  [ "$output" = 'xtcp2-clickhouse: -listen: must be HOST:PORT, :PORT or [IPv6]:PORT with a port up to 65535' ]
 }
 
 forever='SELECT sum(sipHash64(number)) FROM numbers(1000000000000)'
@@ -82,6 +94,13 @@ running() { [ "$(query -data "$DATA" "SELECT count() FROM system.processes WHERE
     stop "$pid" "$signal"
     wait_for 30 unused
   done
+  # And the query with a server of its own that something ends.
+  start own-server "$(bin xtcp2-clickhouse)" query -data "$DATA" "$forever"
+  pid=$STARTED
+  wait_for 30 used
+  kill -KILL "$(pgrep -P "$pid")"
+  wait_for 30 gone "$pid"
+  [ "$(cat "$PIPE/own-server.log")" = 'xtcp2-clickhouse query: the engine was ended by a signal: Killed' ]
   # A reader that has enough is a normal end.
   query -data "$DATA" 'SELECT number FROM numbers(1000000000)' | head -n 1 >"$BATS_TEST_TMPDIR/first"
   [ "$(cat "$BATS_TEST_TMPDIR/first")" = 0 ]
