@@ -411,3 +411,17 @@ E
     arrived
 E
 }
+
+@test "a name server that says nothing does not delay the end" {
+  inside <<'E'
+    echo 'nameserver 127.0.0.1' >resolv.conf
+    mount --bind resolv.conf /etc/resolv.conf
+    nc -lu 127.0.0.1 53 >questions &
+    daemon_start -s3Endpoint http://store.example:5000 -flushTimeout 100ms
+    wait_for 20 grep -aq example questions
+    begin=$SECONDS
+    daemon_stop
+    # The resolver itself gives up after 10 s.
+    [ $((SECONDS - begin)) -le 4 ]
+E
+}
