@@ -113,9 +113,9 @@ static bool take_place(struct exchange *x)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += SERVER_QUEUE_SECONDS;
-	while (sem_timedwait(&x->context->queries, &until))
+	while (sem_clockwait(&x->context->queries, CLOCK_MONOTONIC, &until))
 		if (errno != EINTR) {
 			buf_printf(&x->error,
 				   "Code: 202. DB::Exception: Too many simultaneous queries. Maximum: %d. "

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "base/thread.h"
 #include "netns/hidden_internal.h"
 #include "stats/stats.h"
 
@@ -25,7 +25,7 @@
 #define HIDDEN_STUCK_NS (10 * NS_PER_SEC)
 
 /* hidden_free() waits this long for the thread. */
-#define HIDDEN_JOIN_S 2
+#define HIDDEN_JOIN_MS 2000
 
 #define HIDDEN_STACK_BYTES (128 * 1024)
 
@@ -75,25 +75,18 @@ static void *hidden_main(void *data)
 			rest = HIDDEN_REST_NS;
 		int n = poll(&stop, 1, (int)(rest / NS_PER_MS) + 1);
 		if (n > 0 || (n < 0 && errno != EINTR))
-			return NULL;
+			break;
 	}
+	eventfd_write(h->ended_fd, 1);
+	return NULL;
 }
 
 static int start(struct hidden *h)
 {
-	pthread_attr_t attr;
+	int r = thread_start(&h->thread, "hidden", HIDDEN_STACK_BYTES, hidden_main, h);
 
-	int r = pthread_attr_init(&attr);
-	if (r == 0)
-		r = pthread_attr_setstacksize(&attr, HIDDEN_STACK_BYTES);
-	if (r == 0)
-		r = pthread_create(&h->thread, &attr, hidden_main, h);
-	pthread_attr_destroy(&attr);
-	if (r != 0)
-		return -r;
-	h->started = true;
-	pthread_setname_np(h->thread, "hidden");
-	return 0;
+	h->started = r == 0;
+	return r;
 }
 
 struct hidden *hidden_new(bool background, bool sockets)
@@ -103,10 +96,11 @@ struct hidden *hidden_new(bool background, bool sockets)
 	if (!h)
 		return NULL;
 	h->stop_fd = eventfd(0, EFD_CLOEXEC);
+	h->ended_fd = eventfd(0, EFD_CLOEXEC);
 	h->let_go_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	h->sockets = sockets;
 	pthread_mutex_init(&h->lock, NULL);
-	int r = h->stop_fd < 0 || h->let_go_fd < 0 ? -errno : hidden_walk_init(h);
+	int r = h->stop_fd < 0 || h->ended_fd < 0 || h->let_go_fd < 0 ? -errno : hidden_walk_init(h);
 	if (r == 0 && background)
 		r = start(h);
 	if (r < 0) {
@@ -117,23 +111,25 @@ struct hidden *hidden_new(bool background, bool sockets)
 	return h;
 }
 
+/* End the thread. Return false when it does not end in time: a process keeps it waiting. */
+static bool end_thread(struct hidden *h)
+{
+	struct pollfd ended = {.fd = h->ended_fd, .events = POLLIN};
+
+	eventfd_write(h->stop_fd, 1);
+	return poll(&ended, 1, HIDDEN_JOIN_MS) == 1 && pthread_join(h->thread, NULL) == 0;
+}
+
 void hidden_free(struct hidden *h)
 {
-	struct timespec until;
-	uint64_t one = 1;
-
 	if (!h)
 		return;
-	if (h->started) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += HIDDEN_JOIN_S;
-		if (write(h->stop_fd, &one, sizeof(one)) != sizeof(one) ||
-		    pthread_timedjoin_np(h->thread, NULL, &until) != 0) {
-			log_warn("netns", "the search for hidden namespaces does not end: left behind");
-			return;
-		}
+	if (h->started && !end_thread(h)) {
+		log_warn("netns", "the search for hidden namespaces does not end: left behind");
+		return;
 	}
 	cleanup_closep(&h->stop_fd);
+	cleanup_closep(&h->ended_fd);
 	cleanup_closep(&h->let_go_fd);
 	hidden_walk_free(h);
 	pthread_mutex_destroy(&h->lock);

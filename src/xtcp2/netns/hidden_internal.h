@@ -37,8 +37,8 @@ struct hidden {
 
 	pthread_t thread;
 	bool started;
-	int stop_fd, let_go_fd; /* eventfds: end the thread; a holder has ended */
-	int64_t alive_ns;	/* atomic: CLOCK_MONOTONIC of the last step's begin; 0 at rest */
+	int stop_fd, ended_fd, let_go_fd; /* eventfds: end the thread; it has ended; a holder has ended */
+	int64_t alive_ns;		  /* atomic: CLOCK_MONOTONIC of the last step's begin; 0 at rest */
 };
 
 /* 0 or -errno. */
