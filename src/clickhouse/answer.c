@@ -161,7 +161,9 @@ static size_t take_deflated(struct exchange *x, char *to, size_t max)
 	x->deflate.avail_in = x->piece.len;
 	x->deflate.next_out = (unsigned char *)to;
 	x->deflate.avail_out = (unsigned)max;
-	x->deflate_over = deflate(&x->deflate, x->result_over ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_END;
+	/* A failed result has no end, but its text must not stay in here. */
+	int flush = x->state == EXCHANGE_FAILED ? Z_SYNC_FLUSH : x->result_over ? Z_FINISH : Z_NO_FLUSH;
+	x->deflate_over = deflate(&x->deflate, flush) == Z_STREAM_END;
 	x->piece.p += x->piece.len - x->deflate.avail_in;
 	x->piece.len = x->deflate.avail_in;
 	return max - x->deflate.avail_out;
@@ -198,27 +200,34 @@ static bool is_over(const struct exchange *x)
 	       x->framed_at == x->framed.len;
 }
 
-/* Give MHD the next bytes of the body. The exception of a failed stream is its last piece. */
+/* The exception of a failed stream is its last piece, behind all that was read before. */
+static void fail_late(struct exchange *x)
+{
+	const char *text = buf_cstr(&x->error);
+
+	log_info("http", "after the begin of a result: %.300s", text ? text : "no memory");
+	finish_error_text(x);
+	x->state = EXCHANGE_FAILED;
+	x->piece = (struct str){(char *)x->error.data, (uint32_t)x->error.len};
+}
+
+/* Give MHD the next bytes of the body. */
 static ssize_t read_result(void *data, uint64_t pos, char *to, size_t max)
 {
 	struct exchange *x = data;
 
-	if (x->state == EXCHANGE_FAILED)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
 	for (;;) {
-		if (more_result(x)) {
-			finish_error_text(x);
-			x->state = EXCHANGE_FAILED;
-			x->piece = (struct str){(char *)x->error.data, (uint32_t)x->error.len};
-			return x->deflating ? MHD_CONTENT_READER_END_WITH_ERROR : (ssize_t)take(x, to, max);
-		}
+		if (x->state != EXCHANGE_FAILED && more_result(x))
+			fail_late(x);
 		if (!buf_ok(&x->framed))
 			return MHD_CONTENT_READER_END_WITH_ERROR;
-		if (is_over(x))
+		if (x->state != EXCHANGE_FAILED && is_over(x))
 			return MHD_CONTENT_READER_END_OF_STREAM;
 		size_t n = take(x, to, max);
 		if (n)
 			return (ssize_t)n;
+		if (x->state == EXCHANGE_FAILED)
+			return MHD_CONTENT_READER_END_WITH_ERROR;
 	}
 }
 

@@ -2,6 +2,7 @@
 # xtcp2-clickhouse: ClickHouse's HTTP interface as curl and the official client use it.
 # bats file_tags=machine
 
+bats_require_minimum_version 1.5.0
 load lib
 load pipeline
 
@@ -111,6 +112,14 @@ CASES
   run http "$URL/?max_block_size=1000" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)'
   [ "$status" -ne 0 ]
   grep -q 'Code: 395' <<<"$output"
+  # In gzip, and in blocks, which hold it in clear, behind pieces of the result that are larger than what is sent at a time.
+  local late="SELECT repeat('x', 10000), throwIf(number = 2000) FROM numbers(1000000)" way
+  for way in enable_http_compression=1 compress=1; do
+    run -18 http -o "$BATS_TEST_TMPDIR/cut" -H 'Accept-Encoding: gzip' "$URL/?max_block_size=100&$way" -d "$late"
+    if [ "$way" = compress=1 ]; then cat "$BATS_TEST_TMPDIR/cut"; else gzip -dc "$BATS_TEST_TMPDIR/cut" 2>/dev/null || :; fi >"$BATS_TEST_TMPDIR/text"
+    [ "$(wc -c <"$BATS_TEST_TMPDIR/text")" -gt 5000000 ]
+    tail -c 1000 "$BATS_TEST_TMPDIR/text" | grep -a 'Code: 395.*DB::Exception.*(version '
+  done
   # With wait_end_of_query the client gets the status, and without an error the whole result.
   [ "$(http "$URL/?wait_end_of_query=1" -d 'SELECT number FROM numbers(300000)' | tail -n 1)" = 299999 ]
   [ "$(status_of "$URL/?max_block_size=1000&wait_end_of_query=1" -d 'SELECT throwIf(number = 100000) FROM numbers(1000000)')" = 500 ]
