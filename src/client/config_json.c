@@ -23,7 +23,33 @@ static bool is_duration(const ProtobufCFieldDescriptor *f)
 	return f->descriptor == &google__protobuf__duration__descriptor;
 }
 
+static bool is_list(const ProtobufCFieldDescriptor *f)
+{
+	return f->label == PROTOBUF_C_LABEL_REPEATED;
+}
+
+/* The number of items of a list; the number of the field that a oneof holds. */
+static void *quantifier(const message_t *m, const ProtobufCFieldDescriptor *f)
+{
+	return (char *)(uintptr_t)m + f->quantifier_offset;
+}
+
+/* An earlier daemon does not tell the field. */
+static bool is_absent(const message_t *m, const ProtobufCFieldDescriptor *f)
+{
+	return f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && *(const uint32_t *)quantifier(m, f) != f->id;
+}
+
 /* Message -> JSON */
+
+static json_t *list_to_json(char *const *list, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, json_string(list[i]));
+	return array;
+}
 
 static json_t *map_to_json(const deserializers_t *map)
 {
@@ -74,7 +100,8 @@ static json_t *field_to_json(const ProtobufCFieldDescriptor *f, const void *at)
 
 static bool json_is_empty(const json_t *v)
 {
-	return !v || json_is_false(v) || (json_is_integer(v) && json_integer_value(v) == 0) ||
+	return !v || json_is_false(v) || (json_is_array(v) && json_array_size(v) == 0) ||
+	       (json_is_integer(v) && json_integer_value(v) == 0) ||
 	       (json_is_string(v) && json_string_length(v) == 0);
 }
 
@@ -84,9 +111,12 @@ void config_message_to_json(const message_t *m, struct buf *b)
 
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
-		if (f->label == PROTOBUF_C_LABEL_REPEATED)
-			continue; /* none of these fields belongs to an option */
-		json_t *value = field_to_json(f, (const char *)m + f->offset);
+		const void *at = (const char *)m + f->offset;
+		if (is_absent(m, f))
+			continue;
+		json_t *value = is_list(f)
+				    ? list_to_json(*(char **const *)at, *(const size_t *)quantifier(m, f))
+				    : field_to_json(f, at);
 		if (json_is_empty(value) && !option_name_of_field(f->id))
 			json_decref(value);
 		else if (value)
@@ -178,9 +208,41 @@ static int string_of(const json_t *v, char **string)
 	return 0;
 }
 
+static int append(char ***list, size_t *count, const char *item)
+{
+	char *copy = item ? strdup(item) : NULL;
+	char **more = copy ? reallocarray(*list, *count + 1, sizeof(*more)) : NULL;
+
+	if (!more) {
+		free(copy);
+		return item ? -ENOMEM : -EINVAL;
+	}
+	*list = more;
+	more[(*count)++] = copy;
+	return 0;
+}
+
+/* Read an array of texts, or a text with commas, as of the option. */
+static int list_of(const json_t *v, char ***list, size_t *count)
+{
+	_cleanup_free_ char *text = json_is_string(v) ? strdup(json_string_value(v)) : NULL;
+	char *rest = text && *text ? text : NULL;
+	int r = json_is_array(v) || text ? 0 : -EINVAL;
+
+	while (r == 0 && *count > 0)
+		free((*list)[--*count]);
+	for (size_t i = 0; r == 0 && i < json_array_size(v); i++)
+		r = append(list, count, json_string_value(json_array_get(v, i)));
+	while (r == 0 && rest)
+		r = append(list, count, strsep(&rest, ","));
+	return r;
+}
+
 /* The values that each kind of field accepts, for the message about a wrong one. */
 static const char *field_wants(const ProtobufCFieldDescriptor *f)
 {
+	if (is_list(f))
+		return "a list of texts, or a text with commas";
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_UINT64:
@@ -211,7 +273,7 @@ static int field_from_json(const ProtobufCFieldDescriptor *f, void *at, const js
 	case PROTOBUF_C_TYPE_BOOL:
 		return bool_of(v, at);
 	case PROTOBUF_C_TYPE_STRING:
-		return f->label == PROTOBUF_C_LABEL_REPEATED ? -EINVAL : string_of(v, at);
+		return string_of(v, at);
 	default:
 		return is_duration(f) ? duration_of(v, at) : map_of(v, at);
 	}
@@ -229,21 +291,31 @@ static bool camel_equal(const char *snake, const char *camel)
 	return !*snake && !*camel;
 }
 
+/* NULL for an option without a field, too, although a field may have its name. */
 static const ProtobufCFieldDescriptor *field_of_key(const char *key)
 {
 	const struct option_name *o = option_name_find(key);
 
-	if (o && o->proto_field)
-		return protobuf_c_message_descriptor_get_field(descriptor, o->proto_field);
+	if (o)
+		return o->proto_field ? protobuf_c_message_descriptor_get_field(descriptor, o->proto_field)
+				      : NULL;
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
-		/* An option may have the name of a repeated field, which does not carry it. */
-		if (o && f->label == PROTOBUF_C_LABEL_REPEATED)
-			continue;
 		if (strcmp(f->name, key) == 0 || camel_equal(f->name, key))
 			return f;
 	}
 	return NULL;
+}
+
+/* Set the field of the message. */
+static int set_field(message_t *m, const ProtobufCFieldDescriptor *f, const json_t *v)
+{
+	void *at = (char *)m + f->offset;
+	int r = is_list(f) ? list_of(v, at, quantifier(m, f)) : field_from_json(f, at, v);
+
+	if (r == 0 && f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+		*(uint32_t *)quantifier(m, f) = f->id;
+	return r;
 }
 
 int config_message_from_json(message_t *m, const char *json, size_t len, struct buf *ignored, char *error,
@@ -271,7 +343,7 @@ int config_message_from_json(message_t *m, const char *json, size_t len, struct 
 				 key);
 			return -EINVAL;
 		}
-		if (field_from_json(f, (char *)m + f->offset, value) < 0) {
+		if (set_field(m, f, value) < 0) {
 			snprintf(error, size, "%s: must be %s", f->name, field_wants(f));
 			return -EINVAL;
 		}

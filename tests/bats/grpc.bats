@@ -402,7 +402,8 @@ E2
     [ "$("$CLIENT" -poll -count 1 | jq -r .tag)" = new ]
     "$(bin xtcp2)" -tag newest -conf >whole.json
     "$CTL" reconfigure -file whole.json 2>note >/dev/null
-    grep -q 'netnsDirs' note
+    grep -q 'left as they are: .*grpcSocket' note
+    not grep -q 'netnsDirs' note
     wait_for 20 sh -c '"$CTL" get | jq -e ".tag == \"newest\""'
     kill -0 "$server"
     end

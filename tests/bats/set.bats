@@ -184,3 +184,40 @@ E2
 @test "-maxLoops waits for no jitter" {
   XTCP_POLL_JITTER_PCT=100 fresh_netns timeout 20 "$XTCP2" -dest null -maxLoops 1 -frequency 168h
 }
+
+@test "files, Parquet, -changed, uplinks and metrics are settable: the process has what Get says" {
+  inside <<'E2'
+    set_to '{"dest": "file:%F/records.jsonl", "fileRotateEvery": "1h", "fileKeepBytes": 1000000, "fileSync": "none", "changed": true, "fullEvery": "1s",
+      "filter": "state = listen", "names": "json", "uplinkInterfaces": ["lo", "none"], "parquetGroupBytes": 100000, "promLabels": "off", "netnsDirs": "/run/netns"}' || { cat answer; false; }
+    jq -e '.file_rotate_every == "1h" and .file_keep_bytes == 1000000 and .file_sync == "none" and .changed and .full_every == "1s" and .names == "json"
+      and .filter == "state = listen" and .uplink_interfaces == ["lo", "none"] and .parquet_group_bytes == 100000 and .netns_dirs == "/run/netns"' answer >/dev/null
+    wait_for 20 starts 2
+    arrived() { [ -n "$(find . -path './2*' -type f -size +0)" ]; }
+    wait_for 20 arrived
+    # A request of JSON that names none of them changes none of them.
+    "$CTL" get | jq 'del(.tag)' >before
+    set_to '{"tag": "new"}'
+    jq 'del(.tag)' answer | diff before -
+    wait_for 20 starts 3
+    not set_to '{"fileRotateBytes": 1}'
+    grep -q 'file_rotate_bytes: .*at least 4096' answer
+    not set_to '{"fullEvery": "0"}'
+    grep -q 'full_every: .*between 1ms and 1h' answer
+    not set_to '{"uplinkInterfaces": [1]}'
+    grep -q 'uplink_interfaces: must be a list of texts' answer
+E2
+}
+
+@test "the options that gRPC does not have are in the table of docs/running.md, with the reason" {
+  local docs
+  docs=$(sed -n '/^| Options | Why a client cannot/,/^$/p' "$BATS_TEST_DIRNAME/../../docs/running.md" | cut -d '|' -f 2 | grep -o '`-[a-zA-Z0-9]*`' | tr -d '`-' | sort)
+  diff <(echo "$docs") <(sed -nE 's/^OPTION\("([^"]*)", [^,]*, [A-Z_0-9]*, "[^"]*", "[^"]*", "[^"]*", 0, .*/\1/p' "$BATS_TEST_DIRNAME/../../src/lib/control/options.def" | sort)
+}
+
+@test "fields of the configuration keep their numbers, names and types" {
+  local proto=$BATS_TEST_DIRNAME/../../proto/xtcp_config/v1/xtcp_config.proto kept=$BATS_TEST_DIRNAME/../data/config_fields
+  sed -nE '/^message XtcpConfig/,/^}/s/^ *(oneof [a-z0-9_]+ \{ )?((repeated )?[A-Za-z0-9_.]+) ([a-z0-9_]+) = ([0-9]+);.*/\5 \4 \2/p' "$proto" | LC_ALL=C sort >"$BATS_TEST_TMPDIR/fields"
+  # A new field is a new line there, with a number that no line has.
+  diff "$kept" "$BATS_TEST_TMPDIR/fields"
+  [ -z "$(cut -d ' ' -f 1 "$kept" | uniq -d)" ]
+}

@@ -256,6 +256,162 @@ static void configuration_round_trips(void **state)
 	}
 }
 
+/* Another value than the default that is valid beside the defaults of all others. */
+static const char *other_value(const struct option_info *o, char text[static 64])
+{
+	static const char *const values[][2] = {
+	    {"frequency", "11s"},
+	    {"timeout", "4s"},
+	    {"reconcileFrequency", "1m"},
+	    {"dest", "null"},
+	    {"marshal", "csv"},
+	    {"deserializers", "info"},
+	    {"states", "established"},
+	    {"filter", "dport = :443"},
+	    {"packetSize", "65536"},
+	    {"d", "debug"},
+	    {"promPath", "/m"},
+	    {"promLabels", "netns,unit"},
+	    {"criSocket", "/run/c"},
+	    {"uplinkInterfaces", "eth0,eth1"},
+	    {"uplinkCount", "1"},
+	    {"s3Endpoint", "http://s:9000"},
+	    {"fileRotateBytes", "1000000"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (strcmp(values[i][0], o->flag) == 0)
+			return values[i][1];
+	switch (o->type) {
+	case OPTION_BOOL:
+		return strcmp(o->default_text, "true") == 0 ? "false" : "true";
+	case OPTION_U32:
+	case OPTION_U64:
+		snprintf(text, 64, "%llu", strtoull(o->default_text, NULL, 10) + 1);
+		return text;
+	case OPTION_DURATION:
+		return "17s";
+	case OPTION_CHOICE: /* the last word, or the one before it */
+		snprintf(text, 64, "%s", o->min);
+		if (strcmp(strrchr(text, '|') + 1, o->default_text) == 0)
+			*strrchr(text, '|') = '\0';
+		return strrchr(text, '|') ? strrchr(text, '|') + 1 : text;
+	default:
+		return "other";
+	}
+}
+
+/* The defaults, and the destination that the option is for. */
+static struct config *config_for(const struct option_info *o)
+{
+	static const char *const values[][3] = {
+	    {"destUser", "dest", "nats:127.0.0.1:4222"},  {"destUser", "destPasswordFile", "/password"},
+	    {"destTls", "dest", "nats:127.0.0.1:4222"},	  {"valkey", "dest", "valkey:127.0.0.1:6379"},
+	    {"file", "dest", "file:/var/tmp/%F/records"},
+	};
+	struct config *c = calloc(1, sizeof(*c));
+	char error[600];
+
+	assert_int_equal(config_init(c), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (strncmp(o->flag, values[i][0], strlen(values[i][0])) == 0)
+			assert_int_equal(
+			    config_set(c, option_find(values[i][1]), values[i][2], error, sizeof(error)), 0);
+	return c;
+}
+
+static char *option_text(const struct config *c, const struct option_info *o)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	config_get_text(c, o, &text);
+	return strdup(text.len ? buf_cstr(&text) : "");
+}
+
+static void assert_same(const struct config *a, const struct config *b, const struct option_info *o)
+{
+	_cleanup_free_ char *text = option_text(a, o), *other = option_text(b, o);
+
+	if (strcmp(text, other) != 0)
+		fail_msg("%s is \"%s\", not \"%s\"", o->flag, other, text);
+}
+
+/* What Get tells of each option with a field, Set takes. */
+static void every_option_with_a_field_is_got_and_set(void **state)
+{
+	struct configs *s = *state;
+	unsigned options = 0;
+
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		char room[64];
+		if (!o->proto_field)
+			continue;
+		struct config *given = config_for(o), *taken = config_for(o);
+		_cleanup_free_ char *before = option_text(given, o);
+		if (config_set(given, o, other_value(o, room), s->error, sizeof(s->error)) < 0)
+			fail_msg("%s", s->error);
+		_cleanup_free_ char *after = option_text(given, o);
+		if (strcmp(before, after) == 0)
+			fail_msg("%s: the test has no other value for it", o->flag);
+		XtcpConfig__V1__XtcpConfig *m = config_to_message(given);
+		if (config_from_message(taken, m, s->error, sizeof(s->error)) < 0)
+			fail_msg("%s: %s", o->flag, s->error);
+		assert_same(given, taken, o);
+		xtcp_config__v1__xtcp_config__free_unpacked(m, NULL);
+		config_delete(given);
+		config_delete(taken);
+		options++;
+	}
+	assert_in_range(options, 80, 200);
+}
+
+/* Take the fields from 300 on out of a message, as one of a client that does not know them. */
+static void forget_new_fields(XtcpConfig__V1__XtcpConfig *m)
+{
+	const ProtobufCMessageDescriptor *d = &xtcp_config__v1__xtcp_config__descriptor;
+
+	for (unsigned i = 0; i < d->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &d->fields[i];
+		char *at = (char *)m + f->offset;
+		if (f->id < 300)
+			continue;
+		if (f->type == PROTOBUF_C_TYPE_MESSAGE) {
+			protobuf_c_message_free_unpacked(*(ProtobufCMessage **)(void *)at, NULL);
+			*(void **)(void *)at = NULL;
+			continue;
+		}
+		if (!(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+			fail_msg("%s is in no oneof", f->name);
+		if (f->type == PROTOBUF_C_TYPE_STRING)
+			free(*(char **)(void *)at);
+		*(uint32_t *)(void *)((char *)m + f->quantifier_offset) = 0;
+	}
+}
+
+static void a_field_with_presence_that_is_absent_changes_nothing(void **state)
+{
+	struct configs *s = *state;
+
+	for (const struct option_info *o = option_table; o->flag; o++) {
+		char room[64];
+		if (o->proto_field < 300)
+			continue;
+		struct config *c = config_for(o);
+		assert_int_equal(config_set(c, o, other_value(o, room), s->error, sizeof(s->error)), 0);
+		struct config *after = config_clone(c);
+		XtcpConfig__V1__XtcpConfig *m = config_to_message(c);
+		forget_new_fields(m);
+		if (config_from_message(after, m, s->error, sizeof(s->error)) < 0)
+			fail_msg("%s: %s", o->flag, s->error);
+		for (const struct option_info *each = option_table; each->flag; each++)
+			if (strcmp(each->flag, "deserializers") != 0) /* another spelling of the same */
+				assert_same(c, after, each);
+		xtcp_config__v1__xtcp_config__free_unpacked(m, NULL);
+		config_delete(after);
+		config_delete(c);
+	}
+}
+
 /* A field number in options.def that the schema lacks would have no effect. */
 static void every_field_of_an_option_exists(void **state)
 {
@@ -314,7 +470,12 @@ static void readers_see_no_paths(void **state)
 	set(s, "dest", "file:/var/lib/secret/records");
 	set(s, "capturePath", "/var/lib/secret");
 	set(s, "xtcpProtoFile", "/var/lib/secret/record.proto");
+	set(s, "asnFile", "/var/lib/secret/asn.mmdb");
 	s->m = config_to_reader_message(s->c);
+	assert_string_equal(s->m->asn_file, "(hidden)");
+	assert_string_equal(s->m->s3_spool, "(hidden)");
+	assert_string_equal(s->m->netns_dirs, "(hidden)");
+	assert_string_equal(s->m->cri_socket, "");
 	assert_string_equal(s->m->dest, "file:(hidden)");
 	assert_string_equal(s->m->capture_path, "(hidden)");
 	assert_string_equal(s->m->xtcp_proto_file, "(hidden)");
@@ -349,6 +510,27 @@ static void credentials_do_not_follow(void **state)
 	set(s, "dest", "kafka:127.0.0.1:9092");
 	set(s, "kafkaConfig", "sasl.password=;linger.ms=5");
 	change_dest(s, "kafka:127.0.0.1:21999");
+	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), 0);
+
+	/* Of the other destinations, too, and not in clear. */
+	set(s, "dest", "nats:127.0.0.1:4222");
+	set(s, "destPasswordFile", "/etc/password");
+	change_dest(s, "nats:127.0.0.1:4223");
+	refuse(s, "dest: the credentials in -destPasswordFile ");
+	change_dest(s, "null");
+	set(s, "dest", "valkey:127.0.0.1:6379");
+	refuse(s, "dest: the credentials in -destPasswordFile ");
+	set(s, "destPasswordFile", "");
+	set(s, "natsCredentialsFile", "/etc/nats.creds");
+	set(s, "dest", "nats:127.0.0.1:4222");
+	refuse(s, "dest: the credentials in -natsCredentialsFile ");
+	set(s, "dest", "nats:127.0.0.1:4222");
+	set(s, "destTls", "true");
+	change_dest(s, "nats:127.0.0.1:4222");
+	s->m->dest_tls = false;
+	refuse(s, "dest_tls: without TLS the credentials in -natsCredentialsFile ");
+	set(s, "natsCredentialsFile", "");
+	set(s, "dest", "nats:127.0.0.1:4222");
 	assert_int_equal(config_from_message(s->c, s->m, s->error, sizeof(s->error)), 0);
 
 	set(s, "dest", "http://user:sesame@127.0.0.1:80/");
@@ -388,6 +570,10 @@ int main(void)
 	    cmocka_unit_test(prefixes_and_names),
 	    cmocka_unit_test(wire_reader_stops_at_damage),
 	    cmocka_unit_test_setup_teardown(configuration_round_trips, configs_make, configs_free),
+	    cmocka_unit_test_setup_teardown(every_option_with_a_field_is_got_and_set, configs_make,
+					    configs_free),
+	    cmocka_unit_test_setup_teardown(a_field_with_presence_that_is_absent_changes_nothing,
+					    configs_make, configs_free),
 	    cmocka_unit_test(every_field_of_an_option_exists),
 	    cmocka_unit_test_setup_teardown(refusals_name_the_field, configs_make, configs_free),
 	    cmocka_unit_test(methods_say_what_they_need),

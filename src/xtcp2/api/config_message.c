@@ -16,17 +16,42 @@
 /* The fields of XtcpConfig that are not plain values of an option. */
 #define FIELD_DAEMON_VERSION 186
 #define FIELD_DESERIALIZERS  200
-/* Fields that may name a file. */
-#define FIELD_CAPTURE_PATH   100
 #define FIELD_DEST	     130
-#define FIELD_PROTO_FILE     143
-#define FIELD_DOCKER_SOCKET  231
-#define FIELD_LLDPD_SOCKET   233
+/* From here on an absent field leaves its option as it is. */
+#define FIELDS_WITH_PRESENCE 300
+
+/* Fields that name files, besides FIELD_DEST: capture_path, xtcp_proto_file, docker_socket_path, lldpd_socket_path,
+ * netns_dirs, cri_socket, asn_file, s3_spool. */
+static const uint32_t file_fields[] = {100, 143, 231, 233, 306, 308, 311, 333};
 
 typedef XtcpConfig__V1__XtcpConfig message_t;
 typedef XtcpConfig__V1__EnabledDeserializers deserializers_t;
 
 static const ProtobufCMessageDescriptor *const descriptor = &xtcp_config__v1__xtcp_config__descriptor;
+
+/* Copies */
+
+struct config *config_clone(const struct config *c)
+{
+	struct config *copy = calloc(1, sizeof(*copy));
+
+	if (copy && config_copy(copy, c) == 0)
+		return copy;
+	free(copy);
+	return NULL;
+}
+
+void config_delete(struct config *c)
+{
+	if (c)
+		config_free(c);
+	free(c);
+}
+
+static void config_deletep(struct config **c)
+{
+	config_delete(*c);
+}
 
 /* Options by field */
 
@@ -37,6 +62,31 @@ static const struct option_info *option_of_field(uint32_t number)
 			return o;
 	}
 	return NULL;
+}
+
+static bool is_oneof(const ProtobufCFieldDescriptor *f)
+{
+	return f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
+}
+
+static bool is_list(const ProtobufCFieldDescriptor *f)
+{
+	return f->label == PROTOBUF_C_LABEL_REPEATED;
+}
+
+/* The number of items of a list, or of the field that a oneof holds. */
+static const void *quantifier(const void *m, const ProtobufCFieldDescriptor *f)
+{
+	return (const char *)m + f->quantifier_offset;
+}
+
+/* Return whether a field that may be absent is. */
+static bool is_absent(const message_t *m, const ProtobufCFieldDescriptor *f)
+{
+	if (is_oneof(f))
+		return *(const uint32_t *)quantifier(m, f) != f->id;
+	return f->id >= FIELDS_WITH_PRESENCE && f->type == PROTOBUF_C_TYPE_MESSAGE &&
+	       !*(void *const *)(const void *)((const char *)m + f->offset);
 }
 
 static const void *member(const struct config *c, const struct option_info *o)
@@ -123,10 +173,11 @@ static void show_to_reader(const struct config *c, const struct option_info *o, 
 {
 	static const char *const schemes[] = {"file:", "unix:", "unixgram:"};
 
-	if (o->proto_field == FIELD_CAPTURE_PATH || o->proto_field == FIELD_PROTO_FILE ||
-	    o->proto_field == FIELD_DOCKER_SOCKET || o->proto_field == FIELD_LLDPD_SOCKET) {
-		buf_str(b, **(char *const *)member(c, o) ? HIDDEN : "");
-		return;
+	for (size_t i = 0; i < ARRAY_SIZE(file_fields); i++) {
+		if (o->proto_field == file_fields[i]) {
+			buf_str(b, **(char *const *)member(c, o) ? HIDDEN : "");
+			return;
+		}
 	}
 	for (size_t i = 0; o->proto_field == FIELD_DEST && i < ARRAY_SIZE(schemes); i++) {
 		if (strncmp(c->dest, schemes[i], strlen(schemes[i])) == 0) {
@@ -137,8 +188,25 @@ static void show_to_reader(const struct config *c, const struct option_info *o, 
 	config_get_public_text(c, o, b);
 }
 
+/* Split the text at its commas. The list is shorter without memory. */
+static void put_list(char *text, char ***list, size_t *count)
+{
+	char *rest = text;
+
+	for (char *item; (item = strsep(&rest, ",")) && *text;) {
+		char **more = reallocarray(*list, *count + 1, sizeof(*more));
+		if (!more)
+			return;
+		*list = more;
+		(*list)[*count] = strdup(item);
+		if (!(*list)[*count])
+			return;
+		(*count)++;
+	}
+}
+
 static void put_option(const struct config *c, const struct option_info *o, const ProtobufCFieldDescriptor *f,
-		       show_fn *show, void *at)
+		       show_fn *show, void *at, void *number)
 {
 	if (f->id == FIELD_DESERIALIZERS) {
 		*(deserializers_t **)at = deserializers_to_message(*(char *const *)member(c, o));
@@ -151,8 +219,15 @@ static void put_option(const struct config *c, const struct option_info *o, cons
 		struct buf text = {0};
 		show(c, o, &text);
 		const char *public = buf_cstr(&text);
-		*(char **)at = public ? strdup(public) : NULL;
+		char *copy = public ? strdup(public) : NULL;
 		buf_free(&text);
+		if (!is_list(f)) {
+			*(char **)at = copy;
+			return;
+		}
+		if (copy)
+			put_list(copy, at, number);
+		free(copy);
 	} else {
 		put_number(f, at, option_number(c, o));
 	}
@@ -169,7 +244,9 @@ static message_t *to_message(const struct config *c, show_fn *show)
 		if (f->id == FIELD_DAEMON_VERSION)
 			*(char **)at = strdup(XTCP2_VERSION);
 		else if (o)
-			put_option(c, o, f, show, at);
+			put_option(c, o, f, show, at, (char *)m + f->quantifier_offset);
+		if (o && is_oneof(f))
+			*(uint32_t *)(void *)((char *)m + f->quantifier_offset) = f->id;
 	}
 	return m;
 }
@@ -186,13 +263,18 @@ message_t *config_to_reader_message(const struct config *c)
 
 /* message -> struct config */
 
-/* Write the field's value as the text of an option. Return 0, or -EINVAL with a sentence in error. */
-static int field_text(const ProtobufCFieldDescriptor *f, const void *at, struct buf *b, char *error,
-		      size_t size)
+/* Write the field's value, of a list this many items, as the text of an option. Return 0, or -EINVAL with a sentence in error. */
+static int field_text(const ProtobufCFieldDescriptor *f, const void *at, size_t items, struct buf *b,
+		      char *error, size_t size)
 {
 	char text[DURATION_TEXT_MAX];
 	int64_t ns = 0;
 
+	if (is_list(f)) {
+		for (size_t i = 0; i < items; i++)
+			buf_printf(b, "%s%s", i ? "," : "", (*(char **const *)at)[i]);
+		return 0;
+	}
 	switch (f->type) {
 	case PROTOBUF_C_TYPE_UINT64:
 		buf_printf(b, "%llu", (unsigned long long)*(const uint64_t *)at);
@@ -302,38 +384,62 @@ static int check_all(const struct config *c, char *error, size_t size)
 	return -EINVAL;
 }
 
-/*
- * The secrets of -kafkaConfig belong to the brokers they were configured for. Do not
- * send them to others, directly or by way of another destination. (Credentials in a
- * URL are replaced with the URL.)
- */
-static int check_credentials(const struct config *c, const char *dest_before, char *error, size_t size)
+/* Return the option that holds a password, other than in its URL, that the destination is sent; NULL for none. */
+static const char *password_of(const struct config *c, const char *dest)
 {
-	static const char kafka[] = "kafka:";
-	bool involved =
-	    strncmp(dest_before, kafka, strlen(kafka)) == 0 || strncmp(c->dest, kafka, strlen(kafka)) == 0;
+	const char *flag = *c->dest_password_file ? "destPasswordFile" : NULL;
 
-	if (strcmp(dest_before, c->dest) == 0 || !involved || !config_kafka_secret(c))
+	if (strncmp(dest, "kafka:", strlen("kafka:")) == 0)
+		return config_kafka_secret(c) ? "kafkaConfig" : NULL;
+	if (strncmp(dest, "nats:", strlen("nats:")) == 0)
+		return *c->nats_credentials_file ? "natsCredentialsFile" : flag;
+	return strncmp(dest, "valkey:", strlen("valkey:")) == 0 ? flag : NULL;
+}
+
+/*
+ * Passwords of options that cannot be set here belong to the servers that they were configured for. Do not send
+ * them to others, directly or by way of another destination, nor in clear. (Credentials in a URL are replaced with
+ * the URL.)
+ */
+static int check_credentials(const struct config *c, const struct config *before, char *error, size_t size)
+{
+	const char *flag = password_of(before, before->dest);
+
+	if (!flag)
+		flag = password_of(c, c->dest);
+	if (!flag)
 		return 0;
-	snprintf(
-	    error, size,
-	    "dest: the credentials in -kafkaConfig belong to another destination; restart the daemon with -dest and -kafkaConfig for this one");
-	return -EINVAL;
+	if (strcmp(before->dest, c->dest) != 0) {
+		snprintf(error, size,
+			 "dest: the credentials in -%s belong to another destination; restart the daemon "
+			 "with -dest and -%s for this one",
+			 flag, flag);
+		return -EINVAL;
+	}
+	if (before->dest_tls && !c->dest_tls) {
+		snprintf(error, size,
+			 "dest_tls: without TLS the credentials in -%s would be sent in clear; restart the "
+			 "daemon for that",
+			 flag);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int config_from_message(struct config *c, const message_t *m, char *error, size_t size)
 {
-	_cleanup_free_ char *dest_before = strdup(c->dest);
+	_cleanup_(config_deletep) struct config *before = config_clone(c);
 
-	if (!dest_before) {
-		snprintf(error, size, "dest: no memory");
+	if (!before) {
+		snprintf(error, size, "config: no memory");
 		return -EINVAL;
 	}
 	for (unsigned i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &descriptor->fields[i];
 		const struct option_info *o = option_of_field(f->id);
 		_cleanup_buf_ struct buf text = {0};
-		if (f->id == FIELD_DAEMON_VERSION)
+		size_t items = is_list(f) ? *(const size_t *)quantifier(m, f) : 1;
+		if (f->id == FIELD_DAEMON_VERSION || is_absent(m, f))
 			continue;
 		if (!o) {
 			if (field_empty(&m->base, f))
@@ -342,11 +448,11 @@ int config_from_message(struct config *c, const message_t *m, char *error, size_
 				 f->name);
 			return -EINVAL;
 		}
-		if (field_text(f, (const char *)m + f->offset, &text, error, size) < 0 ||
+		if (field_text(f, (const char *)m + f->offset, items, &text, error, size) < 0 ||
 		    set_option(c, o, f->name, buf_cstr(&text), error, size) < 0)
 			return -EINVAL;
 	}
-	if (check_credentials(c, dest_before, error, size) < 0)
+	if (check_credentials(c, before, error, size) < 0)
 		return -EINVAL;
 	return check_all(c, error, size);
 }
@@ -367,26 +473,7 @@ int config_set_duration(struct config *c, uint32_t proto_field, const Google__Pr
 	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field(descriptor, proto_field);
 	_cleanup_buf_ struct buf text = {0};
 
-	if (field_text(f, &d, &text, error, size) < 0)
+	if (field_text(f, &d, 1, &text, error, size) < 0)
 		return -EINVAL;
 	return set_option(c, option_of_field(proto_field), f->name, buf_cstr(&text), error, size);
-}
-
-/* Copies */
-
-struct config *config_clone(const struct config *c)
-{
-	struct config *copy = calloc(1, sizeof(*copy));
-
-	if (copy && config_copy(copy, c) == 0)
-		return copy;
-	free(copy);
-	return NULL;
-}
-
-void config_delete(struct config *c)
-{
-	if (c)
-		config_free(c);
-	free(c);
 }

@@ -3,9 +3,9 @@
 #define API_CONFIG_MESSAGE_H
 /*
  * struct config <-> xtcp_config.v1.XtcpConfig, by the field numbers in
- * options.def and the descriptors of protobuf-c. The code names only the two
- * fields that are not plain values (186 daemon_version, 200 the map of
- * deserializers).
+ * options.def and the descriptors of protobuf-c. The code names only the fields
+ * that are not plain values (186 daemon_version, 200 the map of deserializers)
+ * and those that name files.
  */
 #include <stddef.h>
 
@@ -22,8 +22,9 @@ XtcpConfig__V1__XtcpConfig *config_to_message(const struct config *c);
 XtcpConfig__V1__XtcpConfig *config_to_reader_message(const struct config *c);
 
 /*
- * Set every option of c, the configuration in force, that has a field in m; absent
- * fields are zero values; options without a field stay. Check each value, fields
+ * Set every option of c, the configuration in force, that has a field in m. Absent
+ * fields are zero values, from number 300 on those that stay as they are; options
+ * without a field stay, too. Check each value, fields
  * without an option (they must be empty), and rules across options. Return 0, or
  * -EINVAL with one sentence in error that begins with the field's name.
  */
