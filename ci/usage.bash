@@ -35,16 +35,27 @@ usage_most() {
   [ $# -le "$most" ] || usage_refuse "unknown argument '${*:most+1:1}'"
 }
 
-# usage_runner_options TOP ARGUMENT...: refuses what is not in the table of xtcp2-vmrun's options, before minutes are spent
-# on a machine.
+# The options of xtcp2-vmrun by the table in its source, each with its kind: "timeout DURATION".
+runner_options() {
+  sed -nE '/^static const struct flag flags/,/^\};/s/^[[:space:]]+\{"([a-z-]+)", FLAG_([A-Z0-9]+).*/\1 \2/p' "$1/src/vmrun/main.c"
+}
+
+# usage_runner_options TOP ARGUMENT...: refuses what is not in that table, and durations that are none, before minutes are spent on
+# a machine.
 usage_runner_options() {
-  local top=$1 word known
-  known=$(sed -nE '/^static const struct flag flags/,/^\};/s/^[[:space:]]+\{"([a-z-]+)", FLAG_.*/\1/p' "$top/src/vmrun/main.c")
+  local known kind name value
+  known=$(runner_options "$1")
   shift
-  for word; do
-    [[ $word == -* ]] || continue
-    word=${word#-} word=${word#-} word=${word%%=*}
-    # shellcheck disable=SC2086 # a word each
-    grep -qxF -e "$word" <<<"$known" || usage_refuse "unknown option '--$word'; those of xtcp2-vmrun are$(printf ' --%s' $known)"
+  while [ $# -gt 0 ]; do
+    name=${1#-} name=${name#-} value=${2:-}
+    if [[ $name == *=* ]]; then value=${name#*=} name=${name%%=*}; fi
+    kind=$(awk -v name="$name" '$1 == name { print $2 }' <<<"$known")
+    if [[ $1 == -* ]]; then
+      # shellcheck disable=SC2046 # a word each
+      [ -n "$kind" ] || usage_refuse "unknown option '--$name'; those of xtcp2-vmrun are$(printf ' --%s' $(awk '{ print $1 }' <<<"$known"))"
+      [ "$kind" != DURATION ] || [[ $value =~ ^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$ ]] ||
+        usage_refuse "--$name wants a duration such as 90s or 5m, not '$value'"
+    fi
+    shift
   done
 }

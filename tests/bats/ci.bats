@@ -36,11 +36,24 @@ package_list() {
   done
   [ "$n" -ge 20 ]
   run timeout 20 ci/lint nonsense
-  [[ $status -eq 3 && $output == "lint: no check 'nonsense' (see ci/lint --help)" ]]
+  [[ $status -eq 3 && $output == "lint: no check 'nonsense'; there are: "*" layers "*" (see ci/lint --help)" ]]
+  run timeout 20 ci/fuzz 1 nonsense
+  [[ $status -eq 3 && $output == "fuzz: no harness 'nonsense'; there are: "*" (see ci/fuzz --help)" ]]
+  run timeout 20 ci/self-test nonsense
+  [[ $status -eq 3 && $output == "self-test: no check 'nonsense'; there are: ALIVE "*" (see ci/self-test --help)" ]]
+  run timeout 20 ci/pipeline nonsense.bats
+  [[ $status -eq 3 && $output == "pipeline: no file nonsense.bats (see ci/pipeline --help)" ]]
+  run timeout 20 ci/pipeline --bench long
+  [[ $status -eq 3 && $output == "pipeline: SECONDS and RATE are numbers, not 'long' (see ci/pipeline --help)" ]]
   run timeout 20 ci/test nonsense
   [[ $status -eq 3 && $output == "test: no ring 'nonsense'; there are: unit "* ]]
   run timeout 60 ci/vm lifecycle --bogus
   [[ $status -eq 3 && $output == "vm: unknown option '--bogus'; those of xtcp2-vmrun are --flavor "*" --fail-fast (see ci/vm --help)" ]]
+  for word in '--duration long' '--duration=long' --timeout; do
+    # shellcheck disable=SC2086 # two words
+    run timeout 60 ci/vm lifecycle $word
+    [[ $status -eq 3 && $output == "vm: --"*" wants a duration such as 90s or 5m, not '"*"' (see ci/vm --help)" ]]
+  done
 }
 
 @test "ci/fresh refuses an unknown release in one line that names the possible ones" {
