@@ -53,7 +53,7 @@ usage_runner_options() {
     if [[ $1 == -* ]]; then
       # shellcheck disable=SC2046 # a word each
       [ -n "$kind" ] || usage_refuse "unknown option '--$name'; those of xtcp2-vmrun are$(printf ' --%s' $(awk '{ print $1 }' <<<"$known"))"
-      [ "$kind" != DURATION ] || [[ $value =~ ^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$ ]] ||
+      [ "$kind" != DURATION ] || [[ $value =~ ^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$ ]] ||
         usage_refuse "--$name wants a duration such as 90s or 5m, not '$value'"
     fi
     shift
