@@ -428,7 +428,7 @@ static void replay(const char *series)
 
 static void test_recordings(void **state)
 {
-	static const char *const series[] = {"6.18", "7.3", "6.1"};
+	static const char *const series[] = {"6.18", "7.3", "6.1", "6.12-s390x"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(series); i++)
 		replay(series[i]);

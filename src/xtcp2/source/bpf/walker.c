@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,6 +54,20 @@ static void point_into(struct walker *w, struct walk__bss *shared)
 	w->nets = &shared->nets;
 }
 
+/*
+ * Whether the kernel interprets programs: then it refuses the callbacks of bpf_loop(). Both files are those of the first
+ * network namespace alone, and one of them is on each kernel.
+ */
+static bool is_interpreter(void)
+{
+	char enabled = '1';
+	_cleanup_close_ int fd = open("/proc/sys/net/core/bpf_jit_enable", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT && access("/proc/sys/net/core/dev_weight", F_OK) == 0;
+	return read(fd, &enabled, 1) == 1 && enabled == '0';
+}
+
 /* Say what a failure to load means. */
 static void explain(int error, char *text, size_t size)
 {
@@ -62,6 +77,9 @@ static void explain(int error, char *text, size_t size)
 		    "the kernel refuses the program (%s): it takes CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN, "
 		    "and the system call bpf",
 		    strerror(-error));
+	else if (is_interpreter())
+		snprintf(text, size,
+			 "this kernel has no compiler for BPF (CONFIG_BPF_JIT, net.core.bpf_jit_enable)");
 	else
 		snprintf(text, size, "the kernel cannot load the program (%s; -d 7 shows its reasons)",
 			 strerror(-error));
