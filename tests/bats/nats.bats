@@ -18,7 +18,7 @@ setup() {
 # Runs the shell text of standard input with network and processes of its own, so that no other's namespaces are read, and
 # with these verbs.
 inside() {
-  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/bus.bash'
+  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/dest.bash'
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :; [ ! -e log ] || cat log >&2' EXIT
     $(declare -f nats nats_stop listens ask daemon_start stored rows)
     $(cat)" 3>&-
@@ -35,7 +35,7 @@ nats() {
 nats_stop() { kill -"${1:-TERM}" "$NATS"; wait "$NATS" || :; }
 listens() { [ -n "$(ss -Htnl "sport = $1")" ]; }
 ask() { python3 "$SOURCE/tests/tools/nats_ask.py" "$@"; }
-daemon_start() { bus_daemon nats:127.0.0.1:4222 xtcp.rec "$@"; }
+daemon_start() { dest_daemon nats:127.0.0.1:4222 -topic xtcp.rec "$@"; }
 # The records in the stream, which are in the file `messages` then.
 rows() { ask 4222 -read XT >messages && wc -l <messages; }
 # stored N: the stream has at least so many messages.

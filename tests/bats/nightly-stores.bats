@@ -34,12 +34,12 @@ store_moto() { exec "$SOURCE/build/stores/bin/moto_server" -H 127.0.0.1 -p 9000;
 
 # with STORE: runs the shell text of standard input beside that store, whose bucket is there.
 with() {
-  unshare -n -m -p -f --mount-proc -- timeout -k 5 240 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'
+  unshare -n -m -p -f --mount-proc -- timeout -k 5 240 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/dest.bash'
     undo=() XTCP2_SELF_TEST=\$SOURCE/guest/self-test
     set -a; . \"\$XTCP2_SELF_TEST/store.bash\"; set +a
     PATH=\$STORES/duckdb:\$PATH HOME=\$PWD
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :; [ ! -e log ] || cat log >&2; tail -n 20 store.log >&2; rm -rf \"\$work\"' EXIT
-    $(declare -f store_minio store_seaweedfs store_moto daemon_start metric bucket_there)
+    $(declare -f store_minio store_seaweedfs store_moto daemon_start bucket_there)
     store_$1 >store.log 2>&1 &
     wait_for 60 bucket_there
     $(cat)" 3>&-
@@ -47,18 +47,15 @@ with() {
 # MinIO and SeaweedFS begin with it, moto is given one.
 bucket_there() { s3 '?list-type=2' >/dev/null 2>&1 || { s3 '' -X PUT >/dev/null 2>&1 && s3 '?list-type=2' >/dev/null 2>&1; }; }
 daemon_start() {
-  "$XTCP2" -dest s3://xtcp2/records -s3Endpoint http://127.0.0.1:9000 -s3PathStyle -s3Spool "$PWD/spool" -s3MaxAge 1s -hostname web.1 \
-    -marshal parquet -source netlink -frequency 200ms -timeout 190ms -promListen 127.0.0.1:9088 -grpcPort 0 -grpcSocket "$PWD/grpc.sock" "$@" 2>>log &
-  export DAEMON=$!
-  wait_for 20 curl -sf -o /dev/null http://127.0.0.1:9088/metrics
+  dest_daemon s3://xtcp2/records -s3Endpoint http://127.0.0.1:9000 -s3PathStyle -s3Spool "$PWD/spool" -s3MaxAge 1s -hostname web.1 \
+    -marshal parquet "$@"
 }
-metric() { [ "$(curl -s http://127.0.0.1:9088/metrics | awk -v name="$1" '$1 == name { print $2 }')" -ge "$2" ]; }
 
 objects_counted() {
   with "$1" <<'E'
     daemon_start
     wait_for 60 metric xtcp2_s3_objects_total 3
-    kill "$DAEMON" && wait "$DAEMON"
+    daemon_stop
     sent=$(sed -n 's/.* polls, [0-9]* records, \([0-9]*\) sent to .*, 0 lost.*/\1/p' log)
     [ "$sent" -gt 0 ]
     [ -z "$(find spool -type f)" ]
@@ -77,7 +74,7 @@ parts_joined() {
     chmod -R go+rwX spool
     daemon_start -s3MaxAge 1h
     wait_for 120 metric xtcp2_s3_objects_total 1
-    kill "$DAEMON" && wait "$DAEMON"
+    daemon_stop
     s3 "/records/date%3D2026-01-01/hour%3D00/host%3Dweb.1/$name" -o got
     cmp large got
     # No upload is left unfinished.

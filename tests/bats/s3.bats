@@ -20,11 +20,11 @@ setup() {
 # Runs the shell text of standard input with network and processes of its own, so that no other's namespaces are read, and
 # with these verbs.
 inside() {
-  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'
+  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/dest.bash'
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :; [ ! -e log ] || cat log >&2' EXIT
     unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE AWS_SHARED_CREDENTIALS_FILE
     export HOME=\$PWD/nobody AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1
-    $(declare -f store daemon_start daemon_stop metric objects records ready why)
+    $(declare -f store daemon_start objects records)
     $(cat)" 3>&-
 }
 
@@ -36,20 +36,13 @@ store() {
   wait_for 20 test_listeners 1
 }
 daemon_start() {
-  "$XTCP2" -dest s3://bucket/pre/fix -s3Endpoint http://127.0.0.1:5000 -s3PathStyle -s3AccessKey key -s3SecretKeyFile "$PWD/secret" \
-    -s3Spool "$PWD/spool" -s3MaxAge 1s -hostname web.1 -marshal jsonl -source netlink -frequency 200ms -timeout 190ms -promListen 127.0.0.1:9088 \
-    -grpcPort 0 -grpcSocket "$PWD/grpc.sock" "$@" 2>>log & DAEMON=$!
-  wait_for 20 curl -sf -o /dev/null http://127.0.0.1:9088/metrics
+  dest_daemon s3://bucket/pre/fix -s3Endpoint http://127.0.0.1:5000 -s3PathStyle -s3AccessKey key -s3SecretKeyFile "$PWD/secret" \
+    -s3Spool "$PWD/spool" -s3MaxAge 1s -hostname web.1 "$@"
 }
-daemon_stop() { kill "$DAEMON" && wait "$DAEMON"; }
-metric() { [ "$(curl -s http://127.0.0.1:9088/metrics | awk -v name="$1" '$1 == name { print $2 }')" -ge "$2" ]; }
 # objects N: the store has at least so many.
 objects() { [ "$(find objects -type f 2>/dev/null | wc -l)" -ge "$1" ]; }
 # Records in the store and in the spool, unfinished files included.
 records() { find objects spool -type f ! -name '*.end' -exec cat {} + 2>/dev/null | wc -l; }
-ready() { metric xtcp2_destination_up 1; }
-
-why() { curl -s http://127.0.0.1:9088/readyz | grep "$1"; }
 
 @test "objects of the signed kind arrive, named by date, hour and host; every record is in one of them" {
   inside <<'E'

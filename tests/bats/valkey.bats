@@ -19,7 +19,7 @@ setup() {
 # Runs the shell text of standard input with network and processes of its own, so that no other's namespaces are read, and
 # with these verbs.
 inside() {
-  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/bus.bash'
+  unshare -n -m -p -f --mount-proc -- timeout -k 5 180 bash -euo pipefail -c "ip link set lo up; . '$BATS_TEST_DIRNAME/lib.bash'; . '$BATS_TEST_DIRNAME/dest.bash'
     trap 'kill -9 \$(jobs -p) 2>/dev/null || :; [ ! -e log ] || cat log >&2' EXIT
     $(declare -f store store_stop answers cli daemon_start entries)
     $(cat)" 3>&-
@@ -35,7 +35,7 @@ store() {
 store_stop() { kill -"${1:-TERM}" "$STORE"; wait "$STORE" || :; }
 answers() { redis-cli ping 2>&1 | grep 'PONG\|NOAUTH' >/dev/null; }
 cli() { redis-cli "$@"; }
-daemon_start() { bus_daemon valkey:127.0.0.1:6379 records "$@"; }
+daemon_start() { dest_daemon valkey:127.0.0.1:6379 -topic records "$@"; }
 # entries COMMAND N: the key has at least so many.
 entries() { [ "$(cli "$1" records)" -ge "$2" ]; }
 

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Verbs of tests whose daemon sends to a message server: sourced in the sandbox, where the daemon's messages go to the file log.
+# Verbs of tests whose daemon sends to a server: sourced in the sandbox, where the daemon's messages go to the file log.
 
-# bus_daemon DEST TOPIC [FLAG]...: starts the daemon. Its pid is in DAEMON.
-bus_daemon() {
-  "$XTCP2" -dest "$1" -topic "$2" -marshal jsonl -source netlink -frequency 200ms -timeout 190ms \
-    -promListen 127.0.0.1:9088 -grpcPort 0 -grpcSocket "$PWD/grpc.sock" "${@:3}" 2>>log &
-  DAEMON=$!
+# dest_daemon DEST [FLAG]...: starts the daemon. Its pid is in DAEMON.
+dest_daemon() {
+  "$XTCP2" -dest "$1" -marshal jsonl -source netlink -frequency 200ms -timeout 190ms \
+    -promListen 127.0.0.1:9088 -grpcPort 0 -grpcSocket "$PWD/grpc.sock" "${@:2}" 2>>log &
+  export DAEMON=$!
   wait_for 20 curl -sf -o /dev/null http://127.0.0.1:9088/metrics
 }
 # daemon_stop [STATUS]
