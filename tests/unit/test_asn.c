@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -116,13 +117,20 @@ static void a_full_cache_tells_the_truth(void **state)
 	asn_free(a);
 }
 
-/* Wait for the thread to have read so many files of that kind. */
-static void wait_for(enum stat_id id, uint64_t value)
+/* Wait for the thread to have read at least so many files of that kind. */
+static void wait_for_more(enum stat_id id, uint64_t value)
 {
 	int64_t until = clock_mono_ns() + 20 * NS_PER_SEC;
 
 	while (stat_get(id) < value && clock_mono_ns() < until)
 		usleep(1000);
+	assert_true(stat_get(id) >= value);
+}
+
+/* The same, and no more. */
+static void wait_for(enum stat_id id, uint64_t value)
+{
+	wait_for_more(id, value);
 	assert_int_equal(stat_get(id), value);
 }
 
@@ -164,6 +172,33 @@ static void a_file_that_is_replaced(void **state)
 }
 
 /* Read bytes as a file, and look some addresses up in it. */
+/* Without a descriptor to spare the file is tried again, though it stays the same. */
+static void a_file_that_comes_during_a_shortage(void **state)
+{
+	struct rlimit before, few;
+	char later[sizeof(path) + 8];
+
+	snprintf(later, sizeof(later), "%s.later", path);
+	put_file(networks, ARRAY_SIZE(networks), 0);
+	assert_int_equal(rename(path, later), 0);
+	stat_set(STAT_ASN_FILES_OK, 0);
+	stat_set(STAT_ASN_FILES_BAD, 0);
+	struct asn *a = asn_new(path, NS_PER_MS);
+	assert_int_equal(stat_get(STAT_ASN_FILES_BAD), 1);
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	/* Of the two that the thread needs there is one. */
+	int lowest = dup(STDIN_FILENO);
+	close(lowest);
+	few.rlim_cur = (rlim_t)lowest + 1;
+	setrlimit(RLIMIT_NOFILE, &few);
+	assert_int_equal(rename(later, path), 0);
+	wait_for_more(STAT_ASN_FILES_BAD, 2);
+	setrlimit(RLIMIT_NOFILE, &before);
+	wait_for(STAT_ASN_FILES_OK, 1);
+	asn_free(a);
+}
+
 static void try_bytes(const uint8_t *data, size_t len)
 {
 	char text[ASN_DB_TEXT_MAX];
@@ -211,6 +246,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(numbers_by_address, make_directory, remove_directory),
 	    cmocka_unit_test_setup_teardown(a_full_cache_tells_the_truth, make_directory, remove_directory),
 	    cmocka_unit_test_setup_teardown(a_file_that_is_replaced, make_directory, remove_directory),
+	    cmocka_unit_test_setup_teardown(a_file_that_comes_during_a_shortage, make_directory,
+					    remove_directory),
 	    cmocka_unit_test(damaged_files),
 	};
 	const struct CMUnitTest without[] = {cmocka_unit_test(damaged_files)};

@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/ticker.h"
 #include "enrich/asn_db.h"
 #include "stats/stats.h"
+
+/* Between two lines about want of memory or descriptors. */
+#define SHORTAGE_LOG_NS (60 * NS_PER_SEC)
 
 /* A file that is in use. */
 struct held {
@@ -36,6 +40,7 @@ struct asn {
 	struct ticker ticker;
 	struct identity tried; /* the thread's: the file that was read last, whether it was good or not */
 	bool tried_any;
+	struct log_limit shortages;
 
 	pthread_mutex_t lock; /* guards the rest */
 	struct held *newest;  /* NULL before the first good one */
@@ -77,13 +82,14 @@ static struct identity identity_of(const struct stat *st)
 	return id;
 }
 
-static void put_in_use(struct asn *a, struct asn_db *db)
+/* Take over db. 0 or -ENOMEM. */
+static int put_in_use(struct asn *a, struct asn_db *db)
 {
 	struct held *h = calloc(1, sizeof(*h));
 
 	if (!h) {
 		asn_db_free(db);
-		return;
+		return -ENOMEM;
 	}
 	h->db = db;
 	h->users = 1;
@@ -92,12 +98,23 @@ static void put_in_use(struct asn *a, struct asn_db *db)
 	let_go(a->newest);
 	a->newest = h;
 	pthread_mutex_unlock(&a->lock);
+	return 0;
+}
+
+/* Want of memory or descriptors says nothing about the file. */
+static bool is_shortage(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
 /* Tell of a file that cannot be used. */
-static void refused(const struct asn *a, const char *reason)
+static void refused(struct asn *a, int error, const char *reason)
 {
+	uint64_t suppressed;
+
 	stat_add(STAT_ASN_FILES_BAD, 1);
+	if (is_shortage(error) && !log_limit_pass(&a->shortages, SHORTAGE_LOG_NS, &suppressed))
+		return;
 	log_warn("asn", "-asnFile %s: %s; %s", a->path, reason,
 		 a->newest ? "the one before it stays in use"
 			   : "records have no autonomous system while this is so");
@@ -126,22 +143,26 @@ static void tick(void *data)
 	else if (!S_ISREG(st.st_mode) || st.st_size > ASN_DB_MAX)
 		snprintf(text, sizeof(text), S_ISREG(st.st_mode) ? "has more than %u MiB" : "is no file",
 			 ASN_DB_MAX >> 20);
-	else
-		db = asn_db_read(fd, (size_t)st.st_size, text);
+	else if (!(db = asn_db_read(fd, (size_t)st.st_size, text)))
+		error = errno;
 	/* Somebody is writing it: the next tick reads it. */
-	if (fd >= 0 && !error &&
-	    (fstat(fd, &after) < 0 ||
-	     memcmp(&id, &(struct identity[]){identity_of(&after)}, sizeof(id)) != 0)) {
+	if (fd >= 0 && (fstat(fd, &after) < 0 ||
+			memcmp(&id, &(struct identity[]){identity_of(&after)}, sizeof(id)) != 0)) {
 		asn_db_free(db);
 		return;
 	}
 	a->tried = id;
-	a->tried_any = true;
+	if (db && put_in_use(a, db) < 0) {
+		db = NULL;
+		error = ENOMEM;
+		snprintf(text, sizeof(text), "%s", strerror(error));
+	}
+	/* After a shortage the next tick reads the same file. */
+	a->tried_any = !is_shortage(error);
 	if (!db) {
-		refused(a, text);
+		refused(a, error, text);
 		return;
 	}
-	put_in_use(a, db);
 	stat_add(STAT_ASN_FILES_OK, 1);
 	log_info("asn", "-asnFile %s: %s", a->path, text);
 }

@@ -75,7 +75,10 @@ struct asn_db *asn_db_read(int fd, size_t size, char text[static ASN_DB_TEXT_MAX
 	if (status != MMDB_SUCCESS) {
 		snprintf(text, ASN_DB_TEXT_MAX, "%s", MMDB_strerror(status));
 		free(db);
-		errno = EBADMSG;
+		/* It is our own memory that cannot be opened: for want of descriptors. */
+		errno = status == MMDB_FILE_OPEN_ERROR	     ? EMFILE
+			: status == MMDB_OUT_OF_MEMORY_ERROR ? ENOMEM
+							     : EBADMSG;
 		return NULL;
 	}
 	describe(&db->mmdb, text);

@@ -21,7 +21,7 @@ bool asn_db_built(void);
 
 /*
  * Read the open file of that many bytes; fd stays the caller's. Write its type and age to text, or why it cannot be used. May
- * block. NULL with errno: EAGAIN for a file that had another size.
+ * block. NULL with errno: EAGAIN for a file that had another size, EBADMSG for one that is no such file.
  */
 struct asn_db *asn_db_read(int fd, size_t size, char text[static ASN_DB_TEXT_MAX]);
 void asn_db_free(struct asn_db *db);

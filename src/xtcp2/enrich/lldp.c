@@ -246,6 +246,7 @@ int lldp_read(const struct ticker *ticker, const char *socket, int64_t until_ns,
 	lldpctl_conn_t *conn = lib.lldpctl_new_name(socket, send_bytes, receive, &r);
 	if (!conn) {
 		close(r.fd);
+		snprintf(reason, LLDP_REASON_MAX, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
 	if (!take_all(conn, up)) {
