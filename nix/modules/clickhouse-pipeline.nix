@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The whole data path with NixOS's own services: Kafka (or, where the row's contents say so,
-# Redpanda in a container), ClickHouse, Prometheus and Grafana, each with the files of pipeline/.
+# Redpanda), ClickHouse, Prometheus and Grafana, each with the files of pipeline/.
 {
   config,
   flavor,
@@ -33,7 +33,10 @@ let
   sql = ../../pipeline/clickhouse/sql;
 in
 {
-  imports = [ ./prometheus.nix ];
+  imports = [
+    ./prometheus.nix
+    ./redpanda.nix
+  ];
 
   services = {
     apache-kafka = lib.mkIf (!redpanda) {
@@ -125,30 +128,6 @@ in
       path = [
         config.services.xtcp2.package
         pkgs.coreutils
-      ];
-    };
-  };
-
-  # Its image comes over the network; QEMU answers for the host's name server there.
-  networking.nameservers = lib.mkIf redpanda [ "10.0.2.3" ];
-  virtualisation = lib.mkIf redpanda {
-    docker.enable = true;
-    oci-containers.backend = "docker";
-    oci-containers.containers.redpanda-0 = {
-      image = "docker.redpanda.com/redpandadata/redpanda:v25.1.7";
-      ports = [
-        "19092:19092"
-        "19644:9644"
-        "18081:8081"
-      ];
-      cmd = [
-        "redpanda"
-        "start"
-        "--mode=dev-container"
-        "--smp=1"
-        "--kafka-addr=internal://0.0.0.0:9092,external://0.0.0.0:19092"
-        "--advertise-kafka-addr=internal://redpanda-0:9092,external://localhost:19092"
-        "--schema-registry-addr=0.0.0.0:8081"
       ];
     };
   };
