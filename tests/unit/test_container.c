@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "enrich/container.h"
@@ -98,12 +99,38 @@ static void long_names_are_left_out(void **state)
 	container_unref(NULL);
 }
 
+#define ROUNDS 5000000
+
+static void *take_and_drop(void *container)
+{
+	for (int i = 0; i < ROUNDS; i++)
+		container_unref(container_ref(container));
+	return NULL;
+}
+
+/* The thread of close events drops its references while the main thread drops those of the namespaces. */
+static void references_on_two_threads(void **state)
+{
+	struct container *c = container_named(&(struct container){.runtime = "docker", .id = HEX64}, "", "");
+	pthread_t other;
+
+	/* Enough that a lost count does not free it here. */
+	c->refs += 4 * ROUNDS;
+	assert_int_equal(pthread_create(&other, NULL, take_and_drop, c), 0);
+	take_and_drop(c);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	assert_int_equal(c->refs, 4 * ROUNDS + 1);
+	c->refs = 1;
+	container_unref(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(containers_are_found),
 	    cmocka_unit_test(what_is_no_container_is_none),
 	    cmocka_unit_test(long_names_are_left_out),
+	    cmocka_unit_test(references_on_two_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,8 +155,8 @@ struct container *container_named(const struct container *c, const char *name, c
 
 	if (!copy)
 		return NULL;
-	*copy = *c;
-	copy->refs = 1;
+	*copy = (struct container){.refs = 1, .runtime = c->runtime};
+	memcpy(copy->id, c->id, sizeof(copy->id));
 	snprintf(copy->name, sizeof(copy->name), "%s", strlen(name) < sizeof(copy->name) ? name : "");
 	snprintf(copy->image, sizeof(copy->image), "%s", strlen(image) < sizeof(copy->image) ? image : "");
 	return copy;
@@ -165,13 +165,13 @@ struct container *container_named(const struct container *c, const char *name, c
 struct container *container_ref(struct container *c)
 {
 	if (c)
-		c->refs++;
+		__atomic_fetch_add(&c->refs, 1, __ATOMIC_RELAXED);
 	return c;
 }
 
 void container_unref(struct container *c)
 {
-	if (c && --c->refs == 0)
+	if (c && __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		free(c);
 }
 

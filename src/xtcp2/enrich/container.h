@@ -20,7 +20,7 @@
 
 /* Immutable once made, so that a reader on another thread needs no more than a reference. */
 struct container {
-	unsigned refs; /* counted on the main thread */
+	unsigned refs; /* atomic: the main thread and that of close events let go of it */
 	/* "docker", "containerd", "cri-o", "podman", "lxc", "kubernetes"; "" for unknown */
 	const char *runtime;
 	char id[CONTAINER_ID_MAX + 1];
@@ -34,7 +34,7 @@ bool container_parse(const char *text, struct container *c);
 /* Return a copy with name and image and one reference; NULL without memory. */
 struct container *container_named(const struct container *c, const char *name, const char *image);
 
-/* Take and drop a reference. Main thread. NULL is fine. */
+/* Take and drop a reference. Any thread. NULL is fine. */
 struct container *container_ref(struct container *c);
 void container_unref(struct container *c);
 
