@@ -32,6 +32,9 @@
 #define GAP_MIN 48
 #define GAP_MAX 240
 
+/* Bytes of a cache line, of which a socket's memory is loaded ahead. */
+#define LINE 64
+
 /* The deepest path. */
 #define DEPTH_MAX 8
 
@@ -244,6 +247,22 @@ static size_t join(struct walk_layout *walk, const struct walk_range *all, size_
 	return to;
 }
 
+/* The cache lines of the ranges: objects of sockets begin at one. */
+static void set_lines(struct walk_layout *walk)
+{
+	unsigned last = UINT16_MAX;
+
+	walk->line_count = 0;
+	for (size_t i = 0; i < WALK_RANGES; i++) {
+		const struct walk_range *r = &walk->ranges[i];
+		for (unsigned line = r->from / LINE; line * LINE < r->from + r->len; line++) {
+			if (line != last && walk->line_count < WALK_LINES)
+				walk->lines[walk->line_count++] = line * LINE;
+			last = line;
+		}
+	}
+}
+
 /* A range of its own behind `to`. */
 static size_t append(struct walk_range *range, const struct place *place, size_t to)
 {
@@ -368,6 +387,10 @@ static void set_walk(struct layout *l, const struct btf *btf, const struct place
 	w->bhash_head = offset_of(btf, "inet_bind_hashbucket.chain");
 	w->bind2_node = offset_of(btf, "inet_bind2_bucket.node");
 	w->bind2_owners = offset_of(btf, "inet_bind2_bucket.owners");
+	/* Linux 6.2; the structure is that of the cast in walk.bpf.c. */
+	w->direct = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
+		    find_paths(btf, "bpf_raw_tracepoint_args.args").found;
+	set_lines(w);
 }
 
 static const char *const sockopts[] = {

@@ -12,8 +12,12 @@
  * SLAB_TYPESAFE_BY_RCU, so that a chain that was entered leads from socket to
  * socket even while these are freed and used again. A socket that moves takes
  * the walk into another chain; the marker at the end of a chain tells, and the
- * chain is read again. All reads go through bpf_probe_read_kernel(), which
- * fails instead of faulting.
+ * chain is read again. No read faults: bpf_probe_read_kernel() fails instead,
+ * and a load of the program itself (bpf_rdonly_cast(), Linux 6.2) gives 0. The
+ * latter is much cheaper, as a call of a helper costs some 30 ns where the
+ * kernel guards returns from functions. Copying by loads leaves the
+ * processor less room to run ahead of memory, so the lines of the next socket
+ * are touched before: all at once, so that they are waited for once.
  *
  * A run ends at a bucket's boundary when its budget of time is spent or the
  * slots are full, and tells where to go on. Only a chain longer than all slots
@@ -46,6 +50,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define CHAIN_MAX  65536
 /* Attempts at a chain whose sockets move while it is read. */
 #define ATTEMPTS   4
+/* Buckets looked at for the next socket: a table that is so sparse costs more by itself. */
+#define AHEAD	   12
+/* Bytes of a cache line. */
+#define LINE	   64
 /* Sockets read between two looks at the clock. */
 #define CLOCK_MASK 15
 
@@ -99,20 +107,6 @@ static struct cached *cache_find(struct cached *cache, __u64 key, int *hit)
 	return c;
 }
 
-static __always_inline void read_net(struct walk_slot *slot, __u64 address)
-{
-	struct net *net = (struct net *)address;
-	int hit;
-	struct cached *c = cache_find(net_cache, address, &hit);
-
-	if (!hit) {
-		c->value[0] = BPF_CORE_READ(net, net_cookie);
-		c->value[1] = BPF_CORE_READ(net, ns.inum);
-	}
-	slot->net_cookie = c->value[0];
-	slot->net_inode = c->value[1];
-}
-
 static __always_inline void read_cgroup(struct walk_slot *slot, __u64 address)
 {
 	struct cgroup *cgroup = (struct cgroup *)address;
@@ -155,6 +149,66 @@ static __always_inline __u64 raw64(const struct walk_slot *slot, __u32 at)
 	return at <= WALK_RAW - 8 ? *(const __u64 *)(slot->raw + (at & ~7u)) : 0;
 }
 
+/* Any structure that ends in an array of words: the kernel lets a program load all of them. */
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
+} KERNEL;
+
+/* Without it layout.direct is 0. */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+#define CAST(type, address) ((type *)bpf_rdonly_cast((void *)(address), bpf_core_type_id_kernel(type)))
+
+static __always_inline const volatile __u64 *words_at(__u64 address)
+{
+	return CAST(struct bpf_raw_tracepoint_args, address)->args;
+}
+
+/* Have the line of this address loaded. Nothing waits for a value that nobody takes. */
+static __always_inline void touch(__u64 address)
+{
+	__u64 value = *words_at(address);
+
+	asm volatile("" : : "r"(value));
+}
+
+static __always_inline void read_net(struct walk_slot *slot, __u64 address)
+{
+	struct net *net = (struct net *)address;
+	int hit;
+
+	if (layout.direct) {
+		net = CAST(struct net, address);
+		slot->net_cookie = net->net_cookie;
+		slot->net_inode = net->ns.inum;
+		return;
+	}
+	struct cached *c = cache_find(net_cache, address, &hit);
+
+	if (!hit) {
+		c->value[0] = BPF_CORE_READ(net, net_cookie);
+		c->value[1] = BPF_CORE_READ(net, ns.inum);
+	}
+	slot->net_cookie = c->value[0];
+	slot->net_inode = c->value[1];
+}
+
+/* A length that is a multiple of 8. */
+static __always_inline void copy_words(__u8 *to, __u64 from, __u32 len)
+{
+	__u32 at = 0;
+
+	for (; at + LINE <= len; at += LINE) {
+		const volatile __u64 *source = words_at(from + at);
+		__u64 *target = (__u64 *)(to + at);
+#pragma unroll
+		for (int i = 0; i < LINE / 8; i++)
+			target[i] = source[i];
+	}
+	for (; at < len; at += 8)
+		*(__u64 *)(to + at) = *words_at(from + at);
+}
+
 static __always_inline void read_range(struct walk_slot *slot, __u64 address,
 				       const volatile struct walk_range *r)
 {
@@ -162,18 +216,43 @@ static __always_inline void read_range(struct walk_slot *slot, __u64 address,
 
 	if (len == 0 || len > WALK_RAW || to > WALK_RAW - WALK_SPARE || to + len > WALK_RAW - WALK_SPARE)
 		return;
+	if (layout.direct) {
+		copy_words(slot->raw + to, address + r->from, len);
+		return;
+	}
 	if (bpf_probe_read_kernel(slot->raw + to, len, (void *)(address + r->from)) < 0)
 		answer.faults++;
 }
 
+/* Touch the lines of the next socket, if it is known, and those behind pointers of this one. */
+static __always_inline void touch_ahead(const struct walk_slot *slot, __u64 next)
+{
+	__u64 net = raw64(slot, layout.net);
+
+	touch(net + bpf_core_field_offset(struct net, net_cookie));
+	touch(net + bpf_core_field_offset(struct net, ns.inum));
+	if (layout.socket)
+		touch(raw64(slot, layout.socket) +
+		      bpf_core_field_offset(struct socket_alloc, vfs_inode.i_ino));
+	if (!next)
+		return;
+#pragma unroll
+	for (int i = 0; i < WALK_LINES; i++) {
+		if (i < layout.line_count)
+			touch(next + layout.lines[i]);
+	}
+}
+
 /* All of a socket that has gone through its handshake, or listens. */
-static __always_inline void read_full(struct walk_slot *slot, __u64 address)
+static __always_inline void read_full(struct walk_slot *slot, __u64 address, __u64 next)
 {
 #pragma unroll
 	for (int i = 1; i < WALK_RANGES; i++)
 		read_range(slot, address, &layout.ranges[i]);
 	if (*(const __u16 *)(slot->raw + (layout.family & OFFSET_MASK)) == AF_INET6)
 		read_range(slot, address, &layout.v6);
+	if (layout.direct)
+		touch_ahead(slot, next);
 	read_cgroup(slot, raw64(slot, layout.cgroup));
 	read_cong(slot, raw64(slot, layout.ca_ops));
 	if (!is_plain(slot))
@@ -183,16 +262,17 @@ static __always_inline void read_full(struct walk_slot *slot, __u64 address)
 		bpf_core_read(slot->ulp, WALK_NAME, &((struct tcp_ulp_ops *)ulp)->name);
 	else
 		slot->ulp[0] = 0;
-	slot->inode = 0;
-	if (layout.socket) {
-		__u64 socket = raw64(slot, layout.socket);
-		if (socket)
-			slot->inode = BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
-	}
+	__u64 socket = layout.socket ? raw64(slot, layout.socket) : 0;
+	if (!socket)
+		slot->inode = 0;
+	else if (layout.direct)
+		slot->inode = CAST(struct socket_alloc, socket)->vfs_inode.i_ino;
+	else
+		slot->inode = BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
 }
 
-/* Whether the socket is one to report; fills the slot. */
-static __always_inline int read_socket(struct walk_slot *slot, __u64 address)
+/* Whether the socket is one to report; fills the slot. `next` is the socket to read after it, 0 for unknown. */
+static __always_inline int read_socket(struct walk_slot *slot, __u64 address, __u64 next)
 {
 	__u32 states = request.states;
 	__u32 state = slot->raw[layout.state & OFFSET_MASK];
@@ -215,7 +295,7 @@ static __always_inline int read_socket(struct walk_slot *slot, __u64 address)
 	if (!slot->bound && !(states >> (state & 31) & 1))
 		return 0;
 	if (slot->kind == WALK_FULL)
-		read_full(slot, address);
+		read_full(slot, address, next);
 	else if (slot->kind == WALK_REQUEST)
 		read_range(slot, address, &all);
 	read_net(slot, raw64(slot, layout.net));
@@ -230,6 +310,22 @@ static __always_inline int is_late(struct walk *w)
 	return w->late;
 }
 
+static __always_inline __u64 head_of(struct walk *w, __u32 bucket)
+{
+	return *(__u64 *)(heads + (((bucket - w->group) * w->stride + w->head) & (HEADS - 8)));
+}
+
+/* The first socket of the next chain; 0 when it is far. */
+static __always_inline __u64 next_head(struct walk *w)
+{
+	for (__u32 i = 1; i <= AHEAD && w->bucket + i < w->end; i++) {
+		__u64 node = head_of(w, w->bucket + i);
+		if (node && !(node & 1))
+			return node - layout.node;
+	}
+	return 0;
+}
+
 /* The next socket of a chain of hlist_nulls; 1 ends the chain. */
 static long on_socket(__u32 i, void *unused)
 {
@@ -238,7 +334,7 @@ static long on_socket(__u32 i, void *unused)
 	__u32 index = answer.count;
 
 	if (!node || node & 1) {
-		w->moved = node >> 1 != w->marker;
+		w->moved = !node || node >> 1 != w->marker;
 		w->done = 1;
 		return 1;
 	}
@@ -264,7 +360,7 @@ static long on_socket(__u32 i, void *unused)
 		w->full = 1;
 		return 1;
 	}
-	if (read_socket(slot, address)) {
+	if (read_socket(slot, address, w->at & 1 ? next_head(w) : w->at - layout.node)) {
 		slot->mono_ns = w->begin;
 		answer.count = index + 1;
 	}
@@ -282,11 +378,6 @@ static __always_inline void stop_in_chain(struct walk *w)
 		answer.skip = w->skipped + answer.count;
 }
 
-static __always_inline __u64 head_of(struct walk *w)
-{
-	return *(__u64 *)(heads + (((w->bucket - w->group) * w->stride + w->head) & (HEADS - 8)));
-}
-
 /* The next bucket with a chain of hlist_nulls; 1 ends the group. */
 static long on_bucket(__u32 i, void *unused)
 {
@@ -295,7 +386,7 @@ static long on_bucket(__u32 i, void *unused)
 
 	if (w->bucket >= w->end)
 		return 1;
-	node = head_of(w);
+	node = head_of(w, w->bucket);
 	if (node & 1 || !node) {
 		w->bucket++;
 		return 0;
@@ -361,7 +452,7 @@ static long on_owner(__u32 i, void *unused)
 		w->skipped++;
 		return 0;
 	}
-	if (read_socket(slot, address)) {
+	if (read_socket(slot, address, 0)) {
 		slot->mono_ns = w->begin;
 		answer.count = index + 1;
 	}
@@ -394,7 +485,7 @@ static long on_bound(__u32 i, void *unused)
 	struct walk *w = &state;
 	if (w->bucket >= w->end)
 		return 1;
-	w->bind_node = head_of(w);
+	w->bind_node = head_of(w, w->bucket);
 	if (w->bind_node && is_late(w) && answer.count > 0) {
 		answer.bucket = w->bucket;
 		answer.skip = 0;

@@ -23,6 +23,8 @@ typedef __u32 __wsum;
 #define WALK_SLOTS  1024
 /* Ranges of a socket's memory that are copied, at most. */
 #define WALK_RANGES 14
+/* Cache lines that these ranges touch, at most. */
+#define WALK_LINES  40
 /* Bytes of a socket that are copied, at most; the last WALK_SPARE of a slot stay 0 and stand for absent fields. */
 #define WALK_RAW    1664
 #define WALK_SPARE  16
@@ -50,6 +52,9 @@ struct walk_layout {
 	__u16 node, bind_node;
 	__u16 ehash_stride, lhash_stride, lhash_head, bhash_stride, bhash_head;
 	__u16 bind2_node, bind2_owners; /* struct inet_bind2_bucket */
+	__u16
+	    direct; /* the program may load memory itself, without a helper: read each range so, and ahead */
+	__u16 lines[WALK_LINES], line_count; /* then: the cache lines of the ranges */
 };
 
 enum walk_kind { WALK_FULL, WALK_TIME_WAIT, WALK_REQUEST };
