@@ -14,8 +14,8 @@
 #define SHARD_ORDER 6
 #define SHARDS	    (1 << SHARD_ORDER)
 
-/* The first slots of a shard. */
-#define SLOTS_FIRST 16
+/* The first places of a shard. */
+#define PLACES_FIRST 16
 
 /* A socket that this many polls have not seen is gone, even if none of them was complete. */
 #define FORGET_POLLS 16
@@ -24,20 +24,28 @@
 
 /* One socket. Hosts with many sockets hold many of these: a listener's only count shares its place. */
 struct reading {
-	uint64_t cookie; /* 0: free */
+	uint64_t cookie;
 	uint64_t sent_bytes, retransmitted_bytes;
 	uint64_t received_bytes; /* of a listener: what it has dropped */
 	uint32_t sent_segments, retransmitted_segments, received_segments;
-	uint32_t poll; /* that saw it last; 0: forgotten, its place stays taken */
+	uint32_t poll; /* that saw it last; 0: closed, its place stays taken */
 };
 _Static_assert(sizeof(struct reading) == 48, "as small as it can be");
 
+/*
+ * Readings in the order in which the sockets came first, and a hash table that finds them. Most sockets come in that order again
+ * in each poll: the one behind the last is tried first, so that neither the processor's caches nor its translation
+ * of addresses wait for memory at random places.
+ */
 struct shard {
 	pthread_mutex_t lock;
-	struct reading *slots; /* atomic, as is order, for traffic_expect() */
-	uint32_t order;	       /* log2 of the number of slots, while there are any */
-	uint32_t used;	       /* slots taken */
-	uint32_t purged;       /* the poll in which the gone were removed last */
+	struct reading *readings;
+	uint32_t *numbers; /* the hash table: 1 + number of the reading, 0: free. Atomic, as is order */
+	uint32_t order;	   /* log2 of the places in the table, while there are any */
+	uint32_t used;	   /* readings, and places taken */
+	uint32_t purged;   /* the poll in which the gone were removed last */
+	uint32_t next;	   /* the reading expected next */
+	bool astray;	   /* atomic: the last socket was another one */
 } __attribute__((aligned(64)));
 
 struct traffic {
@@ -72,7 +80,8 @@ void traffic_free(struct traffic *t)
 		return;
 	for (size_t i = 0; i < SHARDS; i++) {
 		pthread_mutex_destroy(&t->shards[i].lock);
-		free(t->shards[i].slots);
+		free(t->shards[i].readings);
+		free(t->shards[i].numbers);
 	}
 	free(t);
 }
@@ -92,19 +101,25 @@ void traffic_end(struct traffic *t, bool complete)
 }
 
 /* Where a search for the cookie begins. The upper bits of the hash chose the shard. */
-static size_t slot_number(uint64_t cookie, uint32_t order)
+static size_t place_number(uint64_t cookie, uint32_t order)
 {
 	return hash_slot(cookie, SHARD_ORDER + order) & (((size_t)1 << order) - 1);
 }
 
-/* The slot of the cookie, or the free one where it belongs. */
-static struct reading *slot_of(struct reading *slots, uint32_t order, uint64_t cookie)
+/* The place of the cookie's number, or the free one where it belongs. */
+static uint32_t *place_of(const struct reading *readings, uint32_t *numbers, uint32_t order, uint64_t cookie)
 {
-	size_t mask = ((size_t)1 << order) - 1, at = slot_number(cookie, order);
+	size_t mask = ((size_t)1 << order) - 1, at = place_number(cookie, order);
 
-	while (slots[at].cookie && slots[at].cookie != cookie)
+	while (numbers[at] && readings[numbers[at] - 1].cookie != cookie)
 		at = (at + 1) & mask;
-	return &slots[at];
+	return &numbers[at];
+}
+
+/* Seven eighths of the places, so that a search always ends. */
+static size_t readings_max(uint32_t order)
+{
+	return ((size_t)7 << order) / 8;
 }
 
 static bool is_gone(const struct reading *r, uint32_t poll, uint32_t complete)
@@ -115,53 +130,87 @@ static bool is_gone(const struct reading *r, uint32_t poll, uint32_t complete)
 /* Move what is not gone to a table of the size for it. Without memory the old one stays. */
 static void rebuild(struct shard *s, uint32_t poll, uint32_t complete)
 {
-	size_t old = s->slots ? (size_t)1 << s->order : 0, stay = 0;
-	uint32_t order = 0;
+	uint32_t order = 0, stay = 0, next = 0;
 
-	for (size_t i = 0; i < old; i++)
-		stay += s->slots[i].cookie && !is_gone(&s->slots[i], poll, complete);
+	for (uint32_t i = 0; i < s->used; i++)
+		stay += !is_gone(&s->readings[i], poll, complete);
 	/* At most half full, so that it is not full again at once. */
-	while ((size_t)1 << order < SLOTS_FIRST || (size_t)1 << order < stay * 2)
+	while ((size_t)1 << order < PLACES_FIRST || (size_t)1 << order < (size_t)stay * 2)
 		order++;
-	struct reading *slots = aligned_alloc(64, sizeof(*slots) << order);
-	if (!slots)
+	struct reading *readings = malloc(readings_max(order) * sizeof(*readings));
+	uint32_t *numbers = calloc((size_t)1 << order, sizeof(*numbers));
+	if (!readings || !numbers) {
+		free(readings);
+		free(numbers);
 		return;
-	memset(slots, 0, sizeof(*slots) << order);
-	for (size_t i = 0; i < old; i++) {
-		const struct reading *r = &s->slots[i];
-		if (r->cookie && !is_gone(r, poll, complete))
-			*slot_of(slots, order, r->cookie) = *r;
 	}
-	free(s->slots);
-	__atomic_store_n(&s->slots, slots, __ATOMIC_RELAXED);
+	stay = 0;
+	for (uint32_t i = 0; i < s->used; i++) {
+		const struct reading *r = &s->readings[i];
+		if (i == s->next)
+			next = stay;
+		if (is_gone(r, poll, complete))
+			continue;
+		readings[stay++] = *r;
+		*place_of(readings, numbers, order, r->cookie) = stay;
+	}
+	free(s->readings);
+	free(s->numbers);
+	s->readings = readings;
+	__atomic_store_n(&s->numbers, numbers, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->order, order, __ATOMIC_RELAXED);
-	s->used = (uint32_t)stay;
+	s->used = stay;
+	s->next = next;
 }
 
-/* Seven eighths full, so that a search always ends. */
 static bool is_full(const struct shard *s)
 {
-	return !s->slots || (s->used + 1) * 8 > (size_t)7 << s->order;
+	return !s->numbers || s->used >= readings_max(s->order);
 }
 
-/* Return the reading of the cookie, or a free slot for it; NULL when there is no room. */
-static struct reading *place(const struct traffic *t, struct shard *s, uint64_t cookie, uint32_t poll,
-			     uint32_t complete)
+/* Return the reading of the cookie, NULL for none. */
+static struct reading *find(const struct shard *s, uint64_t cookie)
 {
-	struct reading *r = s->slots ? slot_of(s->slots, s->order, cookie) : NULL;
+	uint32_t number = s->numbers ? *place_of(s->readings, s->numbers, s->order, cookie) : 0;
 
-	if (r && r->cookie)
+	return number ? &s->readings[number - 1] : NULL;
+}
+
+/* The same in a poll. One socket that is out of the order does not change what is expected, a second one does. */
+static struct reading *find_in_order(struct shard *s, uint64_t cookie)
+{
+	bool astray = s->next >= s->used || s->readings[s->next].cookie != cookie;
+	struct reading *r = astray ? find(s, cookie) : &s->readings[s->next];
+
+	if (r && (!astray || s->astray))
+		s->next = (uint32_t)(r - s->readings) + 1;
+	if (astray != s->astray)
+		__atomic_store_n(&s->astray, astray, __ATOMIC_RELAXED);
+	if (s->next < s->used)
+		__builtin_prefetch(&s->readings[s->next + 1], 1);
+	return r;
+}
+
+/* Return the reading of the cookie, or with *fresh set one for it to be written; NULL when there is no room. */
+static struct reading *place(const struct traffic *t, struct shard *s, uint64_t cookie, uint32_t poll,
+			     uint32_t complete, bool *fresh)
+{
+	struct reading *r = find_in_order(s, cookie);
+
+	*fresh = !r;
+	if (r)
 		return r;
 	bool beyond = s->used >= t->shard_max;
-	if (!beyond && !is_full(s))
-		return r;
-	/* At the limit this removes the gone once per poll; otherwise it makes the table larger. */
-	if (!beyond || s->purged != poll)
-		rebuild(s, poll, complete);
-	s->purged = poll;
-	if (s->used >= t->shard_max || is_full(s))
-		return NULL;
-	return slot_of(s->slots, s->order, cookie);
+	if (beyond || is_full(s)) {
+		/* At the limit this removes the gone once per poll; otherwise it makes the table larger. */
+		if (!beyond || s->purged != poll)
+			rebuild(s, poll, complete);
+		s->purged = poll;
+		if (s->used >= t->shard_max || is_full(s))
+			return NULL;
+	}
+	*place_of(s->readings, s->numbers, s->order, cookie) = s->used + 1;
+	return &s->readings[s->used++];
 }
 
 static bool is_listener(const struct record *r)
@@ -248,13 +297,14 @@ static struct shard *shard_of(struct traffic *t, uint64_t cookie)
 void traffic_expect(const struct traffic *t, uint64_t cookie)
 {
 	const struct shard *s = &t->shards[hash_slot(cookie, SHARD_ORDER)];
-	/* Another thread may replace the table meanwhile: then a line is loaded in vain. */
-	uintptr_t slots = (uintptr_t)__atomic_load_n(&s->slots, __ATOMIC_RELAXED);
-	uint32_t order = __atomic_load_n(&s->order, __ATOMIC_RELAXED);
-	uintptr_t slot = slots + slot_number(cookie, order) * sizeof(struct reading);
 
-	__builtin_prefetch((const void *)slot, 1);
-	__builtin_prefetch((const void *)(slot + sizeof(struct reading) - 1), 1);
+	if (!__atomic_load_n(&s->astray, __ATOMIC_RELAXED))
+		return;
+	/* Another thread may replace the table meanwhile: then a line is loaded in vain. */
+	uintptr_t numbers = (uintptr_t)__atomic_load_n(&s->numbers, __ATOMIC_RELAXED);
+	uint32_t order = __atomic_load_n(&s->order, __ATOMIC_RELAXED);
+
+	__builtin_prefetch((const void *)(numbers + place_number(cookie, order) * sizeof(*s->numbers)));
 }
 
 struct traffic_delta traffic_add(struct traffic *t, const struct record *r)
@@ -269,16 +319,15 @@ struct traffic_delta traffic_add(struct traffic *t, const struct record *r)
 	now.poll = poll;
 	struct shard *s = shard_of(t, now.cookie);
 	pthread_mutex_lock(&s->lock);
-	struct reading *before = place(t, s, now.cookie, poll, complete);
-	if (!before) {
+	bool fresh;
+	struct reading *before = place(t, s, now.cookie, poll, complete, &fresh);
+	if (!before)
 		delta.untracked = true;
-	} else if (!before->cookie) {
-		s->used++;
+	else if (fresh)
 		delta = unknown(t, r, &now);
-	} else if (before->poll) {
+	else if (before->poll)
 		delta = difference(r, &now, before);
-	}
-	if (before && (before->poll || !before->cookie))
+	if (before && (fresh || before->poll))
 		*before = now;
 	pthread_mutex_unlock(&s->lock);
 	return delta;
@@ -293,13 +342,13 @@ struct traffic_delta traffic_close(struct traffic *t, const struct record *r)
 	struct reading now = reading_of(r);
 	struct shard *s = shard_of(t, now.cookie);
 	pthread_mutex_lock(&s->lock);
-	struct reading *before = s->slots ? slot_of(s->slots, s->order, now.cookie) : NULL;
-	if (before && before->cookie && before->poll)
+	struct reading *before = find(s, now.cookie);
+	if (before && before->poll)
 		delta = difference(r, &now, before);
-	else if (s->used < t->shard_max && !(before && before->cookie))
+	else if (!before && s->used < t->shard_max)
 		delta = unknown(t, r, &now);
 	/* A dump that was made before may bring it once more: it has then nothing new. */
-	if (before && before->cookie)
+	if (before)
 		before->poll = 0;
 	pthread_mutex_unlock(&s->lock);
 	return delta;

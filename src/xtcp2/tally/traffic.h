@@ -39,7 +39,7 @@ void traffic_free(struct traffic *t);
 void traffic_begin(struct traffic *t, int64_t now_ns);
 void traffic_end(struct traffic *t, bool complete);
 
-/* Begin to load what traffic_add() of this cookie will look at. Any thread. */
+/* Begin to load what traffic_add() of this cookie will look at, unless that is loaded in any case. Any thread. */
 void traffic_expect(const struct traffic *t, uint64_t cookie);
 /* Return what the socket has added and remember its reading. Any thread. */
 struct traffic_delta traffic_add(struct traffic *t, const struct record *r);
