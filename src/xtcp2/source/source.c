@@ -34,15 +34,6 @@ void source_set_netns(struct record *record, const struct netns *ns)
 	container_to_record(enrichment_container(ns), record);
 }
 
-void source_set_unnamed_netns(struct record *record, const char *name, uint64_t inode, uint64_t cookie)
-{
-	record->netns = str_of(name);
-	record->netns_inode = inode;
-	record->netns_cookie = cookie;
-	record->nsid = 0;
-	container_to_record(NULL, record);
-}
-
 void source_count_decode(const struct decode_counts *counts)
 {
 	stat_add(STAT_DECODE_SHORT, counts->short_messages);

@@ -92,9 +92,6 @@ extern const struct source_ops source_netlink, source_netlink_uring, source_bpf;
 /* Set the fields netns, netns_inode, netns_cookie, nsid and those of the container. They borrow from ns. */
 void source_set_netns(struct record *record, const struct netns *ns);
 
-/* The same for a namespace that is not in the table: inode and cookie are known, and a name that the source gives or "". */
-void source_set_unnamed_netns(struct record *record, const char *name, uint64_t inode, uint64_t cookie);
-
 /* Add the counts of the decoder to the stats. */
 void source_count_decode(const struct decode_counts *counts);
 

@@ -5,12 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enrich/enrichment.h"
+
 /* The first size; it doubles when it is half full. */
 #define NAMES_MIN 64
 
+static size_t hash_of(uint64_t cookie)
+{
+	return (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+}
+
 static struct name *slot_of(struct name *slots, size_t size, uint64_t cookie)
 {
-	size_t i = (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+	size_t i = hash_of(cookie);
 
 	while (slots[i & (size - 1)].cookie && slots[i & (size - 1)].cookie != cookie)
 		i++;
@@ -20,10 +27,11 @@ static struct name *slot_of(struct name *slots, size_t size, uint64_t cookie)
 static int grow(struct names *n)
 {
 	size_t size = n->size ? 2 * n->size : NAMES_MIN;
-	struct name *slots = calloc(size, sizeof(*slots));
+	struct name *slots = aligned_alloc(sizeof(*slots), size * sizeof(*slots));
 
 	if (!slots)
 		return -ENOMEM;
+	memset(slots, 0, size * sizeof(*slots));
 	for (size_t i = 0; i < n->size; i++) {
 		if (n->slots[i].cookie)
 			*slot_of(slots, size, n->slots[i].cookie) = n->slots[i];
@@ -73,6 +81,16 @@ struct name *names_find(struct names *n, struct netns_table *table, uint64_t coo
 		slot = slot_of(n->slots, n->size, cookie);
 	}
 	*slot = (struct name){.cookie = cookie, .inode = inode, .ns = find(table, cookie, inode)};
+	if (slot->ns) {
+		slot->netns = str_of(slot->ns->name);
+		slot->container = enrichment_container(slot->ns);
+		slot->nsid = slot->ns->nsid > 0 ? (uint32_t)slot->ns->nsid : 0;
+	}
 	n->used++;
 	return slot;
+}
+
+void names_expect(const struct names *n, uint64_t cookie)
+{
+	__builtin_prefetch(&n->slots[hash_of(cookie) & (n->size - 1)]);
 }

@@ -8,14 +8,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
 #include "netns/netns.h"
 
+struct container;
+
+/* What the records of a namespace's sockets take of it, in one cache line: each socket of a table may be of another one. */
 struct name {
-	uint64_t cookie; /* 0: free */
-	uint32_t inode;
-	struct netns *ns; /* NULL: not in the table */
-	char held[24];	  /* then: "socket:PID" or "fd:PID" by a process that holds it, "" for none */
-};
+	uint64_t cookie;	     /* 0: free */
+	struct netns *ns;	     /* NULL: not in the table */
+	struct str netns;	     /* its name there */
+	struct container *container; /* borrowed for the poll; NULL for none */
+	uint32_t inode, nsid;
+	char
+	    held[16]; /* not in the table: "socket:PID" or "fd:PID" by a process that holds it, "" for none */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct name) == 64, "one cache line");
 
 /* Zeroed is empty. */
 struct names {
@@ -32,5 +40,8 @@ void names_free(struct names *n);
  * an older one while no socket of ours holds the namespace: the kernel reuses inodes. NULL without memory.
  */
 struct name *names_find(struct names *n, struct netns_table *table, uint64_t cookie, uint32_t inode);
+
+/* Begin to load what names_find() of this cookie will look at. */
+void names_expect(const struct names *n, uint64_t cookie);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "enrich/enrichment.h"
+#include "enrich/container.h"
 #include "source/bpf/ask.h"
 #include "source/bpf/pass.h"
 #include "source/bpf/tcp_info.h"
@@ -30,10 +30,11 @@ static int set_netns(struct poll_pass *p, const struct walk_slot *slot)
 	if (!p->named)
 		return -ENOMEM;
 	p->named_cookie = slot->net_cookie;
-	if (p->named->ns)
-		source_set_netns(p->record, p->named->ns);
-	else
-		source_set_unnamed_netns(p->record, p->named->held, slot->net_inode, slot->net_cookie);
+	p->record->netns = p->named->ns ? p->named->netns : str_of(p->named->held);
+	p->record->netns_inode = slot->net_inode;
+	p->record->netns_cookie = slot->net_cookie;
+	p->record->nsid = p->named->nsid;
+	container_to_record(p->named->container, p->record);
 	return 0;
 }
 
@@ -145,6 +146,7 @@ void pass_prefetch(const struct poll_pass *p, const struct walk_slot *slot)
 {
 	const struct attributor *a = p->source->config.attributor;
 
+	names_expect(&p->source->names, slot->net_cookie);
 	record_expect(p->sink, member_of(&p->source->walker->layout, slot->raw, M_COOKIE));
 	if (a && a->told && slot->kind == WALK_FULL)
 		owner_table_prefetch(a->told, inode_of(&p->source->walker->layout, slot));
@@ -183,8 +185,7 @@ int pass_take_socket(struct poll_pass *p, const struct walk_slot *slot)
 			put_tcp(p, slot, &msg);
 	}
 	if (s->config.attributor)
-		attribute(s->config.attributor, p->named->ns ? enrichment_container(p->named->ns) : NULL,
-			  p->deadline_ns, &s->room, p->record);
+		attribute(s->config.attributor, p->named->container, p->deadline_ns, &s->room, p->record);
 	if (s->config.known && cookie)
 		known_sockets_put(s->config.known, p->record);
 	return p->sink->emit(p->sink, p->record);
