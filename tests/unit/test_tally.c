@@ -389,6 +389,52 @@ static void polls_that_are_never_complete_forget_too(void **state)
 	traffic_free(t);
 }
 
+/*
+ * Sockets in an order that changes, of which some are missing in a poll, new or closed: each adds what it has sent since
+ * its last reading, once.
+ */
+static void sockets_come_in_any_order(void **state)
+{
+	enum { SOCKETS = 3000, POLLS = 60 };
+	static uint64_t cookies[SOCKETS], sent[SOCKETS];
+	struct traffic *t = traffic_new(1 << 20);
+	uint64_t next = 1;
+	unsigned random = 1;
+
+	for (unsigned poll = 0; poll < POLLS; poll++) {
+		traffic_begin(t, poll);
+		for (unsigned i = 0; i < SOCKETS; i++) {
+			random = random * 1103515245 + 12345;
+			/* In most polls the order stays; in some a few sockets change places, in some all do. */
+			unsigned other = (random >> 8) % SOCKETS;
+			if (poll % 8 == 7 || (poll % 4 == 1 && random >> 24 < 8)) {
+				uint64_t cookie = cookies[i], bytes = sent[i];
+				cookies[i] = cookies[other], sent[i] = sent[other];
+				cookies[other] = cookie, sent[other] = bytes;
+			}
+		}
+		for (unsigned i = 0; i < SOCKETS; i++) {
+			random = random * 1103515245 + 12345;
+			bool fresh = !cookies[i] || (poll % 3 == 2 && random >> 24 < 16);
+			if (fresh && cookies[i] && random >> 16 & 1) {
+				struct record last = connection(cookies[i], "a", sent[i] + 5);
+				assert_int_equal(traffic_close(t, &last).sent_bytes, 5000);
+			}
+			if (fresh)
+				cookies[i] = next++, sent[i] = 0;
+			uint64_t more = random >> 8 & 1023;
+			struct record r = connection(cookies[i], "a", sent[i] + more);
+			struct traffic_delta delta = traffic_add(t, &r);
+			assert_int_equal(delta.first, fresh);
+			if (!fresh)
+				assert_int_equal(delta.sent_bytes, 1000 * more);
+			sent[i] += more;
+		}
+		traffic_end(t, true);
+	}
+	traffic_free(t);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -407,6 +453,7 @@ int main(void)
 	    cmocka_unit_test(a_long_value_is_cut_between_characters),
 	    cmocka_unit_test(the_memory_follows_the_sockets),
 	    cmocka_unit_test(polls_that_are_never_complete_forget_too),
+	    cmocka_unit_test(sockets_come_in_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
