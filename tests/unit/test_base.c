@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/own_directory.h"
+#include "base/thread.h"
 
 static void duration_reads_go_style(void **state)
 {
@@ -75,6 +77,33 @@ static void buf_grows_consumes_and_fails_once(void **state)
 	buf_str(&b, "ok");
 	assert_string_equal(buf_cstr(&b), "ok");
 	buf_free(&b);
+}
+
+struct slow {
+	int wait_fd, ended_fd;
+};
+
+static void *slow_main(void *data)
+{
+	struct slow *s = data;
+	eventfd_t value;
+
+	eventfd_read(s->wait_fd, &value);
+	eventfd_write(s->ended_fd, 1);
+	return NULL;
+}
+
+static void a_thread_that_hangs_is_left_behind(void **state)
+{
+	struct slow s = {eventfd(0, EFD_CLOEXEC), eventfd(0, EFD_CLOEXEC)};
+	pthread_t thread;
+
+	assert_int_equal(thread_start(&thread, "slow", 0, slow_main, &s), 0);
+	assert_false(thread_join_within(thread, s.ended_fd, 20));
+	eventfd_write(s.wait_fd, 1);
+	assert_true(thread_join_within(thread, s.ended_fd, 30000));
+	close(s.wait_fd);
+	close(s.ended_fd);
 }
 
 /* Whatever a peer's words are, a message is one line, and tells a terminal nothing. */
@@ -242,6 +271,7 @@ int main(void)
 	    cmocka_unit_test(a_directory_that_is_there_keeps_its_owner),
 	    cmocka_unit_test(near_names_are_suggested),
 	    cmocka_unit_test(choices_are_listed),
+	    cmocka_unit_test(a_thread_that_hangs_is_left_behind),
 	    cmocka_unit_test(a_message_is_one_line),
 	    cmocka_unit_test(a_repeated_line_hides_no_other),
 	    cmocka_unit_test(a_time_in_a_line_makes_no_other_line),

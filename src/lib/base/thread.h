@@ -3,6 +3,7 @@
 #define BASE_THREAD_H
 /* The start of a thread: a stack of known size and a name for top -H and /metrics. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -12,5 +13,11 @@
  * 0 or -errno; the caller joins the thread.
  */
 int thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*fn)(void *), void *data);
+
+/*
+ * Join a thread whose last act is to write the eventfd ended_fd. Return false when it does not within ms milliseconds, because it
+ * hangs in the kernel: it is left behind, and what it uses must not be freed.
+ */
+bool thread_join_within(pthread_t thread, int ended_fd, int ms);
 
 #endif

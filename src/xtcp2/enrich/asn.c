@@ -190,9 +190,8 @@ struct asn *asn_new(const char *path, int64_t every_ns)
 
 void asn_free(struct asn *a)
 {
-	if (!a)
+	if (!a || !ticker_stop(&a->ticker))
 		return;
-	ticker_stop(&a->ticker);
 	let_go(a->newest);
 	pthread_mutex_destroy(&a->lock);
 	free(a->path);

@@ -25,7 +25,7 @@ struct asn_cache;
 
 /* Read the file, path, which is copied, and start the thread that looks for another one every_ns. NULL with errno. */
 struct asn *asn_new(const char *path, int64_t every_ns);
-/* All caches are freed before. NULL is fine. */
+/* All caches are freed before. What a thread that hangs uses is left behind (ticker.h). NULL is fine. */
 void asn_free(struct asn *a);
 
 /* Return a cache that borrows from a, or NULL. One thread at a time. */

@@ -194,9 +194,8 @@ struct uplinks *uplinks_new(const struct uplinks_options *options)
 
 void uplinks_free(struct uplinks *u)
 {
-	if (!u)
+	if (!u || !ticker_stop(&u->ticker))
 		return;
-	ticker_stop(&u->ticker);
 	pthread_cond_destroy(&u->read);
 	pthread_mutex_destroy(&u->lock);
 	free(u->lldp_socket);

@@ -36,7 +36,7 @@ struct uplinks_options {
 
 /* Start the thread and wait for its first reading for a while. NULL with errno. */
 struct uplinks *uplinks_new(const struct uplinks_options *options);
-/* End the thread; a question to lldpd that has no answer is left. NULL is fine. */
+/* End the thread; a question to lldpd that has no answer is left, and what a thread that hangs uses (ticker.h). NULL is fine. */
 void uplinks_free(struct uplinks *u);
 
 /* Bring a copy of the facts, at first all zero, up to date. Any thread; waits for nothing. */

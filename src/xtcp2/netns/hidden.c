@@ -111,20 +111,13 @@ struct hidden *hidden_new(bool background, bool sockets)
 	return h;
 }
 
-/* End the thread. Return false when it does not end in time: a process keeps it waiting. */
-static bool end_thread(struct hidden *h)
-{
-	struct pollfd ended = {.fd = h->ended_fd, .events = POLLIN};
-
-	eventfd_write(h->stop_fd, 1);
-	return poll(&ended, 1, HIDDEN_JOIN_MS) == 1 && pthread_join(h->thread, NULL) == 0;
-}
-
 void hidden_free(struct hidden *h)
 {
 	if (!h)
 		return;
-	if (h->started && !end_thread(h)) {
+	if (h->started)
+		eventfd_write(h->stop_fd, 1);
+	if (h->started && !thread_join_within(h->thread, h->ended_fd, HIDDEN_JOIN_MS)) {
 		log_warn("netns", "the search for hidden namespaces does not end: left behind");
 		return;
 	}
