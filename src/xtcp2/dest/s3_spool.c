@@ -19,6 +19,8 @@
 #define DIGITS	  "0123456789"
 /* Interval between two looks for directories that have become empty. */
 #define TIDY_NS	  (3600 * NS_PER_SEC)
+/* Interval between two log lines about a file that cannot be moved or removed. */
+#define REPORT_NS (60 * NS_PER_SEC)
 
 struct s3_file_name s3_file_name(const char *file)
 {
@@ -106,13 +108,18 @@ void s3_spool_forget(struct s3_spool *s)
 /* Drop the oldest refused file. Return false when it cannot be removed. */
 static bool drop_oldest(struct s3_files *files, uint64_t max)
 {
+	static struct log_repeat limit;
 	char *path = files->paths[0];
 	uint64_t records = s3_file_name(path).records;
 	char number[48] = "an unknown number of";
+	uint64_t suppressed;
 	struct stat st;
 
 	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || unlinkat(AT_FDCWD, path, 0) < 0) {
-		log_warn(SUBSYSTEM, "%s is to be dropped but cannot be removed: %s", path, strerror(errno));
+		int err = errno;
+		if (log_repeat_pass(&limit, REPORT_NS, path, strlen(path), &suppressed))
+			log_warn(SUBSYSTEM, "%s is to be dropped but cannot be removed: %s", path,
+				 strerror(err));
 		return false;
 	}
 	if (records)
@@ -162,11 +169,16 @@ size_t s3_files_after(const struct s3_files *files, const char *path)
 
 void s3_spool_refuse(struct s3_spool *s, const char *path, const char *why)
 {
+	static struct log_repeat limit;
 	char aside[2 * FILE_PATH_MAX];
+	uint64_t suppressed;
 
 	snprintf(aside, sizeof(aside), "%s%s", path, REFUSED);
 	if (renameat2(AT_FDCWD, path, AT_FDCWD, aside, 0) < 0) {
-		log_warn(SUBSYSTEM, "%s cannot be sent (%s) nor set aside: %s", path, why, strerror(errno));
+		int err = errno;
+		if (log_repeat_pass(&limit, REPORT_NS, path, strlen(path), &suppressed))
+			log_warn(SUBSYSTEM, "%s cannot be sent (%s) nor set aside: %s", path, why,
+				 strerror(err));
 		return;
 	}
 	s->refused.number++;
