@@ -299,7 +299,8 @@ E2
     refused() { local rc=0; "$XTCP2" -dest null -promListen= -maxLoops 1 -grpcTls "${@:2}" >out 2>&1 || rc=$?; [ "$rc" -eq 2 ] && grep -q -- "$1" out || { cat out; return 1; }; }
     refused 'alice.key: its mode is 644' -grpcTlsCert alice.pem -grpcTlsKey alice.key
     refused 'bob.key: no private key for the certificate' -grpcTlsCert server.pem -grpcTlsKey bob.key
-    refused 'nowhere: no certificate: ' -grpcTlsCert nowhere -grpcTlsKey bob.key
+    refused 'nowhere: no certificate: No such file or directory' -grpcTlsCert nowhere -grpcTlsKey bob.key
+    refused 'nowhere: no certificates of an authority: No such file or directory' -grpcTlsCert server.pem -grpcTlsKey server.key -grpcTlsClientCa nowhere
     refused 'tokens: no certificates of an authority' -grpcTlsCert server.pem -grpcTlsKey server.key -grpcTlsClientCa tokens
 E2
 }

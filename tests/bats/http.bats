@@ -93,7 +93,7 @@ E2
     "$XTCP2" -healthcheck 2>err || status=$?
     [ "$status" -eq 1 ]
     [ "$(wc -l <err)" -eq 1 ]
-    grep -q 'status 503: not ok;.*file:nowhere/out' err
+    grep -qE 'status 503: not ok; .*file:nowhere/out[^;]*[^ ]$' err
 E2
 }
 

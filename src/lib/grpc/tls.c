@@ -38,6 +38,14 @@ static const char *library_reason(void)
 	return ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code)) : reason ? reason : "unknown error";
 }
 
+/* The same for a file: that it cannot be read stands before what follows from it. */
+static const char *file_reason(void)
+{
+	unsigned long first = ERR_peek_error();
+
+	return ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first)) : library_reason();
+}
+
 /* Refuse a key with a passphrase rather than prompt on a terminal. */
 static int no_passphrase(char *buffer, int size, int writing, void *data)
 {
@@ -65,13 +73,13 @@ static int use_key(SSL_CTX *ssl, const char *path, char *error, size_t size)
 static int use_files(SSL_CTX *ssl, const struct tls_options *o, char *error, size_t size)
 {
 	if (*o->cert && SSL_CTX_use_certificate_chain_file(ssl, o->cert) != 1) {
-		snprintf(error, size, "%.200s: no certificate: %s", o->cert, library_reason());
+		snprintf(error, size, "%.200s: no certificate: %s", o->cert, file_reason());
 		return -EINVAL;
 	}
 	if (*o->key && use_key(ssl, o->key, error, size) < 0)
 		return -EINVAL;
 	if (*o->ca && SSL_CTX_load_verify_file(ssl, o->ca) != 1) {
-		snprintf(error, size, "%.200s: no certificates of an authority: %s", o->ca, library_reason());
+		snprintf(error, size, "%.200s: no certificates of an authority: %s", o->ca, file_reason());
 		return -EINVAL;
 	}
 	return 0;

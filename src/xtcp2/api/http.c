@@ -372,6 +372,22 @@ static int readyz_url(const char *listen, char *url, size_t size)
 	return 0;
 }
 
+/* The lines of a text as one, "; " between them. */
+static void one_line(const struct buf *body, char line[static HTTP_HEALTHCHECK_BYTES_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < body->len && n + 2 < HTTP_HEALTHCHECK_BYTES_MAX; i++) {
+		if (body->data[i] != '\n') {
+			line[n++] = (char)body->data[i];
+		} else if (i + 1 < body->len) {
+			line[n++] = ';';
+			line[n++] = ' ';
+		}
+	}
+	line[n] = '\0';
+}
+
 int http_healthcheck(const char *listen)
 {
 	char url[LISTEN_HOST_MAX + 32];
@@ -395,16 +411,13 @@ int http_healthcheck(const char *listen)
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_cleanup(curl);
 
-	for (size_t i = 0; i < body->len; i++) {
-		if (body->data[i] == '\n')
-			body->data[i] = i + 1 < body->len ? ';' : ' ';
-	}
+	char line[HTTP_HEALTHCHECK_BYTES_MAX];
+	one_line(body, line);
 	bool ready = code == CURLE_OK && status == MHD_HTTP_OK;
 	if (code != CURLE_OK)
 		fprintf(stderr, "xtcp2: %s: %s\n", url, curl_easy_strerror(code));
 	else if (!ready)
-		fprintf(stderr, "xtcp2: %s: status %ld: %.*s\n", url, status, (int)body->len,
-			body->data ? (char *)body->data : "");
+		fprintf(stderr, "xtcp2: %s: status %ld: %s\n", url, status, line);
 	buf_free(body);
 	return ready ? 0 : 1;
 }
