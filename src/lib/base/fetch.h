@@ -56,6 +56,14 @@ static inline CURLcode fetch_only_http(CURL *curl)
 #endif
 }
 
+/* Keep a hanging name look-up from delaying the end of the handle. libcurl before 7.87 waits for it. */
+static inline void fetch_leave_lookups(CURL *curl)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
+#endif
+}
+
 /* Return the header fields of a POST, for curl_slist_free_all(): its content type, and no wait for "100 Continue". */
 static inline struct curl_slist *fetch_post_headers(const char *content_type)
 {

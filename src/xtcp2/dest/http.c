@@ -114,10 +114,7 @@ static CURLcode set_options(struct http_dest *h, const char *url)
 	curl_easy_setopt(h->easy, CURLOPT_USERAGENT, "xtcp2/" XTCP2_VERSION);
 	curl_easy_setopt(h->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(h->easy, CURLOPT_ERRORBUFFER, h->error);
-#if LIBCURL_VERSION_NUM >= 0x075700
-	/* A hanging name look-up must not delay the end of the thread. */
-	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
+	fetch_leave_lookups(h->easy);
 	return r;
 }
 

@@ -93,8 +93,7 @@ struct s3_request *s3_request_new(struct dest_io *io, const struct s3_place *pla
 		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
 		curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME, SLOW_SECONDS);
 		curl_easy_setopt(r->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
-		/* A hanging name look-up must not delay the end of the thread. */
-		curl_easy_setopt(r->easy, CURLOPT_QUICK_EXIT, 1L);
+		fetch_leave_lookups(r->easy);
 		curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, on_header);
 		curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, r);
 		curl_easy_setopt(r->easy, CURLOPT_NOPROGRESS, 0L);
