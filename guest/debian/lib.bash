@@ -45,15 +45,19 @@ check_release() {
   [[ " ${releases[*]} " == *" $1 "* ]] || die "unknown release '$1': possible are ${releases[*]}"
 }
 
-# The host's own release, whose libraries the programs are linked with; where the host is no Debian, the current one, and for Ubuntu 22.04,
-# whose libhiredis is older, the one before.
+# Whether the host is no Debian: its libraries are not those of any release above.
+is_other_distribution() {
+  # shellcheck source=/dev/null
+  [ "$(. /etc/os-release && echo "${ID:-}")" != debian ]
+}
+
+# The host's own release, whose libraries the programs are linked with; where the host is no Debian, the current one.
 host_release() {
   local name
   # shellcheck source=/dev/null
   name=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
   # sid calls itself by the name of the release to come.
   ! grep -rqsE '^(deb .*|Suites:.*) (sid|unstable)( |$)' /etc/apt/sources.list /etc/apt/sources.list.d || name=sid
-  [ "$name" != jammy ] || name=bookworm
   [[ " ${releases[*]} " == *" ${name:-none} "* ]] && echo "$name" || echo trixie
 }
 
