@@ -45,12 +45,6 @@ check_release() {
   [[ " ${releases[*]} " == *" $1 "* ]] || die "unknown release '$1': possible are ${releases[*]}"
 }
 
-# Whether the host is no Debian: its libraries are not those of any release above.
-is_other_distribution() {
-  # shellcheck source=/dev/null
-  [ "$(. /etc/os-release && echo "${ID:-}")" != debian ]
-}
-
 # The host's own release, whose libraries the programs are linked with; where the host is no Debian, the current one.
 host_release() {
   local name
@@ -59,6 +53,12 @@ host_release() {
   # sid calls itself by the name of the release to come.
   ! grep -rqsE '^(deb .*|Suites:.*) (sid|unstable)( |$)' /etc/apt/sources.list /etc/apt/sources.list.d || name=sid
   [[ " ${releases[*]} " == *" ${name:-none} "* ]] && echo "$name" || echo trixie
+}
+
+# is_own_release RELEASE: the guest has the libraries of this machine.
+is_own_release() {
+  # shellcheck source=/dev/null
+  [ "$(. /etc/os-release && echo "${ID:-}")" = debian ] && [ "$(host_release)" = "$1" ]
 }
 
 # runs_in_guest PROGRAM: with the C library that it was linked with or a later one, and with libraries that are
