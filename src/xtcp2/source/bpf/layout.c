@@ -38,6 +38,9 @@
 /* The deepest path. */
 #define DEPTH_MAX 8
 
+/* Structures that the paths and set_walk() begin with, those of modules included. */
+#define STRUCTS_MAX 48
+
 enum part { PART_COMMON, PART_FULL, PART_V6, PART_CA, PART_TIME_WAIT, PART_REQUEST };
 enum need { MAY, NEEDED };
 
@@ -59,6 +62,19 @@ struct place {
 	bool found;
 };
 
+/*
+ * A BTF and the structures found in it so far, NULL for those that are not there: libbpf finds a name by passing over all types,
+ * some 100,000, and there are two hundred paths.
+ */
+struct types {
+	const struct btf *btf;
+	struct {
+		char name[48];
+		const struct btf_type *type;
+	} known[STRUCTS_MAX];
+	size_t count;
+};
+
 /* --- BTF --- */
 
 static const struct btf_type *plain_type(const struct btf *btf, uint32_t id)
@@ -68,13 +84,22 @@ static const struct btf_type *plain_type(const struct btf *btf, uint32_t id)
 	return resolved < 0 ? NULL : btf__type_by_id(btf, resolved);
 }
 
-static const struct btf_type *find_struct(const struct btf *btf, const char *name, size_t len)
+static const struct btf_type *find_struct(struct types *types, const char *name, size_t len)
 {
-	char copy[64];
+	char copy[sizeof(types->known->name)];
 
 	snprintf(copy, sizeof(copy), "%.*s", (int)len, name);
-	int id = btf__find_by_name_kind(btf, copy, BTF_KIND_STRUCT);
-	return id < 0 ? NULL : btf__type_by_id(btf, id);
+	for (size_t i = 0; i < types->count; i++) {
+		if (strcmp(types->known[i].name, copy) == 0)
+			return types->known[i].type;
+	}
+	int id = btf__find_by_name_kind(types->btf, copy, BTF_KIND_STRUCT);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(types->btf, id);
+	if (types->count < STRUCTS_MAX) {
+		strcpy(types->known[types->count].name, copy);
+		types->known[types->count++].type = type;
+	}
+	return type;
 }
 
 /* Find a member by name, in anonymous structures and unions as well. Return its type, NULL for none. */
@@ -121,18 +146,18 @@ static const struct btf_type *element(const struct btf *btf, const struct btf_ty
 }
 
 /* One path: "struct.member.member[2].member". */
-static struct place find_path(const struct btf *btf, const char *path, size_t len)
+static struct place find_path(struct types *types, const char *path, size_t len)
 {
 	struct place place = {0};
 	const char *end = path + len;
 	size_t n = strcspn(path, ".");
-	const struct btf_type *t = find_struct(btf, path, n);
+	const struct btf_type *t = find_struct(types, path, n);
 
 	for (const char *p = path + n + 1; t && p < end; p += n + 1) {
 		n = strcspn(p, ".[|");
-		t = find_member(btf, t, p, n, &place, 0);
+		t = find_member(types->btf, t, p, n, &place, 0);
 		if (t && p + n < end && p[n] == '[') {
-			t = element(btf, t, (unsigned)strtoul(p + n + 1, NULL, 10), &place);
+			t = element(types->btf, t, (unsigned)strtoul(p + n + 1, NULL, 10), &place);
 			n += strcspn(p + n, "]") + 1;
 		}
 	}
@@ -141,20 +166,20 @@ static struct place find_path(const struct btf *btf, const char *path, size_t le
 }
 
 /* The first of the paths separated by '|' that exists. */
-static struct place find_paths(const struct btf *btf, const char *paths)
+static struct place find_paths(struct types *types, const char *paths)
 {
 	struct place place = {0};
 
 	for (const char *p = paths; *p && !place.found;) {
 		size_t n = strcspn(p, "|");
-		place = find_path(btf, p, n);
+		place = find_path(types, p, n);
 		p += n + (p[n] == '|');
 	}
 	return place;
 }
 
 /* A private structure of a congestion control is in the BTF of its module where that is one. */
-static struct place find_in_module(const struct btf *vmlinux, const char *paths)
+static struct place find_in_module(struct types *vmlinux, const char *paths)
 {
 	struct place place = find_paths(vmlinux, paths);
 	char module[64];
@@ -162,42 +187,57 @@ static struct place find_in_module(const struct btf *vmlinux, const char *paths)
 	if (place.found)
 		return place;
 	snprintf(module, sizeof(module), "tcp_%.*s", (int)strcspn(paths, "."), paths);
-	struct btf *btf = btf__load_module_btf(module, (struct btf *)vmlinux);
+	struct btf *btf = btf__load_module_btf(module, (struct btf *)vmlinux->btf);
 	if (btf) {
-		place = find_paths(btf, paths);
+		place = find_paths(&(struct types){.btf = btf}, paths);
 		btf__free(btf);
 	}
 	return place;
 }
 
-static bool has_enumerator(const struct btf *btf, const char *name, int *value)
+/* An enumerator to be found. */
+struct enumerator {
+	const char *name;
+	int value;
+	bool found;
+};
+
+static void find_in_enum(const struct btf *btf, const struct btf_type *t, struct enumerator *list,
+			 size_t count)
 {
-	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
-		const struct btf_type *t = btf__type_by_id(btf, id);
-		if (!btf_is_enum(t))
-			continue;
-		const struct btf_enum *e = btf_enum(t);
-		for (uint32_t i = 0; i < btf_vlen(t); i++, e++) {
-			if (strcmp(btf__name_by_offset(btf, e->name_off), name) == 0) {
-				if (value)
-					*value = e->val;
-				return true;
+	const struct btf_enum *e = btf_enum(t);
+
+	for (uint32_t i = 0; i < btf_vlen(t); i++, e++) {
+		const char *name = btf__name_by_offset(btf, e->name_off);
+		for (size_t n = 0; n < count; n++) {
+			if (!list[n].found && strcmp(name, list[n].name) == 0) {
+				list[n].value = e->val;
+				list[n].found = true;
 			}
 		}
 	}
-	return false;
 }
 
-static uint32_t size_of(const struct btf *btf, const char *name)
+/* Find all of the list in one pass over the types. */
+static void find_enumerators(const struct btf *btf, struct enumerator *list, size_t count)
 {
-	const struct btf_type *t = find_struct(btf, name, strlen(name));
+	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+		if (btf_is_enum(t))
+			find_in_enum(btf, t, list, count);
+	}
+}
+
+static uint32_t size_of(struct types *types, const char *name)
+{
+	const struct btf_type *t = find_struct(types, name, strlen(name));
 
 	return t ? t->size : 0;
 }
 
-static uint16_t offset_of(const struct btf *btf, const char *path)
+static uint16_t offset_of(struct types *types, const char *path)
 {
-	struct place place = find_paths(btf, path);
+	struct place place = find_paths(types, path);
 
 	return place.found ? place.bit / 8 : 0;
 }
@@ -309,10 +349,10 @@ static struct member member_at(uint16_t at, uint32_t bit, uint32_t bits)
 	return m;
 }
 
-static int place_members(struct layout *l, const struct btf *btf, const struct place *places)
+static int place_members(struct layout *l, struct types *types, const struct place *places)
 {
 	struct walk_range all[M_MAX_];
-	struct place ca = find_paths(btf, "inet_connection_sock.icsk_ca_priv");
+	struct place ca = find_paths(types, "inet_connection_sock.icsk_ca_priv");
 	size_t count = 0;
 
 	for (int id = 0; id < M_MAX_; id++) {
@@ -322,13 +362,13 @@ static int place_members(struct layout *l, const struct btf *btf, const struct p
 	qsort(all, count, sizeof(*all), by_offset);
 	size_t end = 0;
 	for (unsigned gap = GAP_MIN; !end && gap <= GAP_MAX; gap += GAP_MIN)
-		end = join(&l->walk, all, count, size_of(btf, "sock_common"), gap);
+		end = join(&l->walk, all, count, size_of(types, "sock_common"), gap);
 	if (end && places[M_TCLASS].found)
 		end = append(&l->walk.v6, &places[M_TCLASS], end);
 	if (end && ca.found)
 		end = append(&l->walk.ca_priv, &ca, end);
-	l->walk.time_wait_len = size_of(btf, "tcp_timewait_sock");
-	l->walk.request_len = size_of(btf, "request_sock");
+	l->walk.time_wait_len = size_of(types, "tcp_timewait_sock");
+	l->walk.request_len = size_of(types, "request_sock");
 	if (!end || end > WALK_RAW - WALK_SPARE || l->walk.time_wait_len > WALK_RAW - WALK_SPARE ||
 	    l->walk.request_len > WALK_RAW - WALK_SPARE) {
 		snprintf(l->error, sizeof(l->error),
@@ -346,11 +386,11 @@ static int place_members(struct layout *l, const struct btf *btf, const struct p
 	return 0;
 }
 
-static int find_members(struct layout *l, const struct btf *btf, struct place *places)
+static int find_members(struct layout *l, struct types *types, struct place *places)
 {
 	for (int id = 0; id < M_MAX_; id++) {
-		places[id] = wanted[id].part == PART_CA ? find_in_module(btf, wanted[id].paths)
-							: find_paths(btf, wanted[id].paths);
+		places[id] = wanted[id].part == PART_CA ? find_in_module(types, wanted[id].paths)
+							: find_paths(types, wanted[id].paths);
 		if (!places[id].found && wanted[id].need == NEEDED) {
 			snprintf(l->error, sizeof(l->error), "this kernel has no %s", wanted[id].paths);
 			return -EOPNOTSUPP;
@@ -364,7 +404,7 @@ static int find_members(struct layout *l, const struct btf *btf, struct place *p
 
 /* --- the rest --- */
 
-static void set_walk(struct layout *l, const struct btf *btf, const struct place *places)
+static void set_walk(struct layout *l, struct types *types, const struct place *places)
 {
 	struct walk_layout *w = &l->walk;
 
@@ -380,16 +420,16 @@ static void set_walk(struct layout *l, const struct btf *btf, const struct place
 	w->time_wait_state = l->members[M_TW_SUBSTATE].at;
 	w->node = places[M_NODE].bit / 8;
 	w->bind_node = places[M_BIND_NODE].bit / 8;
-	w->ehash_stride = size_of(btf, "inet_ehash_bucket");
-	w->lhash_stride = size_of(btf, "inet_listen_hashbucket");
-	w->lhash_head = offset_of(btf, "inet_listen_hashbucket.nulls_head");
-	w->bhash_stride = size_of(btf, "inet_bind_hashbucket");
-	w->bhash_head = offset_of(btf, "inet_bind_hashbucket.chain");
-	w->bind2_node = offset_of(btf, "inet_bind2_bucket.node");
-	w->bind2_owners = offset_of(btf, "inet_bind2_bucket.owners");
+	w->ehash_stride = size_of(types, "inet_ehash_bucket");
+	w->lhash_stride = size_of(types, "inet_listen_hashbucket");
+	w->lhash_head = offset_of(types, "inet_listen_hashbucket.nulls_head");
+	w->bhash_stride = size_of(types, "inet_bind_hashbucket");
+	w->bhash_head = offset_of(types, "inet_bind_hashbucket.chain");
+	w->bind2_node = offset_of(types, "inet_bind2_bucket.node");
+	w->bind2_owners = offset_of(types, "inet_bind2_bucket.owners");
 	/* Linux 6.2; the structure is that of the cast in walk.bpf.c. */
-	w->direct = btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
-		    find_paths(btf, "bpf_raw_tracepoint_args.args").found;
+	w->direct = btf__find_by_name_kind(types->btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
+		    find_paths(types, "bpf_raw_tracepoint_args.args").found;
 	set_lines(w);
 }
 
@@ -401,13 +441,30 @@ static const char *const sockopts[] = {
 };
 static_assert(ARRAY_SIZE(sockopts) == ARRAY_SIZE(((struct layout *)0)->inet_flag), "a bit for each option");
 
-static int set_features(struct layout *l, const struct btf *btf)
+static void set_enumerators(struct layout *l, const struct btf *btf)
+{
+	struct enumerator list[2 + ARRAY_SIZE(sockopts)] = {{.name = "IDIAG_TIMER_DELACK"},
+							    {.name = "TCP_BOUND_INACTIVE"}};
+	const struct enumerator *flags = list + 2;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sockopts); i++)
+		list[2 + i].name = sockopts[i];
+	find_enumerators(btf, list, ARRAY_SIZE(list));
+	l->delack_timer = list[0].found;
+	l->bound_inactive = list[1].found;
+	for (size_t i = 0; i < ARRAY_SIZE(sockopts) && member_exists(l, M_INET_FLAGS); i++) {
+		if (flags[i].found)
+			l->inet_flag[i] = flags[i].value;
+	}
+}
+
+static int set_features(struct layout *l, struct types *types)
 {
 	struct timespec tick;
-	uint32_t len = size_of(btf, "tcp_info");
+	uint32_t len = size_of(types, "tcp_info");
 
-	if (!find_paths(btf, "inet_listen_hashbucket.nulls_head").found ||
-	    !size_of(btf, "inet_ehash_bucket")) {
+	if (!find_paths(types, "inet_listen_hashbucket.nulls_head").found ||
+	    !size_of(types, "inet_ehash_bucket")) {
 		snprintf(l->error, sizeof(l->error),
 			 "the table of listeners of this kernel is another (Linux 5.19)");
 		return -EOPNOTSUPP;
@@ -418,15 +475,9 @@ static int set_features(struct layout *l, const struct btf *btf)
 	l->hz = (uint32_t)((NS_PER_SEC + tick.tv_nsec / 2) / tick.tv_nsec);
 	l->tcp_info_len = len < sizeof(struct abi_tcp_info) ? len : sizeof(struct abi_tcp_info);
 	l->accecn = member_exists(l, M_RECEIVED_CE);
-	l->ecn_packed = find_paths(btf, "tcp_info.tcpi_ecn_mode").found;
-	l->delack_timer = has_enumerator(btf, "IDIAG_TIMER_DELACK", NULL);
-	l->bound_inactive = has_enumerator(btf, "TCP_BOUND_INACTIVE", NULL);
+	l->ecn_packed = find_paths(types, "tcp_info.tcpi_ecn_mode").found;
 	l->orphan_uid = member_exists(l, M_INO);
-	for (size_t i = 0; i < ARRAY_SIZE(sockopts) && member_exists(l, M_INET_FLAGS); i++) {
-		int bit = 0;
-		if (has_enumerator(btf, sockopts[i], &bit))
-			l->inet_flag[i] = bit;
-	}
+	set_enumerators(l, types->btf);
 	return 0;
 }
 
@@ -442,12 +493,13 @@ int layout_read(struct layout *layout)
 			 strerror(-r));
 		return r ? r : -ENOENT;
 	}
-	int r = find_members(layout, btf, places);
+	struct types types = {.btf = btf};
+	int r = find_members(layout, &types, places);
 	if (r == 0)
-		r = place_members(layout, btf, places);
+		r = place_members(layout, &types, places);
 	if (r == 0) {
-		set_walk(layout, btf, places);
-		r = set_features(layout, btf);
+		set_walk(layout, &types, places);
+		r = set_features(layout, &types);
 	}
 	btf__free(btf);
 	return r;
