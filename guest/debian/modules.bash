@@ -5,7 +5,7 @@
 
 # unpack_kernel PACKAGE DIR [DEBS]: downloads the package, and those that it names where the image and its modules are not
 # one package (from 7.0 on), into DEBS, where they stay and need no second download, or DIR; unpacks them into DIR/kernel, leaves
-# DIR/vmlinuz, and lists their versions in DIR/packages. Apt is the one that APT_CONFIG says; what its indexes do not name is for
+# DIR/vmlinuz and DIR/vmlinux, and lists their versions in DIR/packages. Apt is the one that APT_CONFIG says; what its indexes do not name is for
 # the function unindexed to download.
 unpack_kernel() {
   local dir=$2 debs=${3:-$2} package packages get
@@ -21,6 +21,37 @@ unpack_kernel() {
     dpkg-deb -W --showformat='${Package}=${Version}\n' "$debs/$package.deb" >>"$dir/packages"
   done
   cp "$dir"/kernel/boot/vmlinuz-* "$dir/vmlinuz" 2>/dev/null || cp "$dir"/kernel/usr/lib/modules/*/vmlinuz "$dir/vmlinuz"
+  uncompressed "$dir/vmlinuz" "$dir/vmlinux" || cp "$dir/vmlinuz" "$dir/vmlinux"
+}
+
+# uncompressed BZIMAGE ELF: unpacks x86's kernel, which emulation takes more than a second for, once at build time. QEMU starts one
+# that has a PVH note; any other fails here. The header is that of Documentation/arch/x86/boot.rst; the last four bytes
+# of what is compressed are its size, but for gzip.
+uncompressed() {
+  local sectors offset length command magic
+  [ "$(od -An -c -j514 -N4 "$1" | tr -d ' ')" = HdrS ] || return 1
+  sectors=$(od -An -tu1 -j497 -N1 "$1")
+  read -r offset length < <(od -An -tu4 -j584 -N8 "$1")
+  offset=$(((sectors + 1) * 512 + offset))
+  magic=$(od -An -tx1 -j$offset -N4 "$1" | tr -d ' ')
+  case $magic in
+  02214c18) command=(lz4 -dc) ;;
+  28b52ffd) command=(zstd -dcq) ;;
+  fd377a58) command=(xz -dc) ;;
+  1f8b*) command=(gzip -dc) length=$((length + 4)) ;;
+  *) return 1 ;;
+  esac
+  tail -c +$((offset + 1)) "$1" | head -c $((length - 4)) | "${command[@]}" >"$2"
+  readelf -nW "$2" 2>/dev/null | grep -A1 'Xen .*0x00000012' >/dev/null
+}
+
+# unsigned MODULE: cuts off the signature, whose check costs an emulated machine more than all else that loading takes. It ends
+# in its length, big-endian, and a line that says so (scripts/sign-file.c).
+unsigned() {
+  local a b c d
+  [ "$(tail -c 28 "$1" | tr -d '\0')" = '~Module signature appended~' ] || return 0
+  read -r a b c d < <(tail -c 32 "$1" | od -An -tu1 -N4)
+  truncate -s -$((((a * 256 + b) * 256 + c) * 256 + d + 12 + 28)) "$1"
 }
 
 # pick_modules DIR LIST ROOT: puts the modules of LIST, with what they depend on, out of DIR/kernel into the modules
@@ -44,6 +75,7 @@ pick_modules() {
       continue
     }
     sed -n 's/^insmod \([^ ]*\).*/\1/p' <<<"$files" | while read -r path; do
+      unsigned "$path"
       install -m 644 "$path" "$root/usr/lib/modules/$version/kernel/${path##*/}"
       [ "$kind" != root ] || continue
       install -m 644 "$path" "$dir/modules/${path##*/}"

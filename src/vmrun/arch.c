@@ -64,6 +64,8 @@ static const struct arch table[] = {
 	.qemu = "qemu-system-x86_64",
 	.package = "qemu-system-x86",
 	.machine = "q35",
+	/* Firmware and kernel would look for disks on it: half a second of an emulated boot. */
+	.without = ",sata=off,smbus=off",
 	/*
 	 * Emulated byte by byte: "fast" string instructions, which the kernel would clear and copy pages with. The
 	 * others are state that each change of the mode costs time for. XSAVE stays: from 7.1 on Linux takes AVX for

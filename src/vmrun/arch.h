@@ -12,6 +12,7 @@ struct arch {
 	const char *qemu;    /* program */
 	const char *package; /* Debian's package of the program */
 	const char *machine; /* -M */
+	const char *without; /* -M's words for devices that it brings and no guest uses; NULL: none */
 	const char *tcg_cpu; /* -cpu of emulation */
 	const char *bus;     /* the end of the names of virtio's devices */
 	const char *console; /* the kernel's name of the first serial port */

@@ -31,7 +31,8 @@ void judge_init(struct judge *j)
 			    .started_ms = -1,
 			    .plan_ms = -1,
 			    .bye_ms = -1,
-			    .exit_ms = -1};
+			    .exit_ms = -1,
+			    .clock_ms = -1};
 }
 
 void judge_free(struct judge *j)
@@ -334,6 +335,8 @@ static void on_record(struct judge *j, const char *text, int64_t t_ms)
 		judge_finding(j, FINDING_RECORDS, true, "record %llu came instead of record %llu",
 			      (unsigned long long)line.seq, (unsigned long long)j->next_seq);
 	j->next_seq = line.seq + 1;
+	if (j->clock_ms < 0)
+		j->clock_ms = t_ms - (int64_t)line.mono_ms;
 	accept_record(j, &line, t_ms);
 }
 

@@ -53,6 +53,7 @@ struct judge {
 	bool planned, bye, interrupted, started;
 	enum check_state overall;			       /* CHECK_PLANNED: no OVERALL record */
 	int64_t started_ms, plan_ms, bye_ms, exit_ms, last_ms; /* -1: did not happen */
+	int64_t clock_ms; /* when the guest's clock began, on the host's; -1: no record came */
 	enum outcome_end end;
 	enum outcome_exit exit;
 	/* Filled in by judge_finish(). */

@@ -23,6 +23,7 @@
 #include "vmrun/run.h"
 #include "vmrun/setup.h"
 #include "vmrun/shell.h"
+#include "vmrun/timings.h"
 
 #define LOG_NAME  "xtcp2-vmrun"
 #define BAD_USAGE 2
@@ -62,6 +63,7 @@ static const struct flag flags[] = {
     {"keep-alive", FLAG_BOOL, &o.keep_alive,
      "leave the machine up after the verdict, its console on 127.0.0.1:12055"},
     {"debug-shell", FLAG_BOOL, &o.debug_shell, "give this terminal to the guest's console"},
+    {"timings", FLAG_BOOL, &o.timings, "print a table of where the time from launch to verdict went"},
     {"fail-fast", FLAG_BOOL, &o.fail_fast, "end the run at the first failed check"},
     {0},
 };
@@ -132,6 +134,7 @@ static int cmd_replay(int argc, char **argv)
 	} else {
 		judge_finish(&judge);
 		report_summary(stdout, &judge, true);
+		timings_print(stdout, &judge);
 		status = judge.verdict;
 	}
 	judge_free(&judge);

@@ -160,7 +160,8 @@ void qemu_argv(struct argv *a, const struct machine *m)
 	argv_add(a, "-name");
 	argv_add(a, "guest=xtcp2-%s,debug-threads=on", m->flavor->name);
 	argv_add(a, "-M");
-	argv_add(a, "%s", microvm ? "microvm,acpi=on,pcie=on,rtc=on" : m->type);
+	argv_add(a, "%s%s", microvm ? "microvm,acpi=on,pcie=on,rtc=on" : m->type,
+		 microvm || !m->arch->without ? "" : m->arch->without);
 	argv_add(a, "-accel");
 	argv_add(a, "%s", tcg ? "tcg,thread=multi" : m->accel);
 	argv_add(a, "-cpu");

@@ -301,7 +301,15 @@ static int cmd_note(char **args, int n)
 static int cmd_metric(char **args, int n)
 {
 	struct result_line line = {.verb = RESULT_METRIC};
-	add(&line, args[0], args[1]);
+	if (n % 2) {
+		fputs("xtcp2-report: metric wants a value for each name\n", stderr);
+		return 2;
+	}
+	for (int i = 0; i < n; i += 2) {
+		if (!result_name_valid(args[i]))
+			return fail("not a name:", args[i], EINVAL) + 1;
+		add(&line, args[i], args[i + 1]);
+	}
 	return send_record(&line, NULL);
 }
 
@@ -359,7 +367,7 @@ static const struct command {
     {"begin", "CHECK TIMEOUT_MS [LOAD_MS]", 2, 3, 1, 0, cmd_begin},
     {"end", "CHECK PASS|FAIL MS [REASON]", 3, 4, 1, 2, cmd_end},
     {"note", "TEXT", 1, 1, 0, 0, cmd_note},
-    {"metric", "NAME VALUE", 2, 2, 1, 0, cmd_metric},
+    {"metric", "NAME VALUE [NAME VALUE ...]", 2, 2 * 8, 0, 0, cmd_metric},
     {"heartbeat", "[NAME=VALUE ...]", 0, RESULT_PAIRS_MAX, 0, 0, cmd_heartbeat},
     {"overall", "PASS|FAIL [REASON]", 1, 2, 0, 1, cmd_overall},
     {"bye", "", 0, 0, 0, 0, cmd_bye},

@@ -38,6 +38,7 @@
 #include "vmrun/result_line.h"
 #include "vmrun/setup.h"
 #include "vmrun/shell.h"
+#include "vmrun/timings.h"
 #include "vmrun/vm.h"
 
 /* The interval of checking the deadlines and of updating the progress line. */
@@ -138,6 +139,8 @@ static void conclude(struct run *r)
 	judge_finish(&r->judge);
 	progress_clear(&r->progress);
 	report_summary(stdout, &r->judge, r->options->debug_shell);
+	if (r->options->timings)
+		timings_print(stdout, &r->judge);
 	int error = report_write(r->setup->report, &r->judge);
 	r->report_failed = error < 0;
 	if (error < 0)

@@ -20,7 +20,7 @@ struct run_options {
 	const char *qemu;		 /* the architecture's unless the user names another */
 	int64_t duration_ns, timeout_ns; /* -1: the flavor's */
 	enum accel_want accel;
-	bool keep_alive, debug_shell, ports_auto, fail_fast;
+	bool keep_alive, debug_shell, ports_auto, fail_fast, timings;
 	int console_port;
 };
 

@@ -349,3 +349,19 @@ SH
     [ -n "$output" ]
   done
 }
+
+@test "vmrun: the table of timings has each step that the guest has told, in seconds since the launch" {
+  local out
+  mkdir -p "$BATS_TEST_TMPDIR/run"
+  cp "$BATS_TEST_DIRNAME/../data/vmrun/good.jsonl" "$BATS_TEST_TMPDIR/run/events.jsonl"
+  out=$("$VMRUN" replay "$BATS_TEST_TMPDIR/run")
+  sed -n '/^  timings /,$s/ \{2,\}/ /gp' <<<"$out" | diff - <(cat <<'TABLE'
+ timings from to takes
+ firmware 0.0 s 10.0 s 10.0 s
+ plan 10.0 s 10.0 s 0.0 s
+ ONE 10.0 s 10.0 s 0.0 s
+ TWO 10.0 s 10.0 s 0.0 s
+ power-off 10.0 s 10.0 s 0.0 s
+TABLE
+)
+}

@@ -43,7 +43,7 @@ static void each_architecture_has_its_devices(void **state)
 		const char *arch, *qemu, *machine, *disk, *net, *shell;
 		bool pvpanic, fw_cfg;
 	} cases[] = {
-	    {"amd64", "qemu-system-x86_64", "q35", "virtio-blk-pci,drive=root",
+	    {"amd64", "qemu-system-x86_64", "q35,sata=off,smbus=off", "virtio-blk-pci,drive=root",
 	     "virtio-net-pci,netdev=net0,romfile=", "isa-serial,chardev=xshell,index=1", true, true},
 	    {"arm64", "qemu-system-aarch64", "virt", "virtio-blk-pci,drive=root",
 	     "virtio-net-pci,netdev=net0,romfile=", "virtconsole,bus=xser.0,chardev=xshell", true, true},
