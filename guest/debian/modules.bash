@@ -29,7 +29,7 @@ unpack_kernel() {
 # of what is compressed are its size, but for gzip.
 uncompressed() {
   local sectors offset length command magic
-  [ "$(od -An -c -j514 -N4 "$1" | tr -d ' ')" = HdrS ] || return 1
+  [ "$(od -An -c -j514 -N4 "$1" 2>/dev/null | tr -d ' ')" = HdrS ] || return 1
   sectors=$(od -An -tu1 -j497 -N1 "$1")
   read -r offset length < <(od -An -tu4 -j584 -N8 "$1")
   offset=$(((sectors + 1) * 512 + offset))
