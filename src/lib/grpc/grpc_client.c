@@ -26,6 +26,7 @@ struct grpc_client {
 	uint32_t armed;
 	bool heard;   /* the peer has sent something */
 	bool settled; /* the peer has sent SETTINGS: it speaks HTTP/2 */
+	bool deaf;    /* the peer takes no more; what it has sent is still to be read */
 	bool gone;
 	void (*idle)(void *data);
 	void *idle_data;
@@ -87,7 +88,8 @@ static void lose(struct grpc_client *c, const char *reason)
 
 static int client_arm(struct grpc_client *c)
 {
-	uint32_t events = EPOLLIN | (c->out.len || nghttp2_session_want_write(c->session) ? EPOLLOUT : 0);
+	bool output = !c->deaf && (c->out.len || nghttp2_session_want_write(c->session));
+	uint32_t events = EPOLLIN | (output ? EPOLLOUT : 0);
 
 	if (events == c->armed)
 		return 0;
@@ -95,9 +97,21 @@ static int client_arm(struct grpc_client *c)
 	return loop_modify(c->loop, &c->watch, events);
 }
 
+/*
+ * A peer that has closed may have sent its last messages and their status before: the end of what can be read
+ * ends the connection. After an error TLS reads nothing more.
+ */
+static int stop_writing(struct grpc_client *c, int error)
+{
+	if (c->connection.tls || (error != EPIPE && error != ECONNRESET))
+		return -error;
+	c->deaf = true;
+	return client_arm(c);
+}
+
 static int client_write(struct grpc_client *c)
 {
-	for (;;) {
+	while (!c->deaf) {
 		const uint8_t *frame;
 		ssize_t n;
 		while (c->out.len < READ_BYTES && (n = nghttp2_session_mem_send(c->session, &frame)) > 0)
@@ -106,13 +120,14 @@ static int client_write(struct grpc_client *c)
 			return client_arm(c);
 		n = grpc_transmit(&c->connection, c->out.data + c->sent, c->out.len - c->sent);
 		if (n < 0)
-			return errno == EAGAIN || errno == EINTR ? client_arm(c) : -errno;
+			return errno == EAGAIN || errno == EINTR ? client_arm(c) : stop_writing(c, errno);
 		c->sent += (size_t)n;
 		if (c->sent == c->out.len) {
 			buf_reset(&c->out);
 			c->sent = 0;
 		}
 	}
+	return 0;
 }
 
 static int client_read(struct grpc_client *c)
