@@ -5,7 +5,7 @@
  * Theory of operation
  *
  * tcp_info counts since a connection began. What was added between two polls is the difference to the last
- * reading, which is remembered here, by cookie, in 48 bytes per socket. A socket that was not there in the last
+ * reading, which is remembered here, by cookie, in some 55 bytes per socket. A socket that was not there in the last
  * complete poll was born since and is new with all it has; but one from before the first complete poll, or one
  * that is older by its own tcp_info, begins with nothing, as what it has was added some other time. A counter is
  * hence rather too small than too large: it lacks what a connection adds after its last poll, and connections
