@@ -24,7 +24,7 @@ drive_start() {
 drive() {
   local line
   echo "$*" >&"$DRIVE_IN"
-  while IFS= read -r -t 60 line <&"$DRIVE_OUT"; do
+  while IFS= read -r -t 120 line <&"$DRIVE_OUT"; do
     case $line in
     "$1 "*)
       echo "${line#"$1 "}"

@@ -12,7 +12,7 @@ inside() {
   client_netns "
     streams() { curl -s http://127.0.0.1:9088/metrics | grep \"^xtcp2_grpc_calls \$1\$\" >/dev/null; }
     attach() {
-      \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 50ms \"\$@\" 2>log & daemon=\$!
+      \"\$XTCP2\" -dest file:out -frequency 100ms -timeout 99ms \"\$@\" 2>log & daemon=\$!
       wait_for 20 test -s out
       \"\$CLIENT\" -format json >listened & listening=\$!
       \"\$CLIENT\" -poll -pollFrequency 100ms -format json >polled & polling=\$!

@@ -82,7 +82,7 @@ whole_parquet() {
     start -dest file:out/a.parquet -marshal parquet
     wait_for 20 at_least xtcp2_polls_total 5
     [ \"\$(metric xtcp2_destination_sent_records_total)\" -eq 0 ] && [ \"\$(metric xtcp2_destination_up)\" -eq 1 ]
-    [ \"\$(curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:9088/readyz)\" = 200 ]
+    wait_for 20 curl -sfo /dev/null 127.0.0.1:9088/readyz
     kill \$daemon
     wait \$daemon
     [ \"\$(sent)\" -ge 10 ] && [ \"\$(lost)\" = 0 ] && [ \"\$(parts)\" -eq 0 ]

@@ -28,7 +28,7 @@ inside() {
 
 @test "SIGHUP leaves a renamed file, whole, for a new one at its path" {
   inside <<'E2'
-    configure '{"frequency": "168h"}'
+    configure '{"frequency": "168h", "timeout": "1m"}'
     start
     mv out out.1
     kill -HUP $daemon
