@@ -289,7 +289,8 @@ static ssize_t read_request(nghttp2_session *session, int32_t id, uint8_t *buf, 
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* cancelled */
 	size_t n = call->out.len < size ? call->out.len : size;
 
-	memcpy(buf, call->out.data, n);
+	if (n > 0)
+		memcpy(buf, call->out.data, n); /* a buffer that is empty may have no bytes to point to */
 	buf_consume(&call->out, n);
 	if (call->out.len == 0 && call->closing)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
