@@ -125,7 +125,7 @@ targets() { jq -r --arg key "$2" '.panels[] | .title as $t | .targets[] | [$t, .
   local expr metric
   while read -r expr; do
     [ "$(promql "$expr" | jq '.data.result | length')" -eq 0 ] || { echo "fires: $expr"; return 1; }
-    metric=$(grep -oE 'xtcp2_[a-z_]+|up\b' <<<"$expr" | head -n 1)
+    metric=$(grep -oE 'xtcp2_[a-z0-9_]+|up\b' <<<"$expr" | head -n 1)
     [ "$(promql "$metric" | jq '.data.result | length')" -ge 1 ] || { echo "no such metric: $metric"; return 1; }
   done < <(sed -n 's/^ *expr: //p' "$PIPELINE/prometheus/xtcp2.rules.yml")
   local shown=0
