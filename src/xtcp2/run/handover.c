@@ -170,7 +170,8 @@ static char **environment(char *variable, bool trial)
 
 /*
  * Make every socket close-on-exec: the connection of libnats is not. Its thread, abandoned when the server hangs, would
- * leave it open in the next process for good.
+ * leave it open in the next process for good. Descriptors of other threads, which open and close them meanwhile, are
+ * close-on-exec from the start and not looked at; a file that the starter left open stays.
  */
 static void withhold_sockets(void)
 {
@@ -179,7 +180,8 @@ static void withhold_sockets(void)
 
 	for (const struct dirent *e; dir && (e = readdir(dir));) {
 		int fd = atoi(e->d_name); /* 0 for a name that is no number */
-		if (fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+		if (fd > STDERR_FILENO && fcntl(fd, F_GETFD) == 0 && fstat(fd, &st) == 0 &&
+		    S_ISSOCK(st.st_mode))
 			fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
 	if (dir)
