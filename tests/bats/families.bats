@@ -133,7 +133,7 @@ E2
       moved 'xtcp2_tcp_retransmitted_bytes_total{netns="self"}' 0 &&
         [ "$(value 'xtcp2_tcp_retransmitted_segments_total{netns="self"}')" -gt 0 ]
     }
-    wait_for 20 again
+    wait_for 20 again || { ss -tino; grep -E 'tcp_(sent|retransmitted|sockets)|polls' /run/metrics; cat /run/log; false; } >&2
 E2
 }
 
