@@ -121,10 +121,11 @@ targets() { jq -r --arg key "$2" '.panels[] | .title as $t | .targets[] | [$t, .
 @test "the alerts fire on a daemon in trouble and on no other; the page of metrics shows their expressions" {
   promtool check rules "$PIPELINE/prometheus/xtcp2.rules.yml"
   promtool test rules "$PIPELINE/prometheus/xtcp2.rules.test.yml"
-  # What Prometheus knows of this daemon, which delivers, must not fire; and each metric of a rule is one that it has.
+  # What Prometheus knows of this daemon, which delivers, must not fire; what it knows of the machine's connections may, where
+  # a busy one sends again. Each metric of a rule is one that it has.
   local expr metric
   while read -r expr; do
-    [ "$(promql "$expr" | jq '.data.result | length')" -eq 0 ] || { echo "fires: $expr"; return 1; }
+    [[ $expr == *xtcp2_tcp_* ]] || [ "$(promql "$expr" | jq '.data.result | length')" -eq 0 ] || { echo "fires: $expr"; return 1; }
     metric=$(grep -oE 'xtcp2_[a-z0-9_]+|up\b' <<<"$expr" | head -n 1)
     [ "$(promql "$metric" | jq '.data.result | length')" -ge 1 ] || { echo "no such metric: $metric"; return 1; }
   done < <(sed -n 's/^ *expr: //p' "$PIPELINE/prometheus/xtcp2.rules.yml")
