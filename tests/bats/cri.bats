@@ -150,7 +150,7 @@ E
     not described '.pod_name != null'
     # Accepts and says nothing; repeats what it hears; is not there.
     socat UNIX-LISTEN:/run/mute.sock,fork,mode=666 'EXEC:sleep 100' &
-    socat UNIX-LISTEN:/run/echo.sock,fork,mode=666 EXEC:cat &
+    socat UNIX-LISTEN:/run/echo.sock,fork,mode=666 PIPE &
     wait_for 20 test -S /run/mute.sock && wait_for 20 test -S /run/echo.sock
     while read -r socket reason; do
       rm -f /run/out
