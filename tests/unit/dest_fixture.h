@@ -4,6 +4,7 @@
 /* Helpers for tests of destinations: envelopes of known bytes, the ledger, waiting for a condition. */
 #include "unit.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,20 @@ static inline uint32_t mark_rows(const char *text, size_t len, size_t size, unsi
 static inline int64_t seconds_from_now(double seconds)
 {
 	return clock_mono_ns() + (int64_t)(seconds * NS_PER_SEC);
+}
+
+/* A listener on a free port of loopback. */
+static inline int listen_on_loopback(in_port_t *port)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	*port = ntohs(sa.sin_port);
+	return fd;
 }
 
 #endif

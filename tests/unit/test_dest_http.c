@@ -18,14 +18,10 @@ static int setup(void **state)
 
 static int listen_any(char *spec, size_t size, const char *rest)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	in_port_t port;
+	int fd = listen_on_loopback(&port);
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
-	assert_int_equal(listen(fd, 8), 0);
-	getsockname(fd, (struct sockaddr *)&sa, &len);
-	snprintf(spec, size, "http://user:secret@127.0.0.1:%u%s", ntohs(sa.sin_port), rest);
+	snprintf(spec, size, "http://user:secret@127.0.0.1:%u%s", port, rest);
 	return fd;
 }
 

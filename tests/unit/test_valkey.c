@@ -36,14 +36,10 @@ static void without_a_server_everything_is_counted(void **state)
 /* A listener on loopback; its port is in the spec. */
 static int listen_as(char *spec, size_t size)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	in_port_t port;
+	int fd = listen_on_loopback(&port);
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
-	assert_int_equal(listen(fd, 8), 0);
-	getsockname(fd, (struct sockaddr *)&sa, &len);
-	snprintf(spec, size, "valkey:127.0.0.1:%u", ntohs(sa.sin_port));
+	snprintf(spec, size, "valkey:127.0.0.1:%u", port);
 	return fd;
 }
 
