@@ -28,6 +28,16 @@ bool buf_grow(struct buf *b, size_t more)
 	return true;
 }
 
+void buf_trim(struct buf *b)
+{
+	uint8_t *data = b->len > 0 ? realloc(b->data, b->len) : NULL;
+
+	if (data) {
+		b->data = data;
+		b->cap = b->len;
+	}
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

@@ -39,6 +39,9 @@ static inline bool buf_ok(const struct buf *b)
 	return !b->failed;
 }
 
+/* Give back the memory behind len, unless the buffer is empty. */
+void buf_trim(struct buf *b);
+
 /* Slow path of buf_reserve(). Return false, with `failed` set, when it cannot grow. */
 bool buf_grow(struct buf *b, size_t more);
 

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "record/nl.h"
 #include "source/netlink_socket.h"
+#include "source/socket_ids.h"
 
 /* Lookups sent at once: their answers fit the receive buffer of any host (net.core.rmem_max is 208 KiB or more). */
 #define BATCH	     32
@@ -30,18 +32,11 @@
 #define STATE_BOUND_INACTIVE 13
 #define STATES_HASHED	     0xffe /* 1 to 11 */
 
-struct known {
-	struct inet_diag_sockid id;
-	uint8_t family;
-	bool listens;
-};
-
 struct known_list {
-	struct known *known;
-	size_t count, capacity, listeners;
-	bool broken; /* no memory: it lacks sockets */
-	bool sound;  /* the last whole reading had exactly what the kernel counted */
-	bool tried;  /* lookups were made in this poll */
+	struct buf ids; /* socket_ids.h; failed: it lacks sockets */
+	size_t count, listeners;
+	bool sound; /* the last whole reading had exactly what the kernel counted */
+	bool tried; /* lookups were made in this poll */
 	bool
 	    shared; /* a lookup did not find a listener: several of one port may be told apart by a dump alone */
 	uint8_t misses;
@@ -56,14 +51,14 @@ struct known_list {
 /* Before a reading. */
 static void list_clear(struct known_list *list)
 {
+	buf_reset(&list->ids);
 	list->count = list->listeners = 0;
-	list->broken = false;
 }
 
 void known_list_free(struct known_list *list)
 {
 	if (list)
-		free(list->known);
+		buf_free(&list->ids);
 	free(list);
 }
 
@@ -74,18 +69,10 @@ void known_list_add(struct netlink_socket *socket, const struct nlmsghdr *h)
 
 	if (!list || m->idiag_state == STATE_SYN_RECV)
 		return;
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 64;
-		struct known *more = reallocarray(list->known, capacity, sizeof(*more));
-		if (!more) {
-			list->broken = true;
-			return;
-		}
-		list->known = more;
-		list->capacity = capacity;
-	}
-	list->known[list->count++] = (struct known){m->id, m->idiag_family, m->idiag_state == STATE_LISTEN};
-	list->listeners += m->idiag_state == STATE_LISTEN;
+	bool listens = m->idiag_state == STATE_LISTEN;
+	socket_ids_add(&list->ids, &(struct socket_id){m->id, m->idiag_family, listens});
+	list->count++;
+	list->listeners += listens;
 }
 
 bool netlink_lookups_fit(const struct source *s)
@@ -151,7 +138,7 @@ static bool is_worth(struct known_list *list, bool dump_listeners)
 			   ? (int64_t)(list->count - list->listeners) * list->lookup_ns + list->listeners_ns
 			   : (int64_t)list->count * list->lookup_ns;
 
-	if (!list->sound || list->broken || list->counted == UINT64_MAX || list->count < list->counted)
+	if (!list->sound || !buf_ok(&list->ids) || list->counted == UINT64_MAX || list->count < list->counted)
 		return false;
 	if (list->skip > 0) {
 		list->skip--;
@@ -165,27 +152,27 @@ struct lookup_message {
 	struct inet_diag_req_v2 request;
 };
 
-/* Ask for `count` sockets; the sequence numbers end at the socket's. 0 or -errno. */
-static int send_lookups(struct attempt *a, const struct known *known, size_t count)
+/* Ask for the next sockets from *at on, BATCH at most, *count of them; the sequence numbers end at the socket's. 0 or -errno. */
+static int send_lookups(struct attempt *a, const struct buf *known, size_t *at, size_t *count)
 {
 	const struct source_config *config = &a->source->config;
 	struct lookup_message messages[BATCH];
+	struct socket_id one;
 
-	for (size_t i = 0; i < count; i++) {
-		messages[i] = (struct lookup_message){
-		    .nlh = {.nlmsg_len = sizeof(messages[i]),
+	for (*count = 0; *count < BATCH && socket_ids_next(known, at, &one); ++*count)
+		messages[*count] = (struct lookup_message){
+		    .nlh = {.nlmsg_len = sizeof(messages[0]),
 			    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			    .nlmsg_flags = NLM_F_REQUEST,
 			    .nlmsg_seq = netlink_next_seq(a)},
-		    .request = {.sdiag_family = known[i].family,
+		    .request = {.sdiag_family = one.family,
 				.sdiag_protocol = IPPROTO_TCP,
 				.idiag_ext = config->ext,
 				.idiag_states = config->states,
-				.id = known[i].id},
+				.id = one.id},
 		};
-	}
-	a->source->count[STAT_NL_LOOKUPS] += count;
-	return netlink_send(a, messages, count * sizeof(messages[0]));
+	a->source->count[STAT_NL_LOOKUPS] += *count;
+	return netlink_send(a, messages, *count * sizeof(messages[0]));
 }
 
 /* Handle one datagram: the answers in it are counted down in *left. 0, -errno, or what emit() returned with *stop set. */
@@ -251,20 +238,20 @@ static int receive_answers(struct attempt *a, struct answer *buffers, size_t lef
 	return 0;
 }
 
-/* Look up `count` sockets; what is found is added to the list. Returns as take_answers(). */
-static int look_up(struct attempt *a, const struct known *known, size_t count, bool *stop)
+/* Look up the sockets; what is found is added to the list. Returns as take_answers(). */
+static int look_up(struct attempt *a, const struct buf *known, bool *stop)
 {
 	struct answer *buffers = malloc(BATCH * sizeof(*buffers));
 	int r = buffers ? 0 : -ENOMEM;
+	size_t at = 0, count;
 
-	for (size_t i = 0; i < count && r == 0; i += BATCH) {
-		size_t n = count - i < BATCH ? count - i : BATCH;
+	while (at < known->len && r == 0) {
 		if (clock_mono_ns() >= a->deadline_ns)
 			r = netlink_recv_failed(a, -ETIMEDOUT);
 		if (r == 0)
-			r = send_lookups(a, known + i, n);
+			r = send_lookups(a, known, &at, &count);
 		if (r == 0)
-			r = receive_answers(a, buffers, n, stop);
+			r = receive_answers(a, buffers, count, stop);
 	}
 	free(buffers);
 	if (r < 0 && !*stop)
@@ -273,17 +260,17 @@ static int look_up(struct attempt *a, const struct known *known, size_t count, b
 }
 
 /* Take the listeners, of which a dump has told, off what is to be looked up. Return how many of them it has found. */
-static size_t take_listeners(const struct cookie_set *seen, struct known *known, size_t *count)
+static size_t take_listeners(const struct cookie_set *seen, struct buf *known)
 {
-	size_t kept = 0, found = 0;
+	size_t found = 0, at = 0, end = known->len;
+	struct socket_id one;
 
-	for (size_t i = 0; i < *count; i++) {
-		if (known[i].listens)
-			found += cookie_set_has(seen, diag_cookie(known[i].id.idiag_cookie));
+	for (known->len = 0; socket_ids_next(&(struct buf){.data = known->data, .len = end}, &at, &one);) {
+		if (one.listens)
+			found += cookie_set_has(seen, diag_cookie(one.id.idiag_cookie));
 		else
-			known[kept++] = known[i];
+			socket_ids_add(known, &one);
 	}
-	*count = kept;
 	return found;
 }
 
@@ -300,28 +287,29 @@ static void take_cost(int64_t *mean, int64_t cost)
 static int read_known(struct attempt *a, struct known_list *list, bool dump_listeners, bool *stop,
 		      size_t *fresh)
 {
-	struct known *known = list->known;
+	_cleanup_buf_ struct buf known = list->ids;
 	size_t count = list->count, listeners = list->listeners;
 	int64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	int r = 0;
 
 	*fresh = 0;
-	list->known = NULL;
-	list->capacity = 0;
+	list->ids = (struct buf){0};
 	list_clear(list);
+	buf_reserve(&list->ids, known.len);
 	if (dump_listeners) {
 		r = netlink_dump_listeners(a, stop);
-		*fresh = list->count - take_listeners(&a->source->seen, known, &count);
+		*fresh = list->count - take_listeners(&a->source->seen, &known);
+		count -= listeners;
 		int64_t end = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 		take_cost(&list->listeners_ns, end - begin);
 		begin = end;
 	}
 	if (r == 0)
-		r = look_up(a, known, count, stop);
+		r = look_up(a, &known, stop);
 	if (r == 0 && count > 0)
 		take_cost(&list->lookup_ns, (clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / (int64_t)count);
 	list->shared |= r == 0 && list->listeners < listeners;
-	free(known);
+	buf_trim(&list->ids);
 	return r;
 }
 
@@ -345,7 +333,7 @@ bool netlink_lookup(struct attempt *a, bool *stop, int *error)
 	a->record->socket_fd = a->ns->socket->fd;
 	*error = read_known(a, list, dump_listeners, stop, &fresh);
 	/* One that was not known may have come after the kernel had counted, in the place of one that was not found. */
-	bool whole = *error == 0 && !list->broken && list->count - fresh >= list->counted;
+	bool whole = *error == 0 && buf_ok(&list->ids) && list->count - fresh >= list->counted;
 	list->begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	list->misses = whole ? 0 : list->misses + (list->misses < MISSES_MAX);
 	list->skip = whole ? 0 : 1U << (list->misses - 1);
@@ -360,6 +348,7 @@ void netlink_dumped(struct attempt *a, bool whole)
 	if (!list)
 		return;
 	list->dump_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - list->begin_ns;
-	list->sound = whole && !list->broken && list->count == list->counted &&
+	buf_trim(&list->ids);
+	list->sound = whole && buf_ok(&list->ids) && list->count == list->counted &&
 		      count_sockets(a->ns->socket) == list->counted;
 }

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -39,7 +41,7 @@ _Static_assert(sizeof(struct reading) == 48, "as small as it can be");
  */
 struct shard {
 	pthread_mutex_t lock;
-	struct reading *readings;
+	struct reading *readings; /* room for traffic.shard_max of them */
 	uint32_t *numbers; /* the hash table: 1 + number of the reading, 0: free. Atomic, as is order */
 	uint32_t order;	   /* log2 of the places in the table, while there are any */
 	uint32_t used;	   /* readings, and places taken */
@@ -51,12 +53,22 @@ struct shard {
 struct traffic {
 	struct shard shards[SHARDS];
 	size_t shard_max; /* sockets of a shard */
+	char *memory;	  /* of all readings */
+	size_t size;
 	/* Atomic, as a closed socket is added at any time: */
 	uint32_t poll;	     /* that runs, or was last */
 	uint32_t complete;   /* the last complete poll, 0 for none */
 	int64_t complete_ns; /* when it began */
 	int64_t begin_ns;
 };
+
+/* Whole pages for so many bytes. */
+static size_t pages_up(size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
 
 struct traffic *traffic_new(size_t sockets)
 {
@@ -69,8 +81,21 @@ struct traffic *traffic_new(size_t sockets)
 	}
 	memset(t, 0, sizeof(*t));
 	t->shard_max = (sockets + SHARDS - 1) / SHARDS;
-	for (size_t i = 0; i < SHARDS; i++)
+	size_t shard_size = pages_up(t->shard_max * sizeof(struct reading));
+	t->size = shard_size * SHARDS;
+	/* Only the pages that hold a reading become memory: never a huge one for a few. */
+	t->memory =
+	    mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (t->memory == MAP_FAILED) {
+		free(t);
+		errno = ENOMEM;
+		return NULL;
+	}
+	madvise(t->memory, t->size, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < SHARDS; i++) {
 		pthread_mutex_init(&t->shards[i].lock, NULL);
+		t->shards[i].readings = (struct reading *)(t->memory + i * shard_size);
+	}
 	return t;
 }
 
@@ -80,9 +105,9 @@ void traffic_free(struct traffic *t)
 		return;
 	for (size_t i = 0; i < SHARDS; i++) {
 		pthread_mutex_destroy(&t->shards[i].lock);
-		free(t->shards[i].readings);
 		free(t->shards[i].numbers);
 	}
+	munmap(t->memory, t->size);
 	free(t);
 }
 
@@ -127,40 +152,44 @@ static bool is_gone(const struct reading *r, uint32_t poll, uint32_t complete)
 	return r->poll < complete || poll - r->poll > FORGET_POLLS;
 }
 
-/* Move what is not gone to a table of the size for it. Without memory the old one stays. */
-static void rebuild(struct shard *s, uint32_t poll, uint32_t complete)
+/* Close the gaps that the gone leave; the pages behind go back to the kernel. */
+static void forget_gone(struct shard *s, uint32_t poll, uint32_t complete)
 {
-	uint32_t order = 0, stay = 0, next = 0;
+	uint32_t stay = 0, next = 0;
 
-	for (uint32_t i = 0; i < s->used; i++)
-		stay += !is_gone(&s->readings[i], poll, complete);
-	/* At most half full, so that it is not full again at once. */
-	while ((size_t)1 << order < PLACES_FIRST || (size_t)1 << order < (size_t)stay * 2)
-		order++;
-	struct reading *readings = malloc(readings_max(order) * sizeof(*readings));
-	uint32_t *numbers = calloc((size_t)1 << order, sizeof(*numbers));
-	if (!readings || !numbers) {
-		free(readings);
-		free(numbers);
-		return;
-	}
-	stay = 0;
 	for (uint32_t i = 0; i < s->used; i++) {
-		const struct reading *r = &s->readings[i];
 		if (i == s->next)
 			next = stay;
-		if (is_gone(r, poll, complete))
-			continue;
-		readings[stay++] = *r;
-		*place_of(readings, numbers, order, r->cookie) = stay;
+		if (!is_gone(&s->readings[i], poll, complete))
+			s->readings[stay++] = s->readings[i];
 	}
-	free(s->readings);
-	free(s->numbers);
-	s->readings = readings;
-	__atomic_store_n(&s->numbers, numbers, __ATOMIC_RELAXED);
-	__atomic_store_n(&s->order, order, __ATOMIC_RELAXED);
+	size_t from = pages_up(stay * sizeof(*s->readings)), to = pages_up(s->used * sizeof(*s->readings));
+	if (to > from)
+		madvise((char *)s->readings + from, to - from, MADV_DONTNEED);
 	s->used = stay;
 	s->next = next;
+}
+
+/* Forget what is gone, and find the rest in a hash table of the size for it. Without memory the table stays as large as it is. */
+static void rebuild(struct shard *s, uint32_t poll, uint32_t complete)
+{
+	uint32_t order = 0, *numbers = NULL;
+
+	forget_gone(s, poll, complete);
+	/* At most half full, so that it is not full again at once. */
+	while ((size_t)1 << order < PLACES_FIRST || (size_t)1 << order < (size_t)s->used * 2)
+		order++;
+	if (!s->numbers || order != s->order)
+		numbers = calloc((size_t)1 << order, sizeof(*numbers));
+	if (numbers) {
+		free(s->numbers);
+		__atomic_store_n(&s->numbers, numbers, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->order, order, __ATOMIC_RELAXED);
+	} else if (s->numbers) {
+		memset(s->numbers, 0, sizeof(*s->numbers) << s->order);
+	}
+	for (uint32_t i = 0; i < s->used; i++)
+		*place_of(s->readings, s->numbers, s->order, s->readings[i].cookie) = i + 1;
 }
 
 static bool is_full(const struct shard *s)

@@ -5,15 +5,16 @@
  * Theory of operation
  *
  * tcp_info counts since a connection began. What was added between two polls is the difference to the last
- * reading, which is remembered here, by cookie, in some 55 bytes per socket. A socket that was not there in the last
+ * reading, which is remembered here, by cookie, in 52 to 57 bytes per socket. A socket that was not there in the last
  * complete poll was born since and is new with all it has; but one from before the first complete poll, or one
  * that is older by its own tcp_info, begins with nothing, as what it has was added some other time. A counter is
  * hence rather too small than too large: it lacks what a connection adds after its last poll, and connections
  * that no poll saw. Final records (-closeEvents) add both.
  *
- * The table is split by cookie into shards, each with a lock that workers seldom share. A shard doubles
- * when it is full of sockets; before that the ones that are gone make room: those that a complete poll did not
- * see, or FORGET_POLLS polls. Beyond the limit sockets are untracked: they add nothing, and are counted.
+ * The table is split by cookie into shards, each with a lock that workers seldom share. Address space is taken for
+ * the most sockets there may be, memory for those there are. The hash table of a shard doubles when it is full of sockets;
+ * before that the ones that are gone make room: those that a complete poll did not see, or FORGET_POLLS polls.
+ * Beyond the limit sockets are untracked: they add nothing, and are counted.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +31,7 @@ struct traffic_delta {
 	bool untracked; /* there is no room for this one: the rest is 0 */
 };
 
-/* Create a table for at most `sockets` sockets; memory is allocated as they come. NULL with errno. */
+/* Create a table for at most `sockets` sockets; the kernel supplies memory as they come. NULL with errno. */
 struct traffic *traffic_new(size_t sockets);
 /* NULL is fine. */
 void traffic_free(struct traffic *t);
