@@ -127,8 +127,11 @@ struct sock_common {
 	possible_net_t skc_net;
 } KERNEL;
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
+	struct socket *sk_socket;
 } KERNEL;
 
 struct socket {

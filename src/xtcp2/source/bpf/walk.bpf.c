@@ -16,8 +16,9 @@
  * and a load of the program itself (bpf_rdonly_cast(), Linux 6.2) gives 0. The
  * latter is much cheaper, as a call of a helper costs some 30 ns where the
  * kernel guards returns from functions. Copying by loads leaves the
- * processor less room to run ahead of memory, so the lines of the next socket
- * are touched before: all at once, so that they are waited for once.
+ * processor less room to run ahead of memory, so the lines of the sockets at
+ * the front of the next chains are touched before: all at once, so that they
+ * are waited for together.
  *
  * A run ends at a bucket's boundary when its budget of time is spent or the
  * slots are full, and tells where to go on. Only a chain longer than all slots
@@ -50,8 +51,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define CHAIN_MAX  65536
 /* Attempts at a chain whose sockets move while it is read. */
 #define ATTEMPTS   4
-/* Buckets looked at for the next socket: a table that is so sparse costs more by itself. */
-#define AHEAD	   12
+/* Buckets whose first sockets are touched at once; a power of two. */
+#define FRONTS	   32
 /* Bytes of a cache line. */
 #define LINE	   64
 /* Sockets read between two looks at the clock. */
@@ -79,6 +80,7 @@ struct cached {
 };
 static struct cached net_cache[CACHE], cgroup_cache[CACHE], cong_cache[CACHE];
 static __u64 run;
+static __u64 fronts[FRONTS];
 static __u8 heads[2 * HEADS]; /* the second half is for the verifier, which knows lengths by their bits */
 
 struct walk {
@@ -92,6 +94,7 @@ struct walk {
 	__u32 skipped; /* sockets of the chain not read because the last run had them */
 	__u32 stride, head, marker;
 	__u32 reads;
+	__u32 fronts; /* sockets to touch */
 	__u8 attempt, full, moved, late, done;
 };
 /* Not on the stack: the verifier would follow each value there, and each round of a loop would be a case of its own. */
@@ -224,35 +227,32 @@ static __always_inline void read_range(struct walk_slot *slot, __u64 address,
 		answer.faults++;
 }
 
-/* Touch the lines of the next socket, if it is known, and those behind pointers of this one. */
-static __always_inline void touch_ahead(const struct walk_slot *slot, __u64 next)
+static __always_inline void touch_lines(__u64 address)
 {
-	__u64 net = raw64(slot, layout.net);
-
-	touch(net + bpf_core_field_offset(struct net, net_cookie));
-	touch(net + bpf_core_field_offset(struct net, ns.inum));
-	if (layout.socket)
-		touch(raw64(slot, layout.socket) +
-		      bpf_core_field_offset(struct socket_alloc, vfs_inode.i_ino));
-	if (!next)
-		return;
 #pragma unroll
 	for (int i = 0; i < WALK_LINES; i++) {
 		if (i < layout.line_count)
-			touch(next + layout.lines[i]);
+			touch(address + layout.lines[i]);
 	}
 }
 
+/* Touch what lies behind the pointer to the socket's inode, where the kernel keeps the number there. */
+static __always_inline void touch_inode(__u64 address)
+{
+	__u64 socket = (__u64)CAST(struct sock, address)->sk_socket;
+
+	if (socket)
+		touch(socket + bpf_core_field_offset(struct socket_alloc, vfs_inode.i_ino));
+}
+
 /* All of a socket that has gone through its handshake, or listens. */
-static __always_inline void read_full(struct walk_slot *slot, __u64 address, __u64 next)
+static __always_inline void read_full(struct walk_slot *slot, __u64 address)
 {
 #pragma unroll
 	for (int i = 1; i < WALK_RANGES; i++)
 		read_range(slot, address, &layout.ranges[i]);
 	if (*(const __u16 *)(slot->raw + (layout.family & OFFSET_MASK)) == AF_INET6)
 		read_range(slot, address, &layout.v6);
-	if (layout.direct)
-		touch_ahead(slot, next);
 	read_cgroup(slot, raw64(slot, layout.cgroup));
 	read_cong(slot, raw64(slot, layout.ca_ops));
 	if (!is_plain(slot))
@@ -271,8 +271,8 @@ static __always_inline void read_full(struct walk_slot *slot, __u64 address, __u
 		slot->inode = BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
 }
 
-/* Whether the socket is one to report; fills the slot. `next` is the socket to read after it, 0 for unknown. */
-static __always_inline int read_socket(struct walk_slot *slot, __u64 address, __u64 next)
+/* Whether the socket is one to report; fills the slot. */
+static __always_inline int read_socket(struct walk_slot *slot, __u64 address)
 {
 	__u32 states = request.states;
 	__u32 state = slot->raw[layout.state & OFFSET_MASK];
@@ -295,7 +295,7 @@ static __always_inline int read_socket(struct walk_slot *slot, __u64 address, __
 	if (!slot->bound && !(states >> (state & 31) & 1))
 		return 0;
 	if (slot->kind == WALK_FULL)
-		read_full(slot, address, next);
+		read_full(slot, address);
 	else if (slot->kind == WALK_REQUEST)
 		read_range(slot, address, &all);
 	read_net(slot, raw64(slot, layout.net));
@@ -315,15 +315,38 @@ static __always_inline __u64 head_of(struct walk *w, __u32 bucket)
 	return *(__u64 *)(heads + (((bucket - w->group) * w->stride + w->head) & (HEADS - 8)));
 }
 
-/* The first socket of the next chain; 0 when it is far. */
-static __always_inline __u64 next_head(struct walk *w)
+/* Touch the lines of one of the sockets. */
+static long on_front(__u32 i, void *unused)
 {
-	for (__u32 i = 1; i <= AHEAD && w->bucket + i < w->end; i++) {
-		__u64 node = head_of(w, w->bucket + i);
-		if (node && !(node & 1))
-			return node - layout.node;
-	}
+	touch_lines(fronts[i & (FRONTS - 1)]);
 	return 0;
+}
+
+/* Touch what a pointer in one of the sockets leads to. */
+static long on_front_inode(__u32 i, void *unused)
+{
+	touch_inode(fronts[i & (FRONTS - 1)]);
+	return 0;
+}
+
+/*
+ * Have the first sockets of the next chains loaded. Their addresses are known without a look at a socket, so that the
+ * processor waits for many lines at once: first for the translations of the addresses, then for the lines, then for what
+ * a pointer among them leads to.
+ */
+static __always_inline void touch_fronts(struct walk *w)
+{
+	w->fronts = 0;
+	for (__u32 i = 0; i < FRONTS && w->bucket + i < w->end; i++) {
+		__u64 node = head_of(w, w->bucket + i);
+		if (!node || node & 1)
+			continue;
+		fronts[w->fronts++ & (FRONTS - 1)] = node - layout.node;
+		touch(node - layout.node);
+	}
+	bpf_loop(w->fronts, on_front, NULL, 0);
+	if (layout.socket)
+		bpf_loop(w->fronts, on_front_inode, NULL, 0);
 }
 
 /* The next socket of a chain of hlist_nulls; 1 ends the chain. */
@@ -360,7 +383,9 @@ static long on_socket(__u32 i, void *unused)
 		w->full = 1;
 		return 1;
 	}
-	if (read_socket(slot, address, w->at & 1 ? next_head(w) : w->at - layout.node)) {
+	if (layout.direct && w->at && !(w->at & 1))
+		touch_lines(w->at - layout.node);
+	if (read_socket(slot, address)) {
 		slot->mono_ns = w->begin;
 		answer.count = index + 1;
 	}
@@ -386,6 +411,8 @@ static long on_bucket(__u32 i, void *unused)
 
 	if (w->bucket >= w->end)
 		return 1;
+	if (layout.direct && !(w->bucket & (FRONTS - 1)))
+		touch_fronts(w);
 	node = head_of(w, w->bucket);
 	if (node & 1 || !node) {
 		w->bucket++;
@@ -452,7 +479,7 @@ static long on_owner(__u32 i, void *unused)
 		w->skipped++;
 		return 0;
 	}
-	if (read_socket(slot, address, 0)) {
+	if (read_socket(slot, address)) {
 		slot->mono_ns = w->begin;
 		answer.count = index + 1;
 	}
