@@ -11,7 +11,6 @@
  */
 #include "api/metrics.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 #include "api/exposition.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "record/field.h"
 #include "stats/stats.h"
 #include "tally/tally.h"
@@ -130,20 +130,6 @@ static uint64_t boot_time(void)
 	return seconds;
 }
 
-/* Return the number of entries in /proc/self/fd, less the descriptor that reads it. */
-static uint64_t open_descriptors(void)
-{
-	uint64_t count = 0;
-	DIR *dir = opendir("/proc/self/fd");
-
-	if (!dir)
-		return 0;
-	for (const struct dirent *e; (e = readdir(dir));)
-		count += e->d_name[0] != '.';
-	closedir(dir);
-	return count ? count - 1 : 0;
-}
-
 static void process_gauge(struct exposition *e, const char *name, const char *help, double value)
 {
 	exposition_family(e, name, EXPOSITION_GAUGE, help);
@@ -168,7 +154,7 @@ static void process_render(struct exposition *e)
 		process_gauge(e, "process_virtual_memory_bytes", "Virtual memory.", (double)s.virtual_bytes);
 		process_gauge(e, "process_threads", "Threads.", (double)s.threads);
 	}
-	process_gauge(e, "process_open_fds", "Open file descriptors.", (double)open_descriptors());
+	process_gauge(e, "process_open_fds", "Open file descriptors.", (double)descriptors_open());
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
 		process_gauge(e, "process_max_fds", "Limit of open file descriptors.",
 			      (double)files.rlim_cur);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "netns/files.h"
 
-#include <dirent.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "netns/netns.h"
 #include "stats/stats.h"
 
@@ -30,18 +29,6 @@ static size_t load(const size_t *n)
 	return __atomic_load_n(n, __ATOMIC_RELAXED);
 }
 
-static size_t open_now(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	while (directory && readdir(directory))
-		n++;
-	if (directory)
-		closedir(directory);
-	return n;
-}
-
 void netns_files_plan(unsigned threads)
 {
 	struct rlimit limit = {0};
@@ -50,7 +37,7 @@ void netns_files_plan(unsigned threads)
 	size_t clients = limit.rlim_cur / FILES_CLIENTS_PART;
 	if (clients > FILES_CLIENTS_MAX)
 		clients = FILES_CLIENTS_MAX;
-	size_t taken = open_now() + (size_t)threads * FILES_TO_ENTER + clients;
+	size_t taken = descriptors_open() + (size_t)threads * FILES_TO_ENTER + clients;
 	/* The socket of the own namespace always stays open. */
 	files.planned = limit.rlim_cur > taken + 1 ? limit.rlim_cur - taken : 1;
 	files.kept = files.planned;

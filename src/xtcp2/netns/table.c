@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -187,11 +188,13 @@ static void scan_directory(struct netns_table *t, const char *path)
 /* Look at one process. Return whether access was denied. */
 static bool scan_process(struct netns_table *t, int proc_fd, const char *pid_text, pid_t pid)
 {
-	char path[sizeof("/ns/net") + 12];
-	struct stat st;
+	char path[sizeof("/ns/net") + 12], text[sizeof("net:[]") + 20] = "";
+	struct stat st = {.st_dev = t->nsfs_dev};
 
 	snprintf(path, sizeof(path), "%d/ns/net", pid);
-	if (fstatat(proc_fd, path, &st, 0) == 0) {
+	/* The link's text has the inode, and costs a third less than what it leads to. */
+	if (readlinkat(proc_fd, path, text, sizeof(text) - 1) > 0) {
+		st.st_ino = strtoull(text + strlen("net:["), NULL, 10);
 		observe_process(t, &st, pid);
 		return false;
 	}
