@@ -124,6 +124,7 @@ struct file {
 
 struct sock_common {
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	possible_net_t skc_net;
 } KERNEL;
 

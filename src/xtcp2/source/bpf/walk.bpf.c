@@ -315,17 +315,31 @@ static __always_inline __u64 head_of(struct walk *w, __u32 bucket)
 	return *(__u64 *)(heads + (((bucket - w->group) * w->stride + w->head) & (HEADS - 8)));
 }
 
+/* Whether this is a socket in TIME_WAIT or a request, which end with their first lines. */
+static __always_inline int is_small(__u64 address)
+{
+	__u8 state = CAST(struct sock_common, address)->skc_state;
+
+	return state == TCP_TIME_WAIT || state == TCP_NEW_SYN_RECV;
+}
+
 /* Touch the lines of one of the sockets. */
 static long on_front(__u32 i, void *unused)
 {
-	touch_lines(fronts[i & (FRONTS - 1)]);
+	__u64 address = fronts[i & (FRONTS - 1)];
+
+	if (!is_small(address))
+		touch_lines(address);
 	return 0;
 }
 
 /* Touch what a pointer in one of the sockets leads to. */
 static long on_front_inode(__u32 i, void *unused)
 {
-	touch_inode(fronts[i & (FRONTS - 1)]);
+	__u64 address = fronts[i & (FRONTS - 1)];
+
+	if (!is_small(address))
+		touch_inode(address);
 	return 0;
 }
 
