@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,9 @@
 /* Lossy transfers: kernels draw their losses at random, so enough segments for one to be lost for certain. */
 #define LOSSY_ROUNDS 200
 
+#ifndef SOL_TLS
+#define SOL_TLS 282
+#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -183,41 +187,52 @@ static void algorithms(int to)
 	}
 }
 
-/* A sender whose peer's window is closed: what it writes next stays queued. */
-static struct pair stuck(int to, const char *name)
-{
-	char data[65536] = {0};
-	struct pair both = pair(to, AF_INET, name);
+/* Senders whose peers' windows are closed: what they write next stays queued. */
+enum { AT_REST, WITH_FIN, BOTH_AT_ONCE, LAST_FIN, ORPHAN, STUCK };
 
-	set(both.server, SOL_SOCKET, SO_RCVBUF, 4096);
-	set(both.client, SOL_SOCKET, SO_SNDBUF, 65536);
-	/* Once the buffer is full nothing more is taken until the peer reads, which it never does. */
+/* Write until nothing more is taken. Once the buffer is full that stays so until the peer reads, which it never does. */
+static void fill(const struct pair stuck[STUCK])
+{
+	static const char data[65536];
+	struct pollfd writable[STUCK];
+
 	for (int quiet = 0; quiet < 5;) {
-		struct pollfd writable = {.fd = both.client, .events = POLLOUT};
-		if (poll(&writable, 1, 20) == 0)
+		for (size_t i = 0; i < STUCK; i++)
+			writable[i] = (struct pollfd){.fd = stuck[i].client, .events = POLLOUT};
+		if (poll(writable, STUCK, 20) == 0)
 			quiet++;
-		else if (send(both.client, data, sizeof(data), MSG_DONTWAIT) > 0)
-			quiet = 0;
+		for (size_t i = 0; i < STUCK; i++)
+			if (writable[i].revents && send(stuck[i].client, data, sizeof(data), MSG_DONTWAIT) > 0)
+				quiet = 0;
 	}
-	return both;
 }
 
 static void stuck_states(int to)
 {
-	stuck(to, "sender at a closed window");
+	static const char *const stuck_names[STUCK] = {"sender at a closed window", "FIN behind data",
+						       "both at once", "last FIN",
+						       "peer of an orphan with data"};
+	struct pair stuck[STUCK];
 
-	struct pair both = stuck(to, "FIN behind data");
+	for (size_t i = 0; i < STUCK; i++) {
+		stuck[i] = pair(to, AF_INET, stuck_names[i]);
+		set(stuck[i].server, SOL_SOCKET, SO_RCVBUF, 4096);
+		set(stuck[i].client, SOL_SOCKET, SO_SNDBUF, 65536);
+	}
+	fill(stuck);
+
+	struct pair both = stuck[WITH_FIN];
 	shutdown(both.client, SHUT_WR);
 	becomes(both.client, "FIN behind data", TCP_FIN_WAIT1);
 	becomes(both.server, "peer of FIN behind data", TCP_ESTABLISHED);
 
-	both = stuck(to, "both at once");
+	both = stuck[BOTH_AT_ONCE];
 	shutdown(both.client, SHUT_WR);
 	shutdown(both.server, SHUT_WR);
 	becomes(both.client, "both at once", TCP_CLOSING);
 	becomes(both.server, "peer of both at once", TCP_FIN_WAIT2);
 
-	both = stuck(to, "last FIN");
+	both = stuck[LAST_FIN];
 	shutdown(both.server, SHUT_WR);
 	becomes(both.server, "peer of last FIN", TCP_FIN_WAIT2);
 	/* The FIN has to be there before ours is queued, or both close at once. */
@@ -227,7 +242,7 @@ static void stuck_states(int to)
 	shutdown(both.client, SHUT_WR);
 	becomes(both.client, "last FIN", TCP_LAST_ACK);
 
-	both = stuck(to, "peer of an orphan with data");
+	both = stuck[ORPHAN];
 	becomes(both.client, NULL, GONE);
 	becomes(both.server, "peer of an orphan with data", TCP_ESTABLISHED);
 }
@@ -301,18 +316,33 @@ static void options(int to)
 		die("with options");
 }
 
+/*
+ * Set a key of kernel TLS. A kernel without the cipher looks for its modules each time, a second on an emulated machine:
+ * the first refusal counts for all.
+ */
+static void set_key(int fd, int direction)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static bool refused;
+	struct tls12_crypto_info_aes_gcm_128 keys = {
+	    .info = {.version = TLS_1_2_VERSION, .cipher_type = TLS_CIPHER_AES_GCM_128}};
+
+	pthread_mutex_lock(&lock);
+	if (!refused)
+		refused = setsockopt(fd, SOL_TLS, direction, &keys, sizeof(keys)) < 0;
+	pthread_mutex_unlock(&lock);
+}
+
 /* Kernel TLS: the same key for both ends and directions, which nobody uses. */
 static void tls(int to)
 {
-	struct tls12_crypto_info_aes_gcm_128 keys = {
-	    .info = {.version = TLS_1_2_VERSION, .cipher_type = TLS_CIPHER_AES_GCM_128}};
 	struct pair both = pair(to, AF_INET, "kTLS");
 
 	if (setsockopt(both.client, IPPROTO_TCP, TCP_ULP, "tls", 4) < 0)
 		return;
 	setsockopt(both.server, IPPROTO_TCP, TCP_ULP, "tls", 4);
-	setsockopt(both.client, 282 /* SOL_TLS */, TLS_TX, &keys, sizeof(keys));
-	setsockopt(both.server, 282 /* SOL_TLS */, TLS_RX, &keys, sizeof(keys));
+	set_key(both.client, TLS_TX);
+	set_key(both.server, TLS_RX);
 	feature("kTLS");
 }
 
