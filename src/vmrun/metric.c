@@ -16,8 +16,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define ASK_AGAIN_NS (50 * NS_PER_MS)
-#define ANSWER_MAX   (16 << 20)
+/* Pauses between two questions: each twice the one before, so that an answer that is near is had soon and one that is far costs little. */
+#define PAUSE_FIRST_NS (10 * NS_PER_MS)
+#define PAUSE_LAST_NS  (160 * NS_PER_MS)
+#define ANSWER_MAX     (16 << 20)
 
 /* Return whether the labels of a sample, its text from '{' up to its end, contain each of the texts. */
 static bool has_labels(const char *at, size_t len, char *const *labels)
@@ -62,7 +64,6 @@ static bool ask(const struct sockaddr_in *to, struct buf *answer)
 
 int metric_wait_above(const char *address, double bound, const char *name, char *const *labels)
 {
-	const struct timespec pause = {.tv_nsec = ASK_AGAIN_NS};
 	struct sockaddr_in to = {.sin_family = AF_INET};
 	char host[INET_ADDRSTRLEN];
 	unsigned short port;
@@ -71,12 +72,14 @@ int metric_wait_above(const char *address, double bound, const char *name, char 
 	if (sscanf(address, "%15[0-9.]:%hu", host, &port) != 2 || inet_pton(AF_INET, host, &to.sin_addr) != 1)
 		return -EINVAL;
 	to.sin_port = htons(port);
-	for (;;) {
+	for (struct timespec pause = {.tv_nsec = PAUSE_FIRST_NS};;) {
 		struct buf answer = {0};
 		above = ask(&to, &answer) && metric_sum(buf_cstr(&answer), name, labels) > bound;
 		buf_free(&answer);
 		if (above)
 			return 0;
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < PAUSE_LAST_NS)
+			pause.tv_nsec *= 2;
 	}
 }
