@@ -196,8 +196,9 @@ void autopsy_run(const struct autopsy *a, const char *path, char summary[static 
 	text = ask(&r, "info usernet", true);
 	fprintf(f, "== network\n%s\n", text ? text : "");
 	if (!a->paused) {
-		/* l: backtraces of running processors, w: blocked tasks, t: all tasks. */
+		/* 7: all levels on the console, l: backtraces of running processors, w: blocked tasks, t: all tasks. */
 		size_t mark = a->tail->len;
+		sysrq(a, '7', SAMPLE_GAP_MS);
 		sysrq(a, 'l', SYSRQ_MS);
 		sysrq(a, 'w', SYSRQ_MS);
 		sysrq(a, 't', SYSRQ_TASKS_MS);
