@@ -44,11 +44,20 @@ wait_for() {
   done
 }
 
-# take WORD: has it alone from here on, beside the checks whose header says "# alone: WORD", until let_go.
+# take WORD...: has these alone from here on, beside the checks whose header says "# alone: WORD", until let_go.
+taken=()
 take() {
-  exec {taken}>"$XTCP2_LOCKS/$1" && flock "$taken"
+  local word fd
+  for word; do
+    exec {fd}>"$XTCP2_LOCKS/$word" && flock "$fd" || return
+    taken+=("$fd")
+  done
 }
-let_go() { exec {taken}>&-; }
+let_go() {
+  local fd
+  for fd in "${taken[@]}"; do exec {fd}>&-; done
+  taken=()
+}
 
 # http_answer FD: the body of the HTTP/1.0 answer that FD gives; closes it, and fails unless the status is 200.
 http_answer() {

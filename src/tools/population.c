@@ -202,7 +202,8 @@ static void fill(const struct pair stuck[STUCK])
 		if (poll(writable, STUCK, 20) == 0)
 			quiet++;
 		for (size_t i = 0; i < STUCK; i++)
-			if (writable[i].revents && send(stuck[i].client, data, sizeof(data), MSG_DONTWAIT) > 0)
+			if (writable[i].revents &&
+			    send(stuck[i].client, data, sizeof(data), MSG_DONTWAIT) > 0)
 				quiet = 0;
 	}
 }
