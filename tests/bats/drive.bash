@@ -4,9 +4,10 @@
 # program tests/tools/dump).
 
 # Runs the shell text of standard input with network, mounts, /run and processes
-# of its own. The processes end with it.
+# of its own. The processes end with it. After a failure the end of /run/log is shown, where there is one.
 sandbox() {
   unshare -n -m -p -f --mount-proc -- bash -euo pipefail -c "
+    trap '[ \$? -eq 0 ] || [ ! -e /run/log ] || tail -n 30 /run/log >&2' EXIT
     mount --make-rprivate / && mount -t tmpfs run /run && mkdir /run/netns && ip link set lo up
     . '$BATS_TEST_DIRNAME/lib.bash'; unset XTCP_GRPC_SOCKET; . '$BATS_TEST_DIRNAME/drive.bash'; $(cat)"
 }
