@@ -5,19 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "enrich/enrichment.h"
 
 /* The first size; it doubles when it is half full. */
 #define NAMES_MIN 64
 
-static size_t hash_of(uint64_t cookie)
-{
-	return (cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
-}
-
 static struct name *slot_of(struct name *slots, size_t size, uint64_t cookie)
 {
-	size_t i = hash_of(cookie);
+	size_t i = hash_slot(cookie, 32);
 
 	while (slots[i & (size - 1)].cookie && slots[i & (size - 1)].cookie != cookie)
 		i++;
@@ -92,5 +88,5 @@ struct name *names_find(struct names *n, struct netns_table *table, uint64_t coo
 
 void names_expect(const struct names *n, uint64_t cookie)
 {
-	__builtin_prefetch(&n->slots[hash_of(cookie) & (n->size - 1)]);
+	__builtin_prefetch(&n->slots[hash_slot(cookie, 32) & (n->size - 1)]);
 }
