@@ -187,6 +187,26 @@ EOT
 EOT
 }
 
+@test "a namespace has the name of its process, also where /proc hides it" {
+  kernel <<'EOT'
+    unshare -n bash -c 'ip link set lo up && exec "$SERVER" -count 1 -bind 127.0.0.1' >/dev/null &
+    process=$!
+    listens() { [ -n "$(nsenter -t "$process" -n ss -Htln 2>/dev/null)" ]; }
+    wait_for 20 listens
+    # To a daemon without CAP_SYS_PTRACE /proc now shows no process that may more.
+    mount -o remount,hidepid=2 /proc
+    printf '#!/bin/sh\nexec setpriv --bounding-set=-sys_ptrace "%s" "$@"\n' "$XTCP2" >/run/without
+    chmod +x /run/without
+    XTCP2=/run/without
+    for source in bpf netlink; do
+      poll "$source" "/run/$source" -hiddenThreads=false -owners off
+      jq -r .netns "/run/$source" | sort -u >"/run/names.$source"
+    done
+    grep -qx "pid:$process" /run/names.bpf
+    not grep -qx "pid:$process" /run/names.netlink
+EOT
+}
+
 @test "where nothing says otherwise BPF reads, and no capability for it stays" {
   machine <<'EOT'
     "$XTCP2" -user root -promListen= -grpcPort 0 -dest null 2>/run/log &

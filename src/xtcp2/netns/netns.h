@@ -7,7 +7,8 @@
  * The table holds every network namespace of the host that this process may
  * see. It is filled from two sides: inotify on the directories where names are
  * bind-mounted (/run/netns, /run/docker/netns), which is fast, and a scan of those
- * directories and of /proc/PID/ns/net before each poll, which is complete. While
+ * directories and of all processes (/proc/PID/ns/net, or what the kernel tells a BPF program)
+ * before each poll, which is complete. While
  * an entry is OPEN its netlink socket keeps the namespace alive, so (dev, ino)
  * cannot be reused unnoticed. For the same reason a namespace that the last scan
  * found in no process and no mount is closed at once: otherwise it would never end.
@@ -80,6 +81,12 @@ struct netns_options {
 	/* NULL-terminated; watched and scanned; may be missing; must outlive the table */
 	const char *const *directories;
 	bool scan_proc;
+	/*
+	 * Another way to what scan_proc looks for: call fn for each process with the inode of its namespace. 0, or -errno, and
+	 * /proc is read after all. May be NULL
+	 */
+	int (*processes)(void *data, void (*fn)(void *fn_data, pid_t pid, ino_t inode), void *fn_data);
+	void *processes_data;
 	struct hidden *hidden; /* borrowed; NULL: hidden namespaces are not looked for */
 	bool own_only;	       /* without CAP_SYS_ADMIN: only the own namespace */
 	/* called at the end of each scan, on its thread; may be NULL */

@@ -207,6 +207,23 @@ static bool scan_process(struct netns_table *t, int proc_fd, const char *pid_tex
 	return false;
 }
 
+static void on_process(void *data, pid_t pid, ino_t inode)
+{
+	struct netns_table *t = data;
+	const struct stat st = {.st_dev = t->nsfs_dev, .st_ino = inode};
+
+	observe_process(t, &st, pid);
+}
+
+/* By the other way, where there is one. */
+static bool scan_processes(struct netns_table *t)
+{
+	if (!t->options.processes || t->options.processes(t->options.processes_data, on_process, t) < 0)
+		return false;
+	t->denied = 0;
+	return true;
+}
+
 static void scan_proc(struct netns_table *t)
 {
 	static struct log_limit limit;
@@ -304,7 +321,7 @@ void netns_table_scan(struct netns_table *t)
 	if (!t->options.own_only) {
 		for (size_t i = 0; t->options.directories[i]; i++)
 			scan_directory(t, t->options.directories[i]);
-		if (t->options.scan_proc)
+		if (t->options.scan_proc && !scan_processes(t))
 			scan_proc(t);
 		if (t->options.hidden)
 			hidden_each(t->options.hidden, observe_held, t);

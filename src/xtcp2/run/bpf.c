@@ -38,7 +38,8 @@ static const char *const fd_names[WALKER_FDS] = {[WALKER_SLOTS] = "bpf:slots",
 						 [WALKER_SHARED] = "bpf:shared",
 						 [WALKER_WALK] = "bpf:walk",
 						 [WALKER_NETS] = "bpf:nets",
-						 [WALKER_DESCRIPTORS] = "bpf:descriptors"};
+						 [WALKER_DESCRIPTORS] = "bpf:descriptors",
+						 [WALKER_PROCESSES] = "bpf:processes"};
 
 /* The programs of the process before, which this one has no capability to load. false when it left none. */
 static bool take(const struct handover *received, int fds[WALKER_FDS])
@@ -86,7 +87,32 @@ void bpf_give(const struct source_config *source, struct handover *left)
 			handover_leave(left, fd_names[i], copy);
 	}
 }
+
+struct process_visit {
+	void (*fn)(void *data, pid_t pid, ino_t inode);
+	void *data;
+};
+
+static void on_process(void *data, const struct walk_process *process)
+{
+	const struct process_visit *v = data;
+
+	v->fn(v->data, (pid_t)process->pid, process->net_inode);
+}
+
+int bpf_processes(void *source, void (*fn)(void *data, pid_t pid, ino_t inode), void *data)
+{
+	struct walker *walker = ((struct source_config *)source)->walker;
+	struct process_visit v = {fn, data};
+
+	return walker ? walker_processes(walker, on_process, &v) : -EOPNOTSUPP;
+}
 #else
+int bpf_processes(void *source, void (*fn)(void *data, pid_t pid, ino_t inode), void *data)
+{
+	return -EOPNOTSUPP;
+}
+
 static struct walker *prepare(const struct handover *received, char *error, size_t size)
 {
 	snprintf(error, size, "this build has no BPF source (-Dbpf=enabled)");

@@ -15,6 +15,11 @@ int bpf_prepare(const struct config *config, struct source_config *source, const
 /* Add the programs' descriptors, which stay the walker's, to those for a trial; or copies to those for the next process. */
 void bpf_lend(const struct source_config *source, struct handover *left);
 void bpf_give(const struct source_config *source, struct handover *left);
+/*
+ * For netns_options.processes: call fn for each process, by the programs of the struct source_config `source`. 0, or -errno where
+ * it has none. Between polls, on the main thread.
+ */
+int bpf_processes(void *source, void (*fn)(void *data, pid_t pid, ino_t inode), void *data);
 /* NULL is fine. */
 void bpf_release(struct source_config *source);
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "enrich/container.h"
 #include "netns/hidden.h"
+#include "run/bpf.h"
 #include "run/refusal.h"
 #include "run/state.h"
 #include "source/known_sockets.h"
@@ -55,6 +56,8 @@ int namespaces_start(struct daemon *d)
 	directories_settle(&d->directories);
 	d->netns.directories = d->directories.paths;
 	d->netns.scan_proc = true;
+	d->netns.processes = bpf_processes;
+	d->netns.processes_data = &d->source;
 	if ((d->config->hidden_threads || d->config->hidden_sockets) && !d->netns.own_only) {
 		d->hidden = hidden_new(true, d->config->hidden_sockets);
 		if (!d->hidden)

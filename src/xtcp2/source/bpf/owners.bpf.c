@@ -4,6 +4,8 @@
  * kernel goes through while the daemon reads from it (bpf_seq_read() lets others run in between). It tells of sockets
  * that may be TCP's and of open network namespaces. Tasks that share their descriptors with their process are
  * left out by the kernel; one that has its own counts as its process.
+ *
+ * Which process is in which network namespace: another, over the tasks alone.
  */
 #include "kernel.bpf.h"
 
@@ -22,6 +24,11 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 	__u64 session_id;
 	__u64 seq_num;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__task_file {
@@ -61,22 +68,24 @@ static __always_inline void read_reader(__u64 session)
 	reader.pid_ns = BPF_CORE_READ(number, ns);
 }
 
-static __always_inline void read_task(struct task_struct *task)
+/* The number of the process as the reader's pid namespace has it; 0 for none. */
+static __always_inline int number_of(struct task_struct *leader)
 {
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 	struct pid *pid = BPF_CORE_READ(leader, thread_pid);
 
-	reader.task = task;
-	reader.tid = task->pid;
-	reader.pid = 0;
-	reader.told = 0;
 	if (BPF_CORE_READ(pid, level) < reader.level)
-		return;
+		return 0;
 	struct upid *number = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
 			      (__u64)reader.level * bpf_core_type_size(struct upid);
-	if (BPF_CORE_READ(number, ns) != reader.pid_ns)
-		return;
-	reader.pid = BPF_CORE_READ(number, nr);
+	return BPF_CORE_READ(number, ns) == reader.pid_ns ? BPF_CORE_READ(number, nr) : 0;
+}
+
+static __always_inline void read_task(struct task_struct *task)
+{
+	reader.task = task;
+	reader.tid = task->pid;
+	reader.pid = number_of(BPF_CORE_READ(task, group_leader));
+	reader.told = 0;
 }
 
 static __always_inline void tell_process(struct walk_descriptor *d, struct task_struct *task)
@@ -149,5 +158,25 @@ int list_descriptors(struct bpf_iter__task_file *ctx)
 	tell_process(&d[0], task);
 	/* What does not fit is asked for again, with an empty buffer. */
 	reader.told = bpf_seq_write(ctx->meta->seq, d, sizeof(d)) == 0;
+	return 0;
+}
+
+/* Processes and their network namespaces. One that is ending has none. */
+SEC("iter/task")
+int list_processes(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct walk_process p = {};
+
+	if (!task || BPF_CORE_READ(task, group_leader) != task)
+		return 0;
+	if (reader.session != ctx->meta->session_id || ctx->meta->seq_num == 0)
+		read_reader(ctx->meta->session_id);
+	struct nsproxy *nsproxy = BPF_CORE_READ(task, nsproxy);
+	p.pid = number_of(task);
+	if (!p.pid || !nsproxy)
+		return 0;
+	p.net_inode = BPF_CORE_READ(nsproxy, net_ns, ns.inum);
+	bpf_seq_write(ctx->meta->seq, &p, sizeof(p));
 	return 0;
 }

@@ -117,6 +117,11 @@ struct walk_descriptor {
 	};
 };
 
+/* One process, as the reader's pid namespace numbers it, and the network namespace that it is in. */
+struct walk_process {
+	__u32 pid, net_inode;
+};
+
 /* One hash table of established connections, by the walk over the namespaces. */
 struct walk_table {
 	__u64 net, net_cookie, hashinfo;

@@ -104,12 +104,15 @@ static int load(struct walker *w, char *error, size_t size)
 	w->fds[WALKER_WALK] = bpf_program__fd(w->skeleton->progs.walk);
 	w->fds[WALKER_NETS] = bpf_program__fd(w->skeleton->progs.list_nets);
 	w->descriptors = bpf_program__attach_iter(w->skeleton->progs.list_descriptors, NULL);
-	if (!w->descriptors) {
+	if (w->descriptors)
+		w->processes = bpf_program__attach_iter(w->skeleton->progs.list_processes, NULL);
+	if (!w->processes) {
 		r = -errno;
 		explain(r, error, size);
 		return r;
 	}
 	w->fds[WALKER_DESCRIPTORS] = bpf_link__fd(w->descriptors);
+	w->fds[WALKER_PROCESSES] = bpf_link__fd(w->processes);
 	point_into(w, w->skeleton->bss);
 	r = map_slots(w);
 	if (r < 0)
@@ -220,6 +223,7 @@ void walker_free(struct walker *w)
 	for (int i = 0; i < WALKER_FDS && !w->skeleton; i++)
 		close(w->fds[i]);
 	bpf_link__destroy(w->descriptors);
+	bpf_link__destroy(w->processes);
 	walk__destroy(w->skeleton);
 	free(w);
 }
@@ -264,5 +268,23 @@ int walker_descriptors(struct walker *w, int64_t deadline_ns,
 		}
 		if (clock_mono_ns() >= deadline_ns)
 			return -ETIMEDOUT;
+	}
+}
+
+int walker_processes(struct walker *w, void (*fn)(void *data, const struct walk_process *process), void *data)
+{
+	struct walk_process batch[1024];
+	_cleanup_close_ int fd = bpf_iter_create(w->fds[WALKER_PROCESSES]);
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n = read(fd, batch, sizeof(batch));
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+		for (ssize_t i = 0; i < n / (ssize_t)sizeof(*batch); i++)
+			fn(data, &batch[i]);
 	}
 }

@@ -11,7 +11,15 @@
 #include "source/bpf/layout.h"
 
 /* The descriptors of a walker. */
-enum { WALKER_SLOTS, WALKER_SHARED, WALKER_WALK, WALKER_NETS, WALKER_DESCRIPTORS, WALKER_FDS };
+enum {
+	WALKER_SLOTS,
+	WALKER_SHARED,
+	WALKER_WALK,
+	WALKER_NETS,
+	WALKER_DESCRIPTORS,
+	WALKER_PROCESSES,
+	WALKER_FDS
+};
 
 struct walker {
 	struct layout layout;
@@ -21,7 +29,7 @@ struct walker {
 	const struct walk_slot *slots; /* WALK_SLOTS, of which answer->count are filled */
 	int fds[WALKER_FDS];
 	/* Private to walker.c. */
-	struct bpf_link *descriptors;
+	struct bpf_link *descriptors, *processes;
 	struct walk *skeleton; /* owns the descriptors and the shared memory; NULL after adoption */
 	void *shared;
 	size_t shared_size, slots_size;
@@ -51,5 +59,9 @@ int walker_run_nets(struct walker *w);
  */
 int walker_descriptors(struct walker *w, int64_t deadline_ns,
 		       int (*fn)(void *data, const struct walk_descriptor *descriptor), void *data);
+
+/* Call fn for each process that this one may number, in their order. 0 or -errno, also after some calls. */
+int walker_processes(struct walker *w, void (*fn)(void *data, const struct walk_process *process),
+		     void *data);
 
 #endif
