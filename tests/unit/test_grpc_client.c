@@ -135,11 +135,25 @@ static void an_end_without_a_status_is_told_last(void **state)
 	assert_true(grpc_client_lost(rig.client));
 }
 
+/* Its bytes are there before the call's own are sent. */
+static void a_peer_of_another_kind_is_told(void **state)
+{
+	static const char words[] = "220 mail.example.org ESMTP, at your service\r\n";
+
+	assert_int_equal(write(rig.server, words, sizeof(words) - 1), sizeof(words) - 1);
+	for (int i = 0; i < 100 && !rig.done; i++)
+		round_of_loop();
+	assert_true(rig.done);
+	assert_int_equal(rig.call.code, GRPC_UNAVAILABLE);
+	assert_non_null(strstr(rig.call.text, "does not speak gRPC"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(what_was_sent_before_the_end_is_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_end_without_a_status_is_told_last, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_peer_of_another_kind_is_told, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

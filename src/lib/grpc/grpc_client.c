@@ -59,27 +59,35 @@ static void call_done(struct grpc_client_call *call, enum grpc_code code, const 
 		call->done(call);
 }
 
-/* Give up the connection: end every call with the reason. */
-static void lose(struct grpc_client *c, const char *reason)
-{
-	char text[512];
+#define LOSS_TEXT 512
 
-	c->gone = true;
-	loop_remove(c->loop, &c->watch);
+/* Why there is no connection any more. */
+static void describe_loss(const struct grpc_client *c, const char *reason, char text[static LOSS_TEXT])
+{
 	if (c->settled)
-		snprintf(text, sizeof(text), "the connection to %s was lost: %s", c->connection.name, reason);
+		snprintf(text, LOSS_TEXT, "the connection to %s was lost: %s", c->connection.name, reason);
 	else if (c->connection.tls && *tls_reason(c->connection.tls))
-		snprintf(text, sizeof(text), "no TLS with %s: %s", c->connection.name,
+		snprintf(text, LOSS_TEXT, "no TLS with %s: %s", c->connection.name,
 			 tls_reason(c->connection.tls));
 	else if (!c->heard && !c->connection.tls)
 		snprintf(
-		    text, sizeof(text),
+		    text, LOSS_TEXT,
 		    "%s closed the connection without an answer: a daemon that restarts or ends does so, or one with -grpcTls",
 		    c->connection.name);
 	else
-		snprintf(text, sizeof(text), "what listens on %s does not speak gRPC (HTTP/2 with%s TLS)%s",
+		snprintf(text, LOSS_TEXT, "what listens on %s does not speak gRPC (HTTP/2 with%s TLS)%s",
 			 c->connection.name, c->connection.tls ? "" : "out",
 			 c->connection.advice ? c->connection.advice : "");
+}
+
+/* Give up the connection: end every call with the reason. */
+static void lose(struct grpc_client *c, const char *reason)
+{
+	char text[LOSS_TEXT];
+
+	c->gone = true;
+	loop_remove(c->loop, &c->watch);
+	describe_loss(c, reason, text);
 	while (c->calls)
 		call_done(c->calls, GRPC_UNAVAILABLE, text);
 }
@@ -272,9 +280,13 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *data)
 {
 	struct grpc_client_call *call = call_of(session, id);
+	char text[LOSS_TEXT] = "the server ended the call without a status";
 
+	/* A peer whose first bytes are no HTTP/2 ends the session, and with it what was not sent yet. */
+	if (!((struct grpc_client *)data)->settled)
+		describe_loss(data, "", text);
 	if (call)
-		call_done(call, GRPC_UNAVAILABLE, "the server ended the call without a status");
+		call_done(call, GRPC_UNAVAILABLE, text);
 	return 0;
 }
 
