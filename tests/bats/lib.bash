@@ -12,6 +12,13 @@ export XTCP_POLL_JITTER_PCT=0
 # Log lines begin with their subsystem.
 export XTCP_LOG_TIME=off
 
+# After a test that failed: what its last `run` has left, which no failed assertion shows. Each text is cut.
+teardown() {
+  local said=${output-} errors=${stderr-}
+  [ -n "${BATS_TEST_COMPLETED:-}" ] || [ -z "${status+set}" ] ||
+    printf 'the last run ended with %s, said:\n%s\nand on standard error:\n%s\n' "$status" "${said:0:2000}" "${errors:0:4000}"
+}
+
 # Prints the path of a built binary. Build directories of test machines below $BUILD hold older ones of the same names.
 bin() {
   local path=$BUILD/$1
