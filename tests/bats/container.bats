@@ -194,11 +194,16 @@ E
     bash -c 'echo $BASHPID >"$OWN/docker-$FIRST.scope/cgroup.procs" && exec "$SERVER" -count 1 -port 4001' >/run/shared &
     wait_for 20 grep -q READY /run/shared
     # On a busy machine the API of this test may take longer than a look waits: then another look is right.
-    look() { : >/run/requests; "$XTCP2" ss -l -format table -columns container,local >/run/table && [ "$(grep -c '^web  *' /run/table)" -eq 2 ]; }
+    look() {
+      : >/run/requests
+      "$XTCP2" ss -l -format table -columns container,local >/run/table && [ "$(grep -c '^web  *' /run/table)" -eq 2 ] &&
+        [ "$(cat /run/requests)" = "GET /containers/$FIRST/json" ]
+    }
+    in_json() { "$XTCP2" ss -l | jq -es 'length == 2 and all(.[]; .container_name == "web" and .container_image == "registry/web:1.2")'; }
+    in_top() { "$XTCP2" top -count 1 -format table -group container 'state listening' | grep -E '^web +2 '; }
     wait_for 20 look
-    [ "$(cat /run/requests)" = "GET /containers/$FIRST/json" ]
-    "$XTCP2" ss -l | jq -es 'length == 2 and all(.[]; .container_name == "web" and .container_image == "registry/web:1.2")'
-    "$XTCP2" top -count 1 -format table -group container 'state listening' | grep -E '^web +2 '
+    wait_for 20 in_json
+    wait_for 20 in_top
     "$XTCP2" ss -l -dockerSocket= -columns container | jq -es --arg id "${FIRST:0:12}" 'length == 2 and all(.[]; .container == $id)'
     rm /run/docker.sock
     socat UNIX-LISTEN:/run/docker.sock,fork,mode=660,group=nogroup EXEC:cat &
