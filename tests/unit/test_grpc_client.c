@@ -8,14 +8,14 @@
 
 #include "base/clock.h"
 #include "grpc/grpc_client.h"
+#include "loop_rounds.h"
 
 #define MESSAGES 9000 /* of 11 bytes each: more than one read of the client */
 #define MESSAGE	 11
 #define FRAME	 (1000 * MESSAGE)
 
 static struct rig {
-	struct loop *loop;
-	struct loop_watch tick;
+	struct loop_rounds rounds;
 	int server; /* the other end of the client's socket */
 	struct grpc_client *client;
 	struct grpc_client_call call;
@@ -34,17 +34,9 @@ static void on_done(struct grpc_client_call *call)
 	rig.done = true;
 }
 
-static void on_tick(struct loop_watch *w, uint32_t events)
-{
-	loop_timer_read(w);
-	loop_stop(rig.loop);
-}
-
-/* Run the loop for a millisecond. */
 static void round_of_loop(void)
 {
-	assert_int_equal(loop_timer_set(&rig.tick, NS_PER_MS, 0), 0);
-	assert_int_equal(loop_run(rig.loop), 0);
+	loop_rounds_run(&rig.rounds);
 }
 
 static int setup(void **state)
@@ -52,23 +44,19 @@ static int setup(void **state)
 	int fds[2];
 	struct grpc_connection connection = GRPC_DISCONNECTED;
 
-	rig = (struct rig){.loop = loop_new(),
-			   .tick = {.name = "tick", .fn = on_tick},
-			   .call = {.path = "/a.B/C", .message = on_message, .done = on_done}};
-	if (!rig.loop || loop_timer_open(rig.loop, &rig.tick) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+	rig = (struct rig){.call = {.path = "/a.B/C", .message = on_message, .done = on_done}};
+	if (!loop_rounds_begin(&rig.rounds) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return -1;
 	rig.server = fds[0];
 	connection.fd = fds[1];
-	rig.client = grpc_client_new(rig.loop, &connection);
+	rig.client = grpc_client_new(rig.rounds.loop, &connection);
 	return rig.client && grpc_client_start(rig.client, &rig.call) == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
 	grpc_client_free(rig.client);
-	loop_timer_close(rig.loop, &rig.tick);
-	loop_free(rig.loop);
+	loop_rounds_end(&rig.rounds);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "client/grpc_target.h"
 #include "config/config.h"
 #include "grpc/grpc_chunk.h"
+#include "loop_rounds.h"
 #include "poll/poll.h"
 #include "stats/stats.h"
 #include "xtcp_flat_record/v1/xtcp_flat_record.pb-c.h"
@@ -27,8 +28,7 @@
 #define PATIENCE_NS  (10 * NS_PER_SEC)
 
 static struct rig {
-	struct loop *loop;
-	struct loop_watch tick;
+	struct loop_rounds rounds;
 	struct config config;
 	struct grpc_server *server;
 	struct grpc_client *client;
@@ -72,19 +72,9 @@ static void on_done(struct grpc_client_call *call)
 	rig.done = true;
 }
 
-/* Single rounds of the loop */
-
-static void on_tick(struct loop_watch *w, uint32_t events)
-{
-	loop_timer_read(w);
-	loop_stop(rig.loop);
-}
-
-/* Run the loop for a millisecond. */
 static void round_of_loop(void)
 {
-	assert_int_equal(loop_timer_set(&rig.tick, NS_PER_MS, 0), 0);
-	assert_int_equal(loop_run(rig.loop), 0);
+	loop_rounds_run(&rig.rounds);
 }
 
 #define WAIT_FOR(condition_)                                                    \
@@ -104,17 +94,17 @@ static int setup(void **state)
 	XtcpFlatRecord__V1__FlatRecordsRequest request = XTCP_FLAT_RECORD__V1__FLAT_RECORDS_REQUEST__INIT;
 	char error[200];
 
-	rig = (struct rig){.loop = loop_new(), .tick = {.name = "tick", .fn = on_tick}};
+	rig = (struct rig){0};
 	log_init(LOG_LEVEL_ERR);
-	if (!rig.loop || config_init(&rig.config) < 0 || loop_timer_open(rig.loop, &rig.tick) < 0)
+	if (!loop_rounds_begin(&rig.rounds) || config_init(&rig.config) < 0)
 		return -1;
-	rig.server = grpc_server_new(rig.loop, &backend, &options, error, sizeof(error));
+	rig.server = grpc_server_new(rig.rounds.loop, &backend, &options, error, sizeof(error));
 	if (!rig.server)
 		return -1;
 	struct grpc_target target = GRPC_TARGET_INIT;
 	target.host = "127.0.0.1";
 	target.port = h2_server_port(grpc_server_transport(rig.server));
-	rig.client = grpc_target_client(rig.loop, &target, error, sizeof(error));
+	rig.client = grpc_target_client(rig.rounds.loop, &target, error, sizeof(error));
 	rig.call = (struct grpc_client_call){.path = "/xtcp_flat_record.v1.XTCPFlatRecordService/FlatRecords",
 					     .trailer = "xtcp2-missed-records",
 					     .message = on_message,
@@ -199,8 +189,7 @@ static int teardown(void **state)
 {
 	grpc_client_free(rig.client);
 	grpc_server_free(rig.server, 0);
-	loop_timer_close(rig.loop, &rig.tick);
-	loop_free(rig.loop);
+	loop_rounds_end(&rig.rounds);
 	config_free(&rig.config);
 	return 0;
 }
