@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vmrun/setup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,6 +35,23 @@ static int refuse(char error[static SETUP_ERROR_MAX], int r, const char *fmt, ..
 	return r;
 }
 
+/* Remove the files in a directory below this one, if it is there. 0 or -errno. */
+static int remove_files(int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!directory)
+		return errno == ENOENT ? 0 : -errno;
+	for (const struct dirent *e; (e = readdir(directory));) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    unlinkat(dirfd(directory), e->d_name, 0) < 0)
+			r = -errno;
+	}
+	closedir(directory);
+	return r;
+}
+
 /* Make the report directory, lock it for this run, and remove the files of an earlier run. */
 static int take_report_dir(struct setup *s, char error[static SETUP_ERROR_MAX])
 {
@@ -63,7 +81,8 @@ static int take_report_dir(struct setup *s, char error[static SETUP_ERROR_MAX])
 			return refuse(error, -errno, "cannot write to report directory %s: %s", s->report,
 				      strerror(errno));
 	}
-	return 0;
+	int r = remove_files(s->lock_fd, "artifacts");
+	return r < 0 ? refuse(error, r, "cannot write to %s/artifacts: %s", s->report, strerror(-r)) : 0;
 }
 
 static int find_image_file(struct setup *s, const char *name, char path[static PATH_MAX],

@@ -61,6 +61,9 @@ setup_file() {
 ]}
 JSON
   make_image
+  # Of an earlier run into the same report.
+  mkdir -p "$CHAOS/artifact/artifacts"
+  echo old | tee "$CHAOS/artifact/artifacts/old.txt" >"$CHAOS/artifact/autopsy.txt"
   # The canary first, so that its answer is there for all.
   "$VMRUN" doctor --image "$CHAOS/image" --accel tcg >"$CHAOS/doctor.out"
   export -f chaos_run chaos_options
@@ -142,6 +145,9 @@ run_image() {
   ended 0 artifact '^PASS'
   [ "$(stat -c %s "$CHAOS/artifact/artifacts/blob.bin")" -eq 1048576 ]
   [ "$(tr -d x <"$CHAOS/artifact/artifacts/blob.bin" | wc -c)" -eq 0 ]
+  # Nothing of an earlier run stands beside it.
+  [ ! -e "$CHAOS/artifact/artifacts/old.txt" ]
+  [ ! -e "$CHAOS/artifact/autopsy.txt" ]
 }
 
 @test "vmrun: a flood on the console loses nothing and harms nothing" {
