@@ -39,6 +39,15 @@ static void round_of_loop(void)
 	loop_rounds_run(&rig.rounds);
 }
 
+static void run_until_done(void)
+{
+	int64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
+
+	while (!rig.done && clock_mono_ns() < until)
+		round_of_loop();
+	assert_true(rig.done);
+}
+
 static int setup(void **state)
 {
 	int fds[2];
@@ -90,16 +99,13 @@ static void what_was_sent_before_the_end_is_read(void **state)
 	static const char trailers[] = "\x00\x0bgrpc-status\x02"
 				       "14";
 	_cleanup_buf_ struct buf all = {0};
-	int64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
 
 	round_of_loop(); /* the request is sent */
 	response_put(&all);
 	frame_put(&all, 1, 5, 1, trailers, sizeof(trailers) - 1);
 	assert_int_equal(send(rig.server, all.data, all.len, 0), all.len);
 	assert_int_equal(close(rig.server), 0);
-	while (!rig.done && clock_mono_ns() < until)
-		round_of_loop();
-	assert_true(rig.done);
+	run_until_done();
 	assert_int_equal(rig.messages, MESSAGES);
 	assert_string_equal(rig.call.text, "");
 	assert_int_equal(rig.call.code, GRPC_UNAVAILABLE);
@@ -109,14 +115,12 @@ static void what_was_sent_before_the_end_is_read(void **state)
 static void an_end_without_a_status_is_told_last(void **state)
 {
 	_cleanup_buf_ struct buf all = {0};
-	int64_t until = clock_mono_ns() + 10 * NS_PER_SEC;
 
 	round_of_loop();
 	response_put(&all);
 	assert_int_equal(send(rig.server, all.data, all.len, 0), all.len);
 	assert_int_equal(close(rig.server), 0);
-	while (!rig.done && clock_mono_ns() < until)
-		round_of_loop();
+	run_until_done();
 	assert_int_equal(rig.messages, MESSAGES);
 	assert_int_equal(rig.call.code, GRPC_UNAVAILABLE);
 	assert_non_null(strstr(rig.call.text, "was lost"));
@@ -129,9 +133,7 @@ static void a_peer_of_another_kind_is_told(void **state)
 	static const char words[] = "220 mail.example.org ESMTP, at your service\r\n";
 
 	assert_int_equal(write(rig.server, words, sizeof(words) - 1), sizeof(words) - 1);
-	for (int i = 0; i < 100 && !rig.done; i++)
-		round_of_loop();
-	assert_true(rig.done);
+	run_until_done();
 	assert_int_equal(rig.call.code, GRPC_UNAVAILABLE);
 	assert_non_null(strstr(rig.call.text, "does not speak gRPC"));
 }

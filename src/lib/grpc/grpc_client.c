@@ -279,14 +279,16 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *data)
 {
+	const struct grpc_client *c = data;
 	struct grpc_client_call *call = call_of(session, id);
 	char text[LOSS_TEXT] = "the server ended the call without a status";
 
+	if (!call)
+		return 0;
 	/* A peer whose first bytes are no HTTP/2 ends the session, and with it what was not sent yet. */
-	if (!((struct grpc_client *)data)->settled)
-		describe_loss(data, "", text);
-	if (call)
-		call_done(call, GRPC_UNAVAILABLE, text);
+	if (!c->settled)
+		describe_loss(c, "", text);
+	call_done(call, GRPC_UNAVAILABLE, text);
 	return 0;
 }
 

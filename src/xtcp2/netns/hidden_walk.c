@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "netns/fdinfo.h"
 #include "netns/hidden_internal.h"
+#include "netns/link.h"
 #include "stats/stats.h"
 
 #ifndef SIOCGSKNS
@@ -28,19 +29,6 @@
 
 /* Links of a directory that are not subdirectories: "." and its name. */
 #define OWN_LINKS 2
-
-/* Return the namespace that a link such as PID/ns/net names, 0 for none. */
-static ino_t link_ns(int dir_fd, const char *path)
-{
-	char text[64];
-	unsigned long long ino;
-	ssize_t n = readlinkat(dir_fd, path, text, sizeof(text) - 1);
-
-	if (n < 0)
-		return 0;
-	text[n] = '\0';
-	return sscanf(text, "net:[%llu]", &ino) == 1 ? ino : 0;
-}
 
 static ino_t socket_of(const struct hidden *h, int dir_fd, const char *path)
 {
@@ -128,7 +116,7 @@ static ino_t process_ns(struct hidden *h)
 
 	snprintf(path, sizeof(path), "%d/ns/net", h->pid);
 	if (h->pid_ns == 0)
-		h->pid_ns = link_ns(dirfd(h->proc), path);
+		h->pid_ns = link_inode(dirfd(h->proc), path);
 	return h->pid_ns;
 }
 
@@ -140,7 +128,7 @@ static void look_thread(struct hidden *h, const char *name)
 	if (tid == h->pid)
 		return;
 	snprintf(path, sizeof(path), "%d/ns/net", tid);
-	ino_t ns = link_ns(dirfd(h->inner), path);
+	ino_t ns = link_inode(dirfd(h->inner), path);
 	if (ns && process_ns(h) && ns != h->pid_ns && !is_held(h, ns))
 		hold(h, &(struct holder){h->pid, tid, 0, h->nsfs_dev, ns, -1});
 }
@@ -255,7 +243,7 @@ static bool still_there(const struct hidden *h, const struct holder *holder)
 		return socket_of(h, dirfd(h->proc), path) == holder->sock;
 	}
 	snprintf(path, sizeof(path), "%d/task/%d/ns/net", holder->pid, holder->id);
-	return link_ns(dirfd(h->proc), path) == holder->ino;
+	return link_inode(dirfd(h->proc), path) == holder->ino;
 }
 
 void hidden_walk_verify(struct hidden *h)

@@ -7,10 +7,9 @@
  * The table holds every network namespace of the host that this process may
  * see. It is filled from two sides: inotify on the directories where names are
  * bind-mounted (/run/netns, /run/docker/netns), which is fast, and a scan of those
- * directories and of all processes (/proc/PID/ns/net, or what the kernel tells a BPF program)
- * before each poll, which is complete. While
- * an entry is OPEN its netlink socket keeps the namespace alive, so (dev, ino)
- * cannot be reused unnoticed. For the same reason a namespace that the last scan
+ * directories and of all processes (/proc/PID/ns/net, or what the kernel tells a
+ * BPF program) before each poll, which is complete. While an entry is OPEN its
+ * netlink socket keeps the namespace alive, so (dev, ino) cannot be reused unnoticed. For the same reason a namespace that the last scan
  * found in no process and no mount is closed at once: otherwise it would never end.
  * The identity given to users is SO_NETNS_COOKIE, which is never reused.
  *

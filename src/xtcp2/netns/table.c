@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "netns/link.h"
 #include "netns/netns.h"
 #include "netns/table_entry.h"
 #include "netns/watch.h"
@@ -131,9 +131,11 @@ static struct table_entry *observe(struct netns_table *t, const struct stat *st)
 	return e;
 }
 
-static void observe_process(struct netns_table *t, const struct stat *st, pid_t pid)
+static void observe_process(void *data, pid_t pid, ino_t inode)
 {
-	struct table_entry *e = observe(t, st);
+	struct netns_table *t = data;
+	const struct stat st = {.st_dev = t->nsfs_dev, .st_ino = inode};
+	struct table_entry *e = observe(t, &st);
 
 	if (e)
 		table_entry_seen_in_process(e, pid);
@@ -188,14 +190,13 @@ static void scan_directory(struct netns_table *t, const char *path)
 /* Look at one process. Return whether access was denied. */
 static bool scan_process(struct netns_table *t, int proc_fd, const char *pid_text, pid_t pid)
 {
-	char path[sizeof("/ns/net") + 12], text[sizeof("net:[]") + 20] = "";
-	struct stat st = {.st_dev = t->nsfs_dev};
+	char path[sizeof("/ns/net") + 12];
+	struct stat st;
 
 	snprintf(path, sizeof(path), "%d/ns/net", pid);
-	/* The link's text has the inode, and costs a third less than what it leads to. */
-	if (readlinkat(proc_fd, path, text, sizeof(text) - 1) > 0) {
-		st.st_ino = strtoull(text + strlen("net:["), NULL, 10);
-		observe_process(t, &st, pid);
+	ino_t inode = link_inode(proc_fd, path);
+	if (inode) {
+		observe_process(t, pid, inode);
 		return false;
 	}
 	if (errno == EACCES || errno == EPERM)
@@ -207,18 +208,10 @@ static bool scan_process(struct netns_table *t, int proc_fd, const char *pid_tex
 	return false;
 }
 
-static void on_process(void *data, pid_t pid, ino_t inode)
-{
-	struct netns_table *t = data;
-	const struct stat st = {.st_dev = t->nsfs_dev, .st_ino = inode};
-
-	observe_process(t, &st, pid);
-}
-
 /* By the other way, where there is one. */
 static bool scan_processes(struct netns_table *t)
 {
-	if (!t->options.processes || t->options.processes(t->options.processes_data, on_process, t) < 0)
+	if (!t->options.processes || t->options.processes(t->options.processes_data, observe_process, t) < 0)
 		return false;
 	t->denied = 0;
 	return true;

@@ -88,24 +88,11 @@ void bpf_give(const struct source_config *source, struct handover *left)
 	}
 }
 
-struct process_visit {
-	void (*fn)(void *data, pid_t pid, ino_t inode);
-	void *data;
-};
-
-static void on_process(void *data, const struct walk_process *process)
-{
-	const struct process_visit *v = data;
-
-	v->fn(v->data, (pid_t)process->pid, process->net_inode);
-}
-
 int bpf_processes(void *source, void (*fn)(void *data, pid_t pid, ino_t inode), void *data)
 {
 	struct walker *walker = ((struct source_config *)source)->walker;
-	struct process_visit v = {fn, data};
 
-	return walker ? walker_processes(walker, on_process, &v) : -EOPNOTSUPP;
+	return walker ? walker_processes(walker, fn, data) : -EOPNOTSUPP;
 }
 #else
 int bpf_processes(void *source, void (*fn)(void *data, pid_t pid, ino_t inode), void *data)

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/pages.h"
 #include "record/record.h"
 #include "source/lifetime.h"
 
@@ -61,14 +61,6 @@ struct traffic {
 	int64_t complete_ns; /* when it began */
 	int64_t begin_ns;
 };
-
-/* Whole pages for so many bytes. */
-static size_t pages_up(size_t size)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (size + page - 1) / page * page;
-}
 
 struct traffic *traffic_new(size_t sockets)
 {

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "walk.skel.h"
 
 /* The kernel gives whole descriptors of a buffer as large as its own (BPF_SEQ_FILE_SIZE: 8 pages of 4 KiB or more). */
@@ -123,8 +124,7 @@ static int load(struct walker *w, char *error, size_t size)
 /* The memory that libbpf maps for a loaded program, mapped by hand. */
 static int map_shared(struct walker *w)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t size = (sizeof(struct walk__bss) + page - 1) / page * page;
+	size_t size = pages_up(sizeof(struct walk__bss));
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, w->fds[WALKER_SHARED], 0);
 
 	if (memory == MAP_FAILED)
@@ -271,7 +271,7 @@ int walker_descriptors(struct walker *w, int64_t deadline_ns,
 	}
 }
 
-int walker_processes(struct walker *w, void (*fn)(void *data, const struct walk_process *process), void *data)
+int walker_processes(struct walker *w, void (*fn)(void *data, pid_t pid, ino_t inode), void *data)
 {
 	struct walk_process batch[1024];
 	_cleanup_close_ int fd = bpf_iter_create(w->fds[WALKER_PROCESSES]);
@@ -285,6 +285,6 @@ int walker_processes(struct walker *w, void (*fn)(void *data, const struct walk_
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
 		for (ssize_t i = 0; i < n / (ssize_t)sizeof(*batch); i++)
-			fn(data, &batch[i]);
+			fn(data, (pid_t)batch[i].pid, batch[i].net_inode);
 	}
 }

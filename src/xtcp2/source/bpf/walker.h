@@ -7,6 +7,7 @@
  * descriptors. One thread of one process at a time.
  */
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "source/bpf/layout.h"
 
@@ -60,8 +61,10 @@ int walker_run_nets(struct walker *w);
 int walker_descriptors(struct walker *w, int64_t deadline_ns,
 		       int (*fn)(void *data, const struct walk_descriptor *descriptor), void *data);
 
-/* Call fn for each process that this one may number, in their order. 0 or -errno, also after some calls. */
-int walker_processes(struct walker *w, void (*fn)(void *data, const struct walk_process *process),
-		     void *data);
+/*
+ * Call fn for each process that this one may number, in their order, with the inode of its network namespace. 0 or
+ * -errno, also after some calls.
+ */
+int walker_processes(struct walker *w, void (*fn)(void *data, pid_t pid, ino_t inode), void *data);
 
 #endif
